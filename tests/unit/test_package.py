@@ -36,7 +36,7 @@ def metadata():
 
 
 @pytest.fixture(scope="module")
-def project:
+def project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
