@@ -206,3 +206,4 @@ Reply = Union[
     Welcome, Pong, Models, SessionOpened, PixelsStored, AnnotationsChanged, MissingPixels, Progress, PatchReady, Done,
     Cancelling, SessionClosed, Failed,
 ]
+Message = Union[Request, Reply]

@@ -27,6 +27,8 @@ class RasterInfo:
     palette   for a raster with a colour table: ((r, g, b), …) by value; bands is then (1,) three times over and the
               model sees the colours
     name      for people
+
+    Raises UnusableRaster where these do not fit together.
     """
 
     grid: Grid
@@ -35,6 +37,13 @@ class RasterInfo:
     ranges: tuple[tuple[float, float], ...]
     palette: Optional[tuple[tuple[int, int, int], ...]] = None
     name: str = ""
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+        if not self.bands or min(self.bands) < 1 or len(self.ranges) != len(self.bands):
+            raise UnusableRaster(f"Bands {list(self.bands)} with {len(self.ranges)} ranges cannot feed a model.")
+        if not all(low < high for low, high in self.ranges):
+            raise UnusableRaster(f"A band's range must grow: {list(self.ranges)}.")
 
     @property
     def file_bands(self) -> tuple[int, ...]:

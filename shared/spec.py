@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Mapping, Union
 
-from terrafine.shared.errors import UnusableModel
+from terrafine.shared import codec
+from terrafine.shared.errors import BadRequest, UnusableModel
 
 FORMAT = 1  # of model.json
 NODATA_CLASS = 255  # in class rasters
@@ -22,6 +23,9 @@ class LandCover:
     id: int
     name: str
     color: str  # "#rrggbb", lower case
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "color", self.color.lower())
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A trained model.
+    """A trained model; one that makes no sense raises UnusableModel.
 
     name           the folder's name in the zoo; what clients ask for
     title          for people
@@ -69,18 +73,25 @@ class ModelSpec:
     temperature: float = 1.0
     options: Mapping[str, Option] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for problem, holds in _problems(self).items():
+            if holds:
+                raise UnusableModel(f"The model's description is broken: {problem}.")
+
 
 def to_json(spec: ModelSpec) -> dict[str, Any]:
     """The spec as plain JSON values."""
-    return {"format": FORMAT, **asdict(spec), "options": dict(spec.options)}
+    return {"format": FORMAT, **codec.encode(spec, [])}
 
 
 def from_json(document: Any) -> ModelSpec:
     """The spec that `document` (parsed JSON) describes; raises UnusableModel that names the field at fault."""
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise UnusableModel(f"The model's description is broken: this Terrafine reads format {FORMAT}.")
     try:
-        return _checked(_parse(document))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UnusableModel(f"The model's description is broken: {error}.") from error
+        return codec.decode(ModelSpec, document)
+    except BadRequest as error:
+        raise UnusableModel(f"The model's description is broken: {error.message}") from error
 
 
 def dumps(spec: ModelSpec) -> str:
@@ -89,28 +100,15 @@ def dumps(spec: ModelSpec) -> str:
 
 def loads(text: str) -> ModelSpec:
     try:
-        return from_json(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise UnusableModel(f"The model's description is not JSON: {error}.") from error
+        return from_json(codec.parse(text))
+    except BadRequest as error:
+        raise UnusableModel(f"The model's description is broken: {error.message}") from error
 
 
-def _parse(document: Mapping[str, Any]) -> ModelSpec:
-    if document["format"] != FORMAT:
-        raise UnusableModel(f"model.json has format {document['format']}; this Terrafine reads format {FORMAT}.")
-    known = {item.name for item in fields(ModelSpec)}
-    values = {key: value for key, value in document.items() if key in known}
-    values["bands"] = tuple(values["bands"])
-    values["classes"] = tuple(LandCover(int(c["id"]), str(c["name"]), str(c["color"]).lower()) for c in values["classes"])
-    scale = values["normalisation"]
-    values["normalisation"] = Normalisation(tuple(map(float, scale["mean"])), tuple(map(float, scale["std"])))
-    if "encoding" in values:
-        values["encoding"] = EncodingSpec(**values["encoding"])
-    return ModelSpec(**values)
-
-
-def _checked(spec: ModelSpec) -> ModelSpec:
+def _problems(spec: ModelSpec) -> dict[str, bool]:
+    """What could be wrong with a spec, and whether it is."""
     bands = len(spec.bands)
-    problems = {
+    return {
         "name must be letters, digits, '.', '_' or '-'": not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", spec.name),
         "bands must not be empty": bands == 0,
         "there must be 2 to 255 classes": not 2 <= len(spec.classes) <= 255,
@@ -126,7 +124,3 @@ def _checked(spec: ModelSpec) -> ModelSpec:
         or spec.overlap_px % 2 != 0,
         "temperature must be positive": not spec.temperature > 0,
     }
-    for problem, holds in problems.items():
-        if holds:
-            raise UnusableModel(f"The model's description is broken: {problem}.")
-    return spec
