@@ -1,0 +1,70 @@
+"""How much each pixel looks like each class's marks.
+
+A mark says something about the pixels that look like it, near it above all. Every head h attends from a pixel x over all
+marked cells m of the tile, and over "none of them":
+
+    a_h(x, m) = κ_h · cos(e(x), e(m)) − |x − m| / ℓ_h        e: an embedding of the image, learnt
+    p_h,c(x)  = Σ_{m of class c} exp a_h(x, m) / (exp b_h + Σ_m exp a_h(x, m))
+
+With κ, ℓ and b learnt, p lies in [0, 1], is 0 where nothing is marked, and adds up to less than 1 over the classes. It
+is the kernel regression over annotations of "Unified" (Workman et al. 2017), on learnt features instead of places alone.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+MARKED = 0.8  # a cell is marked if its channel comes this close to 1
+MAX_CELLS = 512  # marked cells that are attended to in one tile; of more, evenly spread ones
+# κ, ℓ (in cells) and b at the start: far, middle and near
+START = ((12.0, 200.0, 11.0), (8.0, 24.0, 6.0), (4.0, 6.0, 1.0))
+
+
+class MarkAffinity(nn.Module):
+    """Embedding (B, D, H, W) of unit length and marks (B, classes, H, W) → affinities (B, heads · classes, H, W)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        start = torch.tensor(START)
+        self.sharpness = nn.Parameter(start[:, 0].log())
+        self.reach = nn.Parameter(start[:, 1].log())
+        self.nothing = nn.Parameter(start[:, 2].clone())
+
+    @property
+    def heads(self) -> int:
+        return len(START)
+
+    def forward(self, embedding: Tensor, marks: Tensor) -> Tensor:
+        return torch.stack([self._one(e, m) for e, m in zip(embedding.float(), marks.float())])
+
+    def _one(self, embedding: Tensor, marks: Tensor) -> Tensor:
+        classes, rows, cols = marks.shape
+        cells = _marked_cells(marks)  # (M, 3): class, row, column
+        if len(cells) == 0:
+            return marks.new_zeros(self.heads * classes, rows, cols)
+        place, similarity = _distance(cells, rows, cols), embedding.flatten(1).T @ embedding[:, cells[:, 1], cells[:, 2]]
+        owner = F.one_hot(cells[:, 0], classes).to(similarity.dtype)  # (M, classes)
+        maps = []
+        for head in range(self.heads):
+            score = self.sharpness[head].exp() * similarity - place / self.reach[head].exp()
+            nothing = self.nothing[head].expand(len(score), 1)
+            share = torch.softmax(torch.cat([nothing, score], dim=1), dim=1)[:, 1:]
+            maps.append((share @ owner).T.reshape(classes, rows, cols))
+        return torch.cat(maps)
+
+
+def _marked_cells(marks: Tensor) -> Tensor:
+    cells = (marks > MARKED).nonzero()
+    if len(cells) <= MAX_CELLS:
+        return cells
+    spread = torch.linspace(0, len(cells) - 1, MAX_CELLS, device=cells.device).round().long()
+    return cells[spread]
+
+
+def _distance(cells: Tensor, rows: int, cols: int) -> Tensor:
+    """(rows · cols, M): from each cell's centre to each marked cell's, in cells."""
+    row = torch.arange(rows, device=cells.device)[:, None, None] - cells[:, 1]
+    col = torch.arange(cols, device=cells.device)[None, :, None] - cells[:, 2]
+    return (row.square() + col.square()).float().sqrt().reshape(rows * cols, -1)

@@ -1,0 +1,124 @@
+"""Scenes in memory, and the random crops of them that a network is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+
+from terrafine.models.metrics import VOID
+
+POINTS_PER_CLASS = 4096  # remembered places of each class of a scene, to centre crops on
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An image and its truth at the model's GSD.
+
+    image   uint8 (bands, rows, columns): 0 … 255 is what the model calls 0 … 1
+    truth   uint8 (rows, columns), VOID (255) where it says nothing
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How crops vary. Scale is a factor drawn log-uniformly from [1/scale, scale]; colour shifts are fractions."""
+
+    scale: float = 1.6
+    brightness: float = 0.2
+    contrast: float = 0.25
+    colour: float = 0.1
+    gamma: float = 0.25
+
+
+class CropSampler:
+    """Draws crops from scenes: half of them anywhere, by area, half centred on a pixel of a class drawn evenly."""
+
+    def __init__(self, scenes: Sequence[Scene], classes: int, crop_px: int, augmentation: Augmentation) -> None:
+        self.scenes, self.crop_px, self.augmentation = scenes, crop_px, augmentation
+        areas = np.array([scene.truth.size for scene in scenes], np.float64)
+        self._area_share = areas / areas.sum()
+        self._places = [_places_by_class(scenes, class_id) for class_id in range(classes)]
+        self._present = [class_id for class_id, places in enumerate(self._places) if len(places)]
+
+    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """One crop: image float32 (bands, crop, crop) in [0, 1] and truth uint8 (crop, crop)."""
+        scene, row, col = self._centre(rng)
+        factor = self.augmentation.scale ** rng.uniform(-1, 1)
+        size = max(8, round(self.crop_px / factor))
+        image, truth = _cut(scene, row - size // 2, col - size // 2, size)
+        image, truth = _resize(image, truth, self.crop_px)
+        image, truth = _turn(image, truth, int(rng.integers(8)))
+        return recolour(image, self.augmentation, rng), np.ascontiguousarray(truth)
+
+    def _centre(self, rng: np.random.Generator) -> tuple[Scene, int, int]:
+        if rng.random() < 0.5:
+            scene = self.scenes[rng.choice(len(self.scenes), p=self._area_share)]
+            return scene, int(rng.integers(scene.truth.shape[0])), int(rng.integers(scene.truth.shape[1]))
+        places = self._places[rng.choice(self._present)]
+        index, row, col = places[rng.integers(len(places))]
+        shift = rng.integers(-self.crop_px // 3, self.crop_px // 3 + 1, 2)
+        return self.scenes[index], int(row + shift[0]), int(col + shift[1])
+
+
+def _places_by_class(scenes: Sequence[Scene], class_id: int) -> NDArray[np.int32]:
+    """(n, 3): scene, row, column of pixels of one class, at most POINTS_PER_CLASS a scene, evenly spread."""
+    found = []
+    for index, scene in enumerate(scenes):
+        pixels = np.flatnonzero(scene.truth == class_id)
+        pixels = pixels[:: max(1, len(pixels) // POINTS_PER_CLASS)]
+        rows, cols = np.divmod(pixels, scene.truth.shape[1])
+        found.append(np.stack([np.full_like(rows, index), rows, cols], axis=1).astype(np.int32))
+    return np.concatenate(found) if found else np.empty((0, 3), np.int32)
+
+
+def _cut(scene: Scene, top: int, left: int, size: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """A square of the scene, pushed inside where it can be, mirrored (truth: void) where the scene is too small."""
+    rows, cols = scene.truth.shape
+    top, left = max(0, min(top, rows - size)), max(0, min(left, cols - size))
+    image = scene.image[:, top : top + size, left : left + size].astype(np.float32) / 255.0
+    truth = scene.truth[top : top + size, left : left + size]
+    below, right = size - truth.shape[0], size - truth.shape[1]
+    if below or right:
+        image = np.pad(image, ((0, 0), (0, below), (0, right)), mode="symmetric")
+        truth = np.pad(truth, ((0, below), (0, right)), constant_values=VOID)
+    return image, truth
+
+
+def _resize(
+    image: NDArray[np.float32], truth: NDArray[np.uint8], size: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    if truth.shape == (size, size):
+        return image, truth
+    grown = F.interpolate(torch.from_numpy(image)[None], (size, size), mode="bilinear", antialias=True)
+    nearest = F.interpolate(torch.from_numpy(truth)[None, None], (size, size), mode="nearest-exact")
+    return grown[0].numpy(), nearest[0, 0].numpy()
+
+
+def _turn(
+    image: NDArray[np.float32], truth: NDArray[np.uint8], which: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """One of the eight symmetries of the square."""
+    image, truth = np.rot90(image, which % 4, (1, 2)), np.rot90(truth, which % 4)
+    return (image[:, :, ::-1], truth[:, ::-1]) if which >= 4 else (image, truth)
+
+
+def recolour(
+    image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Vary brightness, contrast, gamma and the bands' gains; float32 (bands, rows, columns) in [0, 1]."""
+    gamma = np.exp(rng.uniform(-1, 1) * augmentation.gamma)
+    gain = 1 + rng.uniform(-1, 1) * augmentation.contrast
+    gains = gain * (1 + rng.uniform(-1, 1, (len(image), 1, 1)) * augmentation.colour)
+    shift = rng.uniform(-1, 1) * augmentation.brightness
+    mean = image.mean()
+    varied = (np.power(image, gamma) - mean) * gains + mean + shift * mean
+    return np.clip(varied, 0.0, 1.0).astype(np.float32)

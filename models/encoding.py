@@ -1,0 +1,126 @@
+"""Marks become channels: the one encoder, for training and for serving.
+
+A mark's channel is the maximum over the marks of its class of f(d), where d is the distance in model pixels from the
+pixel's centre to the point, to the stroke (less half its width) or to the polygon (0 inside), and
+
+    "distance"  f(d) = clip(1 − d / r, 0, 1)     DISIR's distance transform, scaled to the pixels' own range
+    "binary"    f(d) = 1 where d ≤ r, else 0     a disk
+
+so a pixel's value depends on the pixel and the marks alone: encode(A, sub) is encode(A, full)[sub], bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from terrafine.shared.annotation import Annotation
+from terrafine.shared.geo import Window, intersection, slices
+from terrafine.shared.spec import EncodingSpec
+
+UNMARKED = -1
+HAIRLINE_PX = 1.0  # a stroke obeys on a line at least one pixel wide
+
+Floats = NDArray[np.float32]
+
+
+def encode(
+    marks: Sequence[Annotation], window: Window, spec: EncodingSpec, classes: int, scale: float = 1.0
+) -> Floats:
+    """Return the marks' channels in `window`: float32 (classes, rows, columns) in [0, 1], 0 where nothing is near.
+
+    `window` lies on the model's grid; marks are in raster pixels, `scale` model pixels each. Marks of a class that the
+    model does not have (class_id ≥ classes) are left out.
+    """
+    channels = np.zeros((classes, *window.shape), np.float32)
+    for mark in marks:
+        if mark.class_id >= classes:
+            continue
+        for part, distance in _distances(mark, window, spec.radius_px, scale):
+            rows, cols = slices(part, window)
+            channel = channels[mark.class_id, rows, cols]
+            np.maximum(channel, _falloff(distance, spec), out=channel)
+    return channels
+
+
+def marked_pixels(marks: Sequence[Annotation], window: Window) -> NDArray[np.int16]:
+    """Return the class of every raster pixel that a mark covers, int16 (rows, columns), UNMARKED (−1) elsewhere.
+
+    A point covers the pixel it lies in, a stroke the pixels whose centres lie within half its width, a polygon those
+    whose centres it holds. Later marks win.
+    """
+    classes = np.full(window.shape, UNMARKED, np.int16)
+    for mark in marks:
+        if mark.kind == "point":
+            _mark_point(classes, mark, window)
+            continue
+        reach = 0.5 if mark.kind == "polygon" else max(0.0, (HAIRLINE_PX - mark.width_px) / 2)
+        for part, distance in _distances(mark, window, reach, 1.0):
+            rows, cols = slices(part, window)
+            covered = distance <= (0.0 if mark.kind == "polygon" else reach)
+            classes[rows, cols][covered] = mark.class_id
+    return classes
+
+
+def _falloff(distance: NDArray[np.float64], spec: EncodingSpec) -> Floats:
+    if spec.kind == "binary":
+        return (distance <= spec.radius_px).astype(np.float32)
+    return np.clip(1.0 - distance / spec.radius_px, 0.0, 1.0).astype(np.float32)
+
+
+def _mark_point(classes: NDArray[np.int16], mark: Annotation, window: Window) -> None:
+    x, y = mark.vertices[0]
+    pixel = Window(math.floor(x), math.floor(y), 1, 1)
+    if not intersection(pixel, window).is_empty:
+        classes[slices(pixel, window)] = mark.class_id
+
+
+def _distances(
+    mark: Annotation, window: Window, reach: float, scale: float
+) -> Iterator[tuple[Window, NDArray[np.float64]]]:
+    """Yield (part of the window, distance of its pixels' centres to a piece of the mark), near each piece of the mark."""
+    vertices = np.asarray(mark.vertices, np.float64) * scale
+    half_width = mark.width_px * scale / 2 if mark.kind == "stroke" else 0.0
+    ends = np.roll(vertices, -1, axis=0) if mark.kind == "polygon" else vertices[1:]
+    pieces = list(zip(vertices, ends)) or [(vertices[0], vertices[0])]
+    for start, end in pieces:
+        part = _around(np.array([start, end]), reach + half_width, window)
+        if not part.is_empty:
+            yield part, np.maximum(_segment_distance(part, start, end) - half_width, 0.0)
+    if mark.kind == "polygon":
+        part = _around(vertices, 0.0, window)
+        if not part.is_empty:
+            yield part, np.where(_inside(part, vertices), 0.0, np.inf)
+
+
+def _around(points: NDArray[np.float64], reach: float, window: Window) -> Window:
+    """The part of `window` within `reach` of the points' bounding box."""
+    low = np.floor(points.min(axis=0) - reach).astype(int)
+    high = np.ceil(points.max(axis=0) + reach).astype(int) + 1
+    return intersection(Window(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])), window)
+
+
+def _centres(window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x as a row and y as a column of the pixels' centres, in absolute coordinates: no window may change a rounding."""
+    return np.arange(window.col, window.col_end) + 0.5, (np.arange(window.row, window.row_end) + 0.5)[:, None]
+
+
+def _segment_distance(window: Window, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+    x, y = _centres(window)
+    along = end - start
+    length2 = float(along @ along)
+    if length2 == 0.0:
+        return np.hypot(x - start[0], y - start[1])
+    t = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length2, 0.0, 1.0)
+    return np.hypot(x - (start[0] + t * along[0]), y - (start[1] + t * along[1]))
+
+
+def _inside(window: Window, ring: NDArray[np.float64]) -> NDArray[np.bool_]:
+    polygon = shapely.make_valid(shapely.Polygon(ring))
+    shapely.prepare(polygon)
+    x, y = np.broadcast_arrays(*_centres(window))
+    return shapely.intersects_xy(polygon, x, y)

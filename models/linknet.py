@@ -1,0 +1,106 @@
+"""LinkNet (Chaurasia and Culurciello 2017) that listens to marks, with late fusion.
+
+The encoder sees the image alone. Its five maps are projected to the decoder's widths once and kept. Marks enter the
+bottleneck and every skip as maps of the same width, made from their channels by a small pyramid of strided convolutions and, at
+stride 4, from the affinity of each pixel to each class's marks (`affinity.py`), which also leads straight to the logits.
+Without marks all of that is zero but a bias, and the network is a plain LinkNet.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from terrafine.models.affinity import MarkAffinity
+from terrafine.models.network import Features, MarkedNetwork
+
+WIDTHS = (32, 48, 64, 96, 160)  # of the decoder at strides 2, 4, 8, 16, 32
+EMBEDDING = 32
+AFFINITY_LEVEL = 1  # stride 4
+
+
+class LateLinkNet(MarkedNetwork):
+    """Any encoder with five maps at strides 2 … 32, given as `encoder.channels`, and `classes` outputs."""
+
+    def __init__(self, encoder: nn.Module, channels: tuple[int, ...], classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.skips = nn.ModuleList(_Unit(c, width, 1) for c, width in zip(channels, WIDTHS))
+        self.embed = nn.ModuleList(nn.Conv2d(width, EMBEDDING, 1) for width in WIDTHS[AFFINITY_LEVEL:])
+        self.affinity = MarkAffinity()
+        self.mark_pyramid = nn.ModuleList(
+            nn.Conv2d(inputs, width, 3, 2, 1) for inputs, width in zip((classes, *WIDTHS[:-1]), WIDTHS)
+        )
+        self.mark_affinity = nn.ModuleList(
+            nn.Conv2d(self.affinity.heads * classes, width, 1, bias=False) for width in WIDTHS
+        )
+        self.blocks = nn.ModuleList(DecoderBlock(WIDTHS[i], WIDTHS[i - 1]) for i in range(len(WIDTHS) - 1, 0, -1))
+        self.fuse = nn.ModuleList(_Unit(width, width, 3) for width in reversed(WIDTHS[:-1]))
+        self.head = nn.ConvTranspose2d(WIDTHS[0], classes, 2, 2)
+        self.shortcut = nn.Parameter(torch.full((self.affinity.heads,), 1.0))
+
+    def features(self, image: Tensor) -> Features:
+        skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]
+        return (*skips, self._embedding(skips))
+
+    def decode(self, features: Features, marks: Tensor) -> Tensor:
+        *skips, embedding = features
+        affinity = self.affinity(embedding, F.max_pool2d(marks, 2 ** (AFFINITY_LEVEL + 1))).to(skips[0].dtype)
+        fused = [skip + mark for skip, mark in zip(skips, self._marks(marks.to(skips[0].dtype), affinity, skips))]
+        x = fused[-1]
+        for block, fuse, skip in zip(self.blocks, self.fuse, reversed(fused[:-1])):
+            x = fuse(block(x) + skip)
+        logits: Tensor = self.head(x)
+        return logits + _upsampled(self._shortcut(affinity), logits)
+
+    def _embedding(self, skips: list[Tensor]) -> Tensor:
+        """Unit vectors (B, EMBEDDING, H/4, W/4) from all maps at stride 4 and above."""
+        maps = [project(x) for project, x in zip(self.embed, skips[AFFINITY_LEVEL:])]
+        return F.normalize(sum(_upsampled(x, maps[0]) for x in maps).float(), dim=1)  # type: ignore[union-attr, arg-type]
+
+    def _marks(self, marks: Tensor, affinity: Tensor, skips: list[Tensor]) -> list[Tensor]:
+        maps, x = [], marks
+        for conv, mix, skip in zip(self.mark_pyramid, self.mark_affinity, skips):
+            x = F.relu(conv(x))
+            maps.append(x + mix(_resized(affinity, skip)))
+        return maps
+
+    def _shortcut(self, affinity: Tensor) -> Tensor:
+        heads = affinity.unflatten(1, (len(self.shortcut), -1))
+        return torch.einsum("bhcyx,h->bcyx", heads, self.shortcut.to(affinity.dtype))
+
+
+class DecoderBlock(nn.Module):
+    """LinkNet's: 1×1 to a quarter, transposed 3×3 of stride 2, 1×1 to the next width (figure 2 of the paper)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        middle = inputs // 4
+        self.reduce = _Unit(inputs, middle, 1)
+        self.upsample = nn.ConvTranspose2d(middle, middle, 3, 2, 1, output_padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(middle)
+        self.expand = _Unit(middle, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.expand(F.relu(self.norm(self.upsample(self.reduce(x)))))
+        return y
+
+
+class _Unit(nn.Sequential):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+        )
+
+
+def _upsampled(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _resized(x: Tensor, like: Tensor) -> Tensor:
+    """To a coarser map by the mean, to a finer one by interpolation."""
+    factor = x.shape[-1] // like.shape[-1]
+    return F.avg_pool2d(x, factor) if factor > 1 else _upsampled(x, like)

@@ -1,0 +1,40 @@
+"""Raster values become network input: the only place where that happens, in training and in serving."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from terrafine.shared.raster import RasterInfo
+from terrafine.shared.spec import ModelSpec
+
+
+def to_unit(values: NDArray[np.generic], info: RasterInfo) -> NDArray[np.float32]:
+    """Stretch raw pixels to what the model calls 0 … 1.
+
+    values  (info.file_bands, rows, columns), in the raster's dtype
+    return  float32 (model bands, rows, columns) in [0, 1]; NaN becomes 0
+
+    A palette is looked up, the bands are put in the model's order, and each is stretched by its range.
+    """
+    if info.palette is not None:
+        return _look_up(values[0], info.palette)
+    place = {band: index for index, band in enumerate(info.file_bands)}
+    unit = np.empty((len(info.bands), *values.shape[1:]), np.float32)
+    for out, band, (low, high) in zip(unit, info.bands, info.ranges):
+        np.clip((values[place[band]].astype(np.float64) - low) / (high - low), 0.0, 1.0, out=out, casting="same_kind")
+    return np.nan_to_num(unit, copy=False, nan=0.0)
+
+
+def to_network(unit: NDArray[np.float32], valid: NDArray[np.bool_], spec: ModelSpec) -> NDArray[np.float32]:
+    """(unit − mean) / std, float32 (bands, rows, columns); pixels without data become 0, the training mean."""
+    mean = np.asarray(spec.normalisation.mean, np.float32)[:, None, None]
+    std = np.asarray(spec.normalisation.std, np.float32)[:, None, None]
+    return np.where(valid, (unit - mean) / std, np.float32(0.0))
+
+
+def _look_up(indices: NDArray[np.generic], palette: tuple[tuple[int, int, int], ...]) -> NDArray[np.float32]:
+    colours = np.zeros((256, 3), np.float32)
+    table = np.asarray(palette, np.float32)[:256]
+    colours[: len(table)] = table / 255.0
+    return np.ascontiguousarray(colours[indices.astype(np.uint8)].transpose(2, 0, 1))

@@ -1,0 +1,132 @@
+"""Names become networks; folders become models and models folders.
+
+A model folder holds `model.json` (the ModelSpec), `weights.safetensors` and `card.md`. Nothing in it is executable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from terrafine.models.linknet import LateLinkNet
+from terrafine.models.mobilenet import MobileNetV2
+from terrafine.models.network import EarlyFusion, MarkedNetwork
+from terrafine.shared import spec as specs
+from terrafine.shared.errors import NotFound, UnusableModel
+from terrafine.shared.spec import ModelSpec
+
+ZOO = Path(__file__).parent / "zoo"
+DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+OWN_ENCODER = "mobilenet_v2_same"  # models/mobilenet.py; all other names are the library's
+
+
+def build(spec: ModelSpec) -> MarkedNetwork:
+    """A network with random weights, as `spec` describes it; raises UnusableModel for names nobody knows."""
+    return ARCHITECTURES.get(spec.architecture, _build_from_library)(spec)
+
+
+def load(folder: Path) -> tuple[ModelSpec, MarkedNetwork]:
+    """Read a model folder; the network is in evaluation mode. Raises NotFound or UnusableModel."""
+    spec = describe(folder)
+    network = build(spec)
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError) as error:
+        raise UnusableModel(f"The weights of '{spec.name}' cannot be read: {error}.") from error
+    except RuntimeError as error:  # torch's word for names or shapes that differ
+        raise UnusableModel(f"The weights of '{spec.name}' do not fit its model.json: {error}.") from error
+    return spec, network.eval()
+
+
+def describe(folder: Path) -> ModelSpec:
+    """The ModelSpec of a model folder."""
+    try:
+        return specs.loads((folder / DESCRIPTION).read_text("utf-8"))
+    except OSError as error:
+        raise NotFound(f"There is no model in '{folder}'.", f"A model folder holds {DESCRIPTION} and {WEIGHTS}.") from error
+
+
+def save(folder: Path, spec: ModelSpec, network: nn.Module) -> None:
+    """Write a model folder (without a card); half-precision copies are not made, the weights stay as they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, folder / WEIGHTS)
+    (folder / DESCRIPTION).write_text(specs.dumps(spec), "utf-8")
+
+
+def zoo(extra: Sequence[Path] = ()) -> dict[str, Path]:
+    """Name → folder of every model in the zoo and in the folders of `extra`; the latter win."""
+    folders = [path.parent for root in (ZOO, *extra) for path in sorted(root.glob(f"*/{DESCRIPTION}"))]
+    folders += [path for path in extra if (path / DESCRIPTION).is_file()]
+    return {describe(folder).name: folder for folder in folders}
+
+
+def find(name: str, extra: Sequence[Path] = ()) -> Path:
+    """The folder of the model called `name`; raises NotFound with the names there are."""
+    known = zoo(extra)
+    if name not in known:
+        raise NotFound(f"There is no model '{name}'.", f"There are: {', '.join(known) or 'none'}.")
+    return known[name]
+
+
+def _build_linknet(spec: ModelSpec) -> MarkedNetwork:
+    """Late fusion by default; the option fusion = "early" gives DISIR's network from the library."""
+    if spec.options.get("fusion", "late") == "early":
+        return _build_from_library(spec)
+    encoder, channels = _encoder(spec.encoder, len(spec.bands))
+    return LateLinkNet(encoder, channels, len(spec.classes))
+
+
+def _encoder(name: str, bands: int) -> tuple[nn.Module, tuple[int, ...]]:
+    if name == OWN_ENCODER:
+        encoder = MobileNetV2(bands)
+        return encoder, encoder.channels
+    library = _library(name)
+    try:
+        inner = library.encoders.get_encoder(name, in_channels=bands, depth=5, weights=None)
+    except (KeyError, ValueError) as error:
+        raise UnusableModel(f"There is no encoder '{name}' for late fusion: {error}.") from error
+    return _WithoutInput(inner), tuple(inner.out_channels[1:])
+
+
+class _WithoutInput(nn.Module):
+    """The library's encoders return the image first; ours do not."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        maps: list[torch.Tensor] = list(self.inner(image))[1:]
+        return maps
+
+
+def _build_from_library(spec: ModelSpec) -> MarkedNetwork:
+    """Any architecture of segmentation-models-pytorch, marks stacked under the image (early fusion)."""
+    library = _library(spec.architecture)
+    inputs = len(spec.bands) + len(spec.classes)
+    try:
+        network = library.create_model(
+            spec.architecture, spec.encoder, encoder_weights=None, in_channels=inputs, classes=len(spec.classes)
+        )
+    except (KeyError, ValueError) as error:
+        raise UnusableModel(f"'{spec.architecture}' with encoder '{spec.encoder}' cannot be built: {error}.") from error
+    return EarlyFusion(network)
+
+
+def _library(wanted: str):  # type: ignore[no-untyped-def]
+    try:
+        import segmentation_models_pytorch
+    except ImportError as error:
+        raise UnusableModel(
+            f"'{wanted}' comes from segmentation-models-pytorch, which is not installed.",
+            "pip install 'terrafine[backbones]'",
+        ) from error
+    return segmentation_models_pytorch
+
+
+ARCHITECTURES: dict[str, Callable[[ModelSpec], MarkedNetwork]] = {"linknet": _build_linknet}

@@ -1,0 +1,146 @@
+"""A simulated annotator: one for training and for evaluation.
+
+A *mistake* is a connected region of pixels that are wrong in the same way: of one true class, predicted as anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from terrafine.models.metrics import VOID
+from terrafine.shared.annotation import Annotation
+from terrafine.shared.errors import ConfigError
+
+PROTOCOLS = ("ritm", "disir")
+TOP_MISTAKES = 8  # DISIR: one of the largest eight, at random
+
+Classes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong region: its true class, its area in pixels, its mask within `box` (row slice, column slice)."""
+
+    class_id: int
+    area: int
+    box: tuple[slice, slice]
+    mask: NDArray[np.bool_]
+
+
+def mistakes(prediction: Classes, truth: Classes, classes: Sequence[int] | None = None) -> list[Mistake]:
+    """All mistakes, the largest first; `classes` restricts them to those true classes. VOID truth is never wrong."""
+    wrong = (prediction != truth) & (truth != VOID)
+    found = []
+    for class_id in np.unique(truth[wrong]) if classes is None else classes:
+        labels, _ = ndimage.label(wrong & (truth == class_id))
+        areas = np.bincount(labels.ravel())
+        for index, box in enumerate(ndimage.find_objects(labels), start=1):
+            found.append(Mistake(int(class_id), int(areas[index]), box, labels[box] == index))
+    return sorted(found, key=lambda m: (-m.area, m.box[0].start, m.box[1].start))
+
+
+def next_click(
+    prediction: Classes, truth: Classes, rng: np.random.Generator, protocol: str = "ritm", class_id: int | None = None
+) -> Annotation | None:
+    """The point that an annotator would click next; None where nothing is wrong.
+
+    prediction, truth  uint8 (rows, columns), VOID (255) in the truth where it says nothing
+    protocol           "ritm": deepest inside the largest mistake (Sofiiuk et al. 2021);
+                       "disir": anywhere in one of the eight largest (Lenczner et al. 2020, section 3)
+    class_id           only mistakes of this true class (DISIR's class-dependent clicks)
+    """
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"There is no protocol '{protocol}'.", f"Use one of {', '.join(PROTOCOLS)}.")
+    found = mistakes(prediction, truth, None if class_id is None else [class_id])
+    if not found:
+        return None
+    if protocol == "ritm":
+        return point_in(found[0], deepest(found[0]), rng)
+    mistake = found[rng.integers(min(TOP_MISTAKES, len(found)))]
+    return point_in(mistake, anywhere(mistake, rng), rng)
+
+
+def deepest(mistake: Mistake) -> tuple[int, int]:
+    """(row, column) in the mistake's box of the pixel farthest from its edge; the raster's edge counts as one."""
+    depth = ndimage.distance_transform_edt(np.pad(mistake.mask, 1))[1:-1, 1:-1]
+    row, col = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(row), int(col)
+
+
+def anywhere(mistake: Mistake, rng: np.random.Generator) -> tuple[int, int]:
+    """(row, column) in the mistake's box of one of its pixels, each as likely as any other."""
+    rows, cols = np.nonzero(mistake.mask)
+    index = rng.integers(len(rows))
+    return int(rows[index]), int(cols[index])
+
+
+def point_in(mistake: Mistake, place: tuple[int, int], rng: np.random.Generator) -> Annotation:
+    """A point annotation on the centre of that pixel."""
+    row, col = mistake.box[0].start + place[0], mistake.box[1].start + place[1]
+    return Annotation(_new_id(rng), "point", ((col + 0.5, row + 0.5),), mistake.class_id)
+
+
+def stroke_in(mistake: Mistake, rng: np.random.Generator, width_px: float) -> Annotation:
+    """A straight stroke that stays inside the mistake, or its deepest point where it is too small for one."""
+    row, col = deepest(mistake)
+    angle = rng.uniform(0, np.pi)
+    ends = [_walk(mistake.mask, row, col, angle + turn) for turn in (0.0, np.pi)]
+    if ends[0] == ends[1]:
+        return point_in(mistake, (row, col), rng)
+    top, left = mistake.box[0].start, mistake.box[1].start
+    vertices = tuple((left + c + 0.5, top + r + 0.5) for r, c in ends)
+    return Annotation(_new_id(rng), "stroke", vertices, mistake.class_id, width_px)
+
+
+def _walk(mask: NDArray[np.bool_], row: int, col: int, angle: float) -> tuple[int, int]:
+    """The last pixel inside the mask on the way from (row, col) in one direction."""
+    reached, step = (row, col), 0
+    while True:
+        step += 1
+        r, c = round(row + step * np.sin(angle)), round(col + step * np.cos(angle))
+        if not (0 <= r < mask.shape[0] and 0 <= c < mask.shape[1] and mask[r, c]):
+            return reached
+        reached = (r, c)
+
+
+def marks_from_truth(truth: Classes, count: int, rng: np.random.Generator) -> list[Annotation]:
+    """`count` points anywhere in the truth, its classes equally often (DISIR's frequency balancing, section 2.1)."""
+    present = [c for c in np.unique(truth) if c != VOID]
+    if not present:
+        return []
+    marks = []
+    for class_id in rng.choice(present, count):
+        pixels = np.flatnonzero(truth == class_id)
+        row, col = divmod(int(rng.choice(pixels)), truth.shape[1])
+        marks.append(Annotation(_new_id(rng), "point", ((col + 0.5, row + 0.5),), int(class_id)))
+    return marks
+
+
+def marks_from_errors(
+    prediction: Classes, truth: Classes, count: int, rng: np.random.Generator, stroke_share: float = 0.0
+) -> list[Annotation]:
+    """Up to `count` marks on different mistakes, drawn by area: half of the points deep inside, half anywhere.
+
+    With probability `stroke_share` a mark is a stroke of 1 to 9 pixels width.
+    """
+    found = mistakes(prediction, truth)
+    if not found:
+        return []
+    areas = np.array([m.area for m in found], np.float64)
+    chosen = rng.choice(len(found), min(count, len(found)), replace=False, p=areas / areas.sum())
+    return [_mark_in(found[index], rng, stroke_share) for index in chosen]
+
+
+def _mark_in(mistake: Mistake, rng: np.random.Generator, stroke_share: float) -> Annotation:
+    if rng.random() < stroke_share:
+        return stroke_in(mistake, rng, float(rng.integers(1, 10)))
+    return point_in(mistake, deepest(mistake) if rng.random() < 0.5 else anywhere(mistake, rng), rng)
+
+
+def _new_id(rng: np.random.Generator) -> str:
+    return rng.bytes(8).hex()

@@ -1,0 +1,277 @@
+"""Train an annotation-as-channel network: crops, simulated marks, two losses a step, checkpoints that resume exactly.
+
+Every step shows the network the same crops twice: without marks, and with marks that a simulated annotator drew, on the
+errors that the network makes at that moment once `from_errors_after` of the steps are done (RITM's iterative clicks),
+anywhere in the truth before. Both losses count, so it has to be good alone *and* listen.
+
+The random numbers of a step come from (seed, step): an interrupted training goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from terrafine.models import losses, metrics, simulate
+from terrafine.models.data import Augmentation, CropSampler, Scene
+from terrafine.models.encoding import encode
+from terrafine.models.network import MarkedNetwork
+from terrafine.models.normalise import to_network
+from terrafine.shared.annotation import Annotation
+from terrafine.shared.geo import Window
+from terrafine.shared.spec import ModelSpec
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class MarkOptions:
+    """How marks are simulated: `none` is the share of crops without any, otherwise 1 … `most` of them, fewer more often."""
+
+    none: float = 0.15
+    most: int = 24
+    rounds: int = 3
+    stroke_share: float = 0.15
+    from_errors_after: float = 0.1
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How long and how hard. Learning rates follow a warm-up and half a cosine; `ema` is the decay of the averaged weights."""
+
+    steps: int = 6000
+    batch: int = 8
+    crop_px: int = 256
+    lr: float = 1e-3
+    encoder_lr: float = 3e-4
+    weight_decay: float = 1e-4
+    warmup: int = 200
+    balance: float = 0.35
+    ema: float = 0.998
+    seed: int = 1
+    validate_every: int = 500
+    checkpoint_every: int = 100
+    mixed_precision: bool = True
+    marks: MarkOptions = field(default_factory=MarkOptions)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """images float32 (B, bands, C, C) normalised; truth uint8 (B, C, C)."""
+
+    images: Tensor
+    truth: Tensor
+
+
+class Trainer:
+    """One training, in `folder`. `run` yields (step, losses) after every step."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        network: MarkedNetwork,
+        scenes: Sequence[Scene],
+        options: TrainOptions,
+        folder: Path,
+        device: str = "cpu",
+    ) -> None:
+        self.spec, self.options, self.folder = spec, options, folder
+        self.device = torch.device(device)
+        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = AveragedModel(
+            self.network, multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True
+        )
+        self.optimiser = torch.optim.AdamW(_parameter_groups(network, options), weight_decay=options.weight_decay)
+        self.sampler = CropSampler(scenes, len(spec.classes), options.crop_px, options.augmentation)
+        counts = sum(np.bincount(scene.truth.ravel(), minlength=256)[: len(spec.classes)] for scene in scenes)
+        self.class_weights = losses.class_weights(torch.as_tensor(counts), options.balance).to(self.device)
+        self.step = 0
+
+    def run(self) -> Iterator[tuple[int, dict[str, float]]]:
+        """Train from the current step to the last; a checkpoint is written every `checkpoint_every` steps and at the end."""
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(self.batch, self.step)
+            while self.step < self.options.steps:
+                batch = coming.result()
+                coming = pool.submit(self.batch, self.step + 1)
+                values = self._train_step(batch, np.random.default_rng((self.options.seed, 1, self.step)))
+                self.step += 1
+                if self.step % self.options.checkpoint_every == 0 or self.step == self.options.steps:
+                    self.save_checkpoint()
+                yield self.step, values
+
+    def batch(self, step: int) -> Batch:
+        """The crops of one step: a function of the seed and the step alone."""
+        rng = np.random.default_rng((self.options.seed, 0, step))
+        crops = [self.sampler.draw(rng) for _ in range(self.options.batch)]
+        everywhere = np.ones(crops[0][1].shape, bool)
+        images = np.stack([to_network(image, everywhere, self.spec) for image, _ in crops])
+        return Batch(torch.from_numpy(images), torch.from_numpy(np.stack([truth for _, truth in crops])))
+
+    def _train_step(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
+        self._set_learning_rates()
+        self.network.train()
+        images = batch.images.to(self.device, memory_format=torch.channels_last)
+        truth = batch.truth.to(self.device)
+        with self._autocast():
+            features = self.network.features(images)
+            plain = self.network.decode(features, torch.zeros(self._marks_shape(batch), device=self.device))
+            marks = self._simulate(features, plain, batch.truth.numpy(), rng)
+            marked = self.network.decode(features, marks)
+        plain_loss = losses.cross_entropy(plain, truth, self.class_weights)
+        marked_loss = losses.cross_entropy(marked, truth, self.class_weights)
+        self.optimiser.zero_grad(set_to_none=True)
+        (plain_loss + marked_loss).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        self.averaged.update_parameters(self.network)
+        right = [float((x.argmax(1) == truth)[truth != metrics.VOID].float().mean()) for x in (plain, marked)]
+        return {
+            "loss_plain": float(plain_loss.detach()), "loss_marked": float(marked_loss.detach()),
+            "accuracy_plain": right[0], "accuracy_marked": right[1],
+        }  # fmt: skip
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.mixed_precision)
+
+    def _marks_shape(self, batch: Batch) -> tuple[int, ...]:
+        return (len(batch.truth), len(self.spec.classes), *batch.truth.shape[1:])
+
+    @torch.no_grad()
+    def _simulate(
+        self, features: tuple[Tensor, ...], plain: Tensor, truth: NDArray[np.uint8], rng: np.random.Generator
+    ) -> Tensor:
+        """Marks for every crop, some a round, each round on the errors that are left."""
+        options = self.options.marks
+        wanted = [_how_many(options, rng) for _ in truth]
+        drawn: list[list[Annotation]] = [[] for _ in truth]
+        rounds = int(rng.integers(1, options.rounds + 1))
+        late = self.step >= options.from_errors_after * self.options.steps
+        prediction = plain
+        for index in range(rounds):
+            classes = prediction.argmax(1).to(torch.uint8).cpu().numpy()
+            for marks, count, seen, right in zip(drawn, wanted, classes, truth):
+                share = math.ceil((count - len(marks)) / (rounds - index))
+                if late:
+                    marks += simulate.marks_from_errors(seen, right, share, rng, options.stroke_share)
+                else:
+                    marks += simulate.marks_from_truth(right, share, rng)
+            channels = self._encode(drawn, truth.shape[1:])
+            if index < rounds - 1:
+                prediction = self.network.decode(features, channels)
+        return channels
+
+    def _encode(self, drawn: Sequence[Sequence[Annotation]], shape: tuple[int, ...]) -> Tensor:
+        window = Window(0, 0, shape[1], shape[0])
+        channels = [encode(marks, window, self.spec.encoding, len(self.spec.classes)) for marks in drawn]
+        return torch.from_numpy(np.stack(channels)).to(self.device)
+
+    def _set_learning_rates(self) -> None:
+        factor = schedule(self.step, self.options.warmup, self.options.steps)
+        for group, base in zip(self.optimiser.param_groups, (self.options.encoder_lr, self.options.lr)):
+            group["lr"] = base * factor
+
+    # ---- checkpoints: safetensors, nothing executable --------------------------------------------------------------
+
+    def save_checkpoint(self) -> None:
+        """Write everything that the next step needs, under its final name only when it is whole."""
+        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        tensors |= {f"averaged.{name}": tensor for name, tensor in self.averaged.state_dict().items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self.folder / f"{CHECKPOINT}.part"
+        save_file(
+            {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()},
+            unfinished, {"step": str(self.step)},
+        )  # fmt: skip
+        unfinished.replace(self.folder / CHECKPOINT)
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint in the folder; False if there is none."""
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return False
+        with safe_open(path, "pt") as archive:
+            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+            self.step = int(archive.metadata()["step"])
+        self.network.load_state_dict(_under("network.", tensors))
+        self.averaged.load_state_dict(_under("averaged.", tensors))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _under("optimiser.", tensors).items():
+            index, key = name.split(".")
+            state.setdefault(int(index), {})[key] = tensor
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
+        return True
+
+    @property
+    def result(self) -> MarkedNetwork:
+        """The averaged weights: what validation measures and what is saved."""
+        network: MarkedNetwork = self.averaged.module
+        return network
+
+
+def schedule(step: int, warmup: int, steps: int) -> float:
+    """Linear warm-up to 1, then half a cosine to 0."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+@torch.inference_mode()
+def validate(
+    spec: ModelSpec, network: MarkedNetwork, scenes: Sequence[Scene], clicks: int, counted: int,
+    device: str = "cpu", tick: Callable[[], None] = lambda: None,
+) -> dict[int, float]:  # fmt: skip
+    """mIoU (pooled, classes under `counted`) of `scenes`, each one tile, after 0, 1, 2, 4 … `clicks` RITM clicks."""
+    network.eval()
+    stops = sorted({0, clicks, *(2**i for i in range(clicks.bit_length()))})
+    pooled = {stop: np.zeros((len(spec.classes),) * 2, np.int64) for stop in stops}
+    rng = np.random.default_rng(0)
+    for scene in scenes:
+        window = Window(0, 0, *scene.truth.shape[::-1])
+        image = to_network(scene.image.astype(np.float32) / 255.0, np.ones(window.shape, bool), spec)
+        features = network.features(torch.from_numpy(image)[None].to(device, memory_format=torch.channels_last))
+        marks: list[Annotation] = []
+        for count in range(clicks + 1):
+            channels = encode(marks, window, spec.encoding, len(spec.classes))
+            logits = network.decode(features, torch.from_numpy(channels)[None].to(device))
+            prediction = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
+            if count in pooled:
+                pooled[count] += metrics.confusion(scene.truth, prediction, len(spec.classes))
+            click = simulate.next_click(prediction, scene.truth, rng)
+            if click is not None:
+                marks.append(click)
+        tick()
+    return {stop: metrics.mean_iou(matrix, counted) for stop, matrix in pooled.items()}
+
+
+def _how_many(options: MarkOptions, rng: np.random.Generator) -> int:
+    """0 with probability `none`, else log-uniform in 1 … most."""
+    if rng.random() < options.none:
+        return 0
+    return int(round(math.exp(rng.uniform(0, math.log(options.most)))))
+
+
+def _parameter_groups(network: MarkedNetwork, options: TrainOptions) -> list[dict[str, object]]:
+    """The encoder's parameters, and all others: they learn at different rates."""
+    encoder, others = [], []
+    for name, parameter in network.named_parameters():
+        (encoder if "encoder." in name else others).append(parameter)
+    return [{"params": encoder, "lr": options.encoder_lr}, {"params": others, "lr": options.lr}]
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
