@@ -1,1 +1,1 @@
-"""Networks, their training, and what turns marks and pixels into their inputs. Needs torch; knows no sockets or files of rasters."""
+"""Networks, their training, and what turns marks and pixels into their inputs. Needs torch; knows no sockets."""

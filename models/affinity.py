@@ -1,13 +1,13 @@
 """How much each pixel looks like each class's marks.
 
-A mark says something about the pixels that look like it, near it above all. Every head h attends from a pixel x over all
-marked cells m of the tile, and over "none of them":
+A mark says something about the pixels that look like it, near it above all. Every head h attends from a pixel x over
+all marked cells m of the tile, and over "none of them":
 
     a_h(x, m) = κ_h · cos(e(x), e(m)) − |x − m| / ℓ_h        e: an embedding of the image, learnt
     p_h,c(x)  = Σ_{m of class c} exp a_h(x, m) / (exp b_h + Σ_m exp a_h(x, m))
 
-With κ, ℓ and b learnt, p lies in [0, 1], is 0 where nothing is marked, and adds up to less than 1 over the classes. It
-is the kernel regression over annotations of "Unified" (Workman et al. 2017), on learnt features instead of places alone.
+With κ, ℓ and b learnt, p lies in [0, 1], is 0 where nothing is marked, and adds up to less than 1 over the classes.
+It is the kernel regression over annotations of "Unified" (Workman et al. 2017), on learnt features beside places.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class MarkAffinity(nn.Module):
         cells = _marked_cells(marks)  # (M, 3): class, row, column
         if len(cells) == 0:
             return marks.new_zeros(self.heads * classes, rows, cols)
-        place, similarity = _distance(cells, rows, cols), embedding.flatten(1).T @ embedding[:, cells[:, 1], cells[:, 2]]
+        place = _distance(cells, rows, cols)
+        similarity = embedding.flatten(1).T @ embedding[:, cells[:, 1], cells[:, 2]]
         owner = F.one_hot(cells[:, 0], classes).to(similarity.dtype)  # (M, classes)
         maps = []
         for head in range(self.heads):

@@ -82,7 +82,7 @@ def _mark_point(classes: NDArray[np.int16], mark: Annotation, window: Window) ->
 def _distances(
     mark: Annotation, window: Window, reach: float, scale: float
 ) -> Iterator[tuple[Window, NDArray[np.float64]]]:
-    """Yield (part of the window, distance of its pixels' centres to a piece of the mark), near each piece of the mark."""
+    """Yield (part of the window, its pixels' distances to a piece of the mark) for every piece that is near."""
     vertices = np.asarray(mark.vertices, np.float64) * scale
     half_width = mark.width_px * scale / 2 if mark.kind == "stroke" else 0.0
     ends = np.roll(vertices, -1, axis=0) if mark.kind == "polygon" else vertices[1:]

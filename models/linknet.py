@@ -1,9 +1,9 @@
 """LinkNet (Chaurasia and Culurciello 2017) that listens to marks, with late fusion.
 
 The encoder sees the image alone. Its five maps are projected to the decoder's widths once and kept. Marks enter the
-bottleneck and every skip as maps of the same width, made from their channels by a small pyramid of strided convolutions and, at
-stride 4, from the affinity of each pixel to each class's marks (`affinity.py`), which also leads straight to the logits.
-Without marks all of that is zero but a bias, and the network is a plain LinkNet.
+bottleneck and every skip as maps of the same width, made from their channels by a small pyramid of strided convolutions
+and, at stride 4, from the affinity of each pixel to each class's marks (`affinity.py`), which also leads straight to
+the logits. Without marks all of that is zero but a bias, and the network is a plain LinkNet.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def load_folded_mobilenet(encoder: MobileNetV2, path: Path) -> None:
 def _fill(unit: ConvNorm, weight: Tensor, bias: Tensor) -> None:
     convolution, norm = unit[0], unit[1]
     if convolution.weight.shape[0] != weight.shape[0] or convolution.weight.shape[2:] != weight.shape[2:]:
-        raise ConfigError(f"The encoder weights do not fit: {tuple(weight.shape)} for {tuple(convolution.weight.shape)}.")
+        shapes = f"{tuple(weight.shape)} for {tuple(convolution.weight.shape)}"
+        raise ConfigError(f"The encoder weights do not fit: {shapes}.")
     convolution.weight.zero_()
     convolution.weight[:, : weight.shape[1]] = weight
     norm.running_mean.zero_()

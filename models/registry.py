@@ -48,7 +48,8 @@ def describe(folder: Path) -> ModelSpec:
     try:
         return specs.loads((folder / DESCRIPTION).read_text("utf-8"))
     except OSError as error:
-        raise NotFound(f"There is no model in '{folder}'.", f"A model folder holds {DESCRIPTION} and {WEIGHTS}.") from error
+        hint = f"A model folder holds {DESCRIPTION} and {WEIGHTS}."
+        raise NotFound(f"There is no model in '{folder}'.", hint) from error
 
 
 def save(folder: Path, spec: ModelSpec, network: nn.Module) -> None:

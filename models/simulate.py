@@ -1,6 +1,6 @@
 """A simulated annotator: one for training and for evaluation.
 
-A *mistake* is a connected region of pixels that are wrong in the same way: of one true class, predicted as anything else.
+A *mistake* is a connected region of pixels that are wrong and of one true class.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class MarkOptions:
-    """How marks are simulated: `none` is the share of crops without any, otherwise 1 … `most` of them, fewer more often."""
+    """How marks are simulated: none in a share `none` of the crops, otherwise 1 … `most`, fewer more often."""
 
     none: float = 0.15
     most: int = 24
@@ -48,7 +48,7 @@ class MarkOptions:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How long and how hard. Learning rates follow a warm-up and half a cosine; `ema` is the decay of the averaged weights."""
+    """How long and how hard. Rates follow a warm-up and half a cosine; `ema` is the decay of the averaged weights."""
 
     steps: int = 6000
     batch: int = 8
@@ -100,7 +100,7 @@ class Trainer:
         self.step = 0
 
     def run(self) -> Iterator[tuple[int, dict[str, float]]]:
-        """Train from the current step to the last; a checkpoint is written every `checkpoint_every` steps and at the end."""
+        """Train from the current step to the last; checkpoints are written on the way and at the end."""
         with ThreadPoolExecutor(1) as pool:
             coming = pool.submit(self.batch, self.step)
             while self.step < self.options.steps:
