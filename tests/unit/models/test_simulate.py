@@ -1,0 +1,104 @@
+"""The simulated annotator on maps small enough to see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from terrafine.models import simulate
+from terrafine.models.metrics import VOID
+from terrafine.shared.errors import ConfigError
+
+RIGHT = np.zeros((9, 12), np.uint8)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def wrong_rectangle(rows, cols, truth_class=1):
+    truth = RIGHT.copy()
+    truth[rows, cols] = truth_class
+    return truth
+
+
+def pixel(mark):
+    return int(mark.vertices[0][1]), int(mark.vertices[0][0])
+
+
+def test_a_map_without_mistakes_gets_no_click():
+    assert simulate.next_click(RIGHT, RIGHT, rng()) is None
+
+
+def test_void_is_never_a_mistake():
+    assert simulate.next_click(RIGHT, np.full_like(RIGHT, VOID), rng()) is None
+
+
+def test_the_ritm_click_lies_deepest_in_the_largest_mistake_and_carries_its_class():
+    truth = wrong_rectangle(slice(2, 7), slice(3, 8), truth_class=3)
+    truth[0, 11] = 1
+    click = simulate.next_click(RIGHT, truth, rng())
+    assert pixel(click) == (4, 5)
+    assert click.class_id == 3
+
+
+def test_the_edge_of_the_map_counts_as_an_edge():
+    truth = wrong_rectangle(slice(0, 5), slice(0, 5))
+    assert pixel(simulate.next_click(RIGHT, truth, rng())) == (2, 2)
+
+
+def test_touching_regions_of_two_true_classes_are_two_mistakes():
+    truth = wrong_rectangle(slice(2, 4), slice(2, 4), 1)
+    truth[2:4, 4:7] = 2
+    assert [(m.class_id, m.area) for m in simulate.mistakes(RIGHT, truth)] == [(2, 6), (1, 4)]
+
+
+def test_disir_clicks_go_to_the_eight_largest_only():
+    truth = np.zeros((3, 60), np.uint8)
+    for index in range(10):
+        truth[1, 6 * index : 6 * index + 5 - index // 2] = 1
+    sizes = sorted((m.area for m in simulate.mistakes(np.zeros_like(truth), truth)), reverse=True)
+    clicks = [simulate.next_click(np.zeros_like(truth), truth, rng(seed), "disir") for seed in range(200)]
+    assert len(sizes) == 10
+    assert {pixel(click)[1] // 6 for click in clicks} == set(range(8))
+
+
+def test_class_dependent_clicks_stay_with_their_class():
+    truth = wrong_rectangle(slice(0, 6), slice(0, 6), 1)
+    truth[8, 8] = 2
+    assert simulate.next_click(RIGHT, truth, rng(), class_id=2).class_id == 2
+    assert simulate.next_click(RIGHT, truth, rng(), class_id=4) is None
+
+
+def test_an_unknown_protocol_is_refused():
+    with pytest.raises(ConfigError):
+        simulate.next_click(RIGHT, RIGHT, rng(), "guess")
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_marks_from_errors_lie_on_mistakes_of_their_class(seed, stroke_share):
+    generator = np.random.default_rng(seed)
+    truth, prediction = generator.integers(0, 3, (2, 12, 12)).astype(np.uint8)
+    for mark in simulate.marks_from_errors(prediction, truth, 5, generator, stroke_share):
+        for x, y in mark.vertices:
+            assert truth[int(y), int(x)] == mark.class_id != prediction[int(y), int(x)]
+
+
+def test_marks_from_truth_draw_rare_classes_as_often_as_common_ones():
+    truth = wrong_rectangle(slice(0, 1), slice(0, 2), 5)
+    classes = [mark.class_id for mark in simulate.marks_from_truth(truth, 400, rng())]
+    assert 140 < classes.count(5) < 260
+
+
+def test_a_stroke_never_leaves_its_mistake():
+    truth = wrong_rectangle(slice(1, 8), slice(2, 10))
+    mistake = simulate.mistakes(RIGHT, truth)[0]
+    lengths = set()
+    for seed in range(20):
+        mark = simulate.stroke_in(mistake, rng(seed), 3.0)
+        lengths.add(len(mark.vertices))
+        assert all(truth[int(y), int(x)] == 1 for x, y in mark.vertices)
+    assert lengths == {2}
