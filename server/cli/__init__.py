@@ -1,0 +1,77 @@
+"""The `terrafine` command. One module a subcommand: HELP, add_arguments(parser), run(arguments) → exit code.
+
+Exit codes: 0 done, 1 it failed, 2 it was asked for in a way that makes no sense, 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from types import ModuleType
+from typing import Optional
+
+from terrafine.shared.errors import BadRequest, ConfigError, TerrafineError
+
+# What --help says is here, so that it need not load torch.
+COMMANDS = {
+    "serve": "run the inference server that QGIS talks to",
+    "predict": "classify a raster file into a GeoTIFF",
+    "train": "train a network on image and label rasters",
+    "evaluate": "measure what clicks gain, with a simulated annotator",
+    "bench": "measure time and memory",
+    "models": "list and describe the models there are",
+    "demo": "classify and refine a raster with a scripted analyst, and show the result",
+}
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run one subcommand and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments, module = _parse(words)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        return int(module.run(arguments))
+    except TerrafineError as error:
+        print(f"terrafine: error: {error.message}", *([error.hint] if error.hint else []), sep="\n", file=sys.stderr)
+        return USAGE if isinstance(error, (ConfigError, BadRequest)) else FAILED
+    except KeyboardInterrupt:
+        print("terrafine: stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parse(words: list[str]) -> tuple[argparse.Namespace, ModuleType]:
+    """Only the module of the subcommand that is asked for is imported: torch takes seconds."""
+    parser = argparse.ArgumentParser(
+        prog="terrafine",
+        description="Correct a land-cover map by pointing at its mistakes.",
+        epilog="terrafine COMMAND --help says more about each.",
+    )
+    parser.add_argument("--version", action="version", version=f"terrafine {metadata.version('terrafine')}")
+    parser.add_argument("--verbose", action="store_true", help="log more")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    wanted = next((word for word in words if word in COMMANDS), None)
+    for name, summary in COMMANDS.items():
+        if name == wanted:
+            module = importlib.import_module(f"terrafine.server.cli.{name}")
+            _add(commands, name, summary, module)
+        else:
+            commands.add_parser(name, help=summary)
+    return parser.parse_args(words), module
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, module: ModuleType
+) -> None:
+    command = commands.add_parser(
+        name, help=summary, description=module.HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.add_arguments(command)

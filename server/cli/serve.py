@@ -1,0 +1,77 @@
+"""terrafine serve: run the inference server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+HELP = """Run the inference server that QGIS, or any other client of docs/protocol.md, talks to.
+
+It serves programs on this computer only, until Ctrl-C.
+
+examples:
+  terrafine serve
+  terrafine serve --port 0 --announce - --exit-with-stdin     (as QGIS starts it)
+  terrafine serve --models my_models/ --threads 4
+"""
+DEFAULT_PORT = 5590
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="TCP port; 0 is any free one (default: %(default)s)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; only this computer's own for now")
+    parser.add_argument("--models", type=Path, action="append", default=[], metavar="DIR", help="more model folders")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
+    parser.add_argument(
+        "--announce", metavar="FILE", help="write the address as one line of JSON; - is standard output"
+    )
+    parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input does: with the starter")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from terrafine.server.dispatch import Dispatcher
+    from terrafine.server.serve import Server
+    from terrafine.server.zoo import Zoo
+
+    if arguments.threads > 0:
+        torch.set_num_threads(arguments.threads)
+    server = Server(Dispatcher(Zoo(arguments.models)), arguments.host, arguments.port)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: server.stop())
+    if arguments.exit_with_stdin:
+        threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()
+    log.info("listening on %s", server.address)
+    if arguments.announce:
+        announce(arguments.announce, server.address)
+    server.run()
+    return 0
+
+
+def announce(where: str, address: str) -> None:
+    """Tell whoever started the server its address; a file appears complete or not at all."""
+    line = json.dumps({"address": address, "pid": os.getpid()})
+    if where == "-":
+        print(line, flush=True)
+        return
+    target = Path(where)
+    draft = target.with_name(f"{target.name}.{os.getpid()}")
+    draft.write_text(line + "\n", "utf-8")
+    os.replace(draft, target)
+
+
+def _stop_with_stdin(stop) -> None:  # type: ignore[no-untyped-def]
+    # Past sys.stdin's buffer, whose lock would still be held at the interpreter's end.
+    while os.read(sys.stdin.fileno(), 4096):
+        continue
+    stop()
