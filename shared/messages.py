@@ -159,8 +159,11 @@ class MissingPixels:
 
 @dataclass(frozen=True)
 class Progress:
+    """`stage`: "classify", counted in tiles; a Client adds "upload", counted in blocks."""
+
     done: int
-    total: int  # tiles
+    total: int
+    stage: str = "classify"
 
 
 @dataclass(frozen=True)
