@@ -16,6 +16,7 @@ from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
 from terrafine.shared.errors import BadRequest, Cancelled, ConnectionFailed, OutOfMemory, error_from_code
 from terrafine.shared.geo import Window, contains
 from terrafine.shared.messages import (
+    STREAMED,
     UPLOAD_BLOCK_PX,
     AnnotationsChanged,
     Cancel,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:  # ZeroMQ may be missing where a client is only named
 IDLE_TIMEOUT_S = 10.0
 PING_TIMEOUT_S = 5.0
 _LOOK_UP_S = 0.05  # how often the receive loop looks whether it was cancelled
-_STREAMED = (Progress, PatchReady)
 _Reply = TypeVar("_Reply")
 ReadPixels = Callable[[Window], Patch]
 
@@ -174,7 +174,7 @@ class Client:
         try:
             while not ended:
                 reply = self._next_reply(request_id, cancellable)
-                ended = not isinstance(reply, _STREAMED)
+                ended = not isinstance(reply, STREAMED)
                 if isinstance(reply, Failed):
                     raise error_from_code(reply.code, reply.message, reply.hint)
                 yield reply

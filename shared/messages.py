@@ -210,3 +210,4 @@ Reply = Union[
     Cancelling, SessionClosed, Failed,
 ]
 Message = Union[Request, Reply]
+STREAMED = (Progress, PatchReady)  # replies that others follow; any other reply ends its request

@@ -15,7 +15,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from terrafine.shared import wire
 from terrafine.shared.errors import Cancelled, ConnectionFailed, TerrafineError
-from terrafine.shared.messages import Cancel, Cancelling, Failed, Message, Ping, Pong
+from terrafine.shared.messages import STREAMED, Cancel, Cancelling, Failed, Message, Ping, Pong
 
 CONNECT_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 10.0
@@ -46,7 +46,7 @@ class ZmqTransport:
     def __init__(self, address: str, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
         self.address = address
         # The process's context: one of our own would wait, when it is collected, for sockets that nobody closed.
-        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._set_options()
         self._monitor = self._socket.get_monitor_socket(_GONE | zmq.EVENT_HANDSHAKE_SUCCEEDED)
         try:
@@ -105,7 +105,7 @@ class ZmqTransport:
         if recv_monitor_message(self._monitor)["event"] != zmq.EVENT_HANDSHAKE_SUCCEEDED:
             raise self._failure("does not answer")
 
-    def _wait(self, timeout_s: float) -> list[zmq.Socket]:
+    def _wait(self, timeout_s: float) -> list[zmq.Socket[bytes]]:
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._monitor, zmq.POLLIN)
@@ -139,9 +139,11 @@ class LocalTransport:
     def receive(self, timeout_s: float) -> Optional[Sequence[wire.Frame]]:
         while self._work:
             request_id, replies = self._work[0]
-            for reply in replies:
+            reply = next(replies, None)
+            if not isinstance(reply, STREAMED):
+                self._work.popleft()
+            if reply is not None:
                 return wire.pack(reply, request_id)
-            self._work.popleft()
         time.sleep(min(timeout_s, 0.001))
         return None
 
