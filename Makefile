@@ -23,7 +23,7 @@ CODE := shared models server qgis_plugin tools tests __init__.py
 
 # The checkout as a QGIS plugin, in a profile of its own that is thrown away by `make clean`.
 PROFILE  := build/qgis/profiles/default/QGIS/QGIS3.ini
-QGIS_ENV := QGIS_CUSTOM_CONFIG_PATH="$(CURDIR)/build/qgis" QGIS_PLUGINPATH="$(CURDIR)/build/import" TERRAFINE_PYTHON="$(CURDIR)/$(PY)"
+QGIS_ENV := QGIS_CUSTOM_CONFIG_PATH="$(CURDIR)/build/qgis" QGIS_PLUGINPATH="$(CURDIR)/build/import"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
