@@ -106,7 +106,9 @@ def _around(points: NDArray[np.float64], reach: float, window: Window) -> Window
 
 def _centres(window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """x as a row and y as a column of the pixels' centres, in absolute coordinates: no window may change a rounding."""
-    return np.arange(window.col, window.col_end) + 0.5, (np.arange(window.row, window.row_end) + 0.5)[:, None]
+    x = np.arange(window.col, window.col_end, dtype=np.float64) + 0.5
+    y = np.arange(window.row, window.row_end, dtype=np.float64) + 0.5
+    return x, y[:, None]
 
 
 def _segment_distance(window: Window, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -57,7 +57,7 @@ class LateLinkNet(MarkedNetwork):
     def _embedding(self, skips: list[Tensor]) -> Tensor:
         """Unit vectors (B, EMBEDDING, H/4, W/4) from all maps at stride 4 and above."""
         maps = [project(x) for project, x in zip(self.embed, skips[AFFINITY_LEVEL:])]
-        return F.normalize(sum(_upsampled(x, maps[0]) for x in maps).float(), dim=1)  # type: ignore[union-attr, arg-type]
+        return F.normalize(sum(_upsampled(x, maps[0]) for x in maps).float(), dim=1)  # type: ignore[union-attr]
 
     def _marks(self, marks: Tensor, affinity: Tensor, skips: list[Tensor]) -> list[Tensor]:
         maps, x = [], marks

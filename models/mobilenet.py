@@ -6,6 +6,8 @@ sizes), as the published ImageNet weights expect.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
@@ -25,6 +27,14 @@ class ConvNorm(nn.Sequential):
         )
         self.pad = kernel - stride if stride > 1 else 0
         self.linear = linear
+
+    @property
+    def convolution(self) -> nn.Conv2d:
+        return cast(nn.Conv2d, self[0])
+
+    @property
+    def norm(self) -> nn.BatchNorm2d:
+        return cast(nn.BatchNorm2d, self[1])
 
     def forward(self, x: Tensor) -> Tensor:
         x = super().forward(F.pad(x, (0, self.pad, 0, self.pad)) if self.pad else x)

@@ -32,16 +32,13 @@ def load_folded_mobilenet(encoder: MobileNetV2, path: Path) -> None:
 
 @torch.no_grad()
 def _fill(unit: ConvNorm, weight: Tensor, bias: Tensor) -> None:
-    convolution, norm = unit[0], unit[1]
+    convolution, norm = unit.convolution, unit.norm
     if convolution.weight.shape[0] != weight.shape[0] or convolution.weight.shape[2:] != weight.shape[2:]:
         shapes = f"{tuple(weight.shape)} for {tuple(convolution.weight.shape)}"
         raise ConfigError(f"The encoder weights do not fit: {shapes}.")
     convolution.weight.zero_()
     convolution.weight[:, : weight.shape[1]] = weight
-    norm.running_mean.zero_()
-    norm.running_var.fill_(1.0 - norm.eps)
-    norm.weight.fill_(1.0)
-    norm.bias.copy_(bias)
+    _set(norm, mean=torch.zeros_like(bias), variance=torch.full_like(bias, 1.0 - norm.eps), shift=bias)
 
 
 @torch.no_grad()
@@ -63,7 +60,14 @@ def unfold(encoder: nn.Module, batches: Iterable[Tensor]) -> None:
     for norm in norms:
         mean, square = torch.stack(moments[norm]).mean(0)
         variance = (square - mean.square()).clamp_min(1e-6)
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(variance)
-        norm.weight.copy_((variance + norm.eps).sqrt())
-        norm.bias.add_(mean)
+        _set(norm, mean, variance, shift=norm.bias + mean)
+
+
+def _set(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, shift: Tensor) -> None:
+    """Statistics, and the affine parameters under which the norm only adds `shift` − mean."""
+    norm.load_state_dict(
+        {
+            "running_mean": mean, "running_var": variance, "num_batches_tracked": torch.tensor(0),
+            "weight": (variance + norm.eps).sqrt(), "bias": shift,
+        }
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -219,8 +220,7 @@ class Trainer:
     @property
     def result(self) -> MarkedNetwork:
         """The averaged weights: what validation measures and what is saved."""
-        network: MarkedNetwork = self.averaged.module
-        return network
+        return cast(MarkedNetwork, self.averaged.module)
 
 
 def schedule(step: int, warmup: int, steps: int) -> float:
@@ -267,7 +267,8 @@ def _how_many(options: MarkOptions, rng: np.random.Generator) -> int:
 
 def _parameter_groups(network: MarkedNetwork, options: TrainOptions) -> list[dict[str, object]]:
     """The encoder's parameters, and all others: they learn at different rates."""
-    encoder, others = [], []
+    encoder: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (encoder if "encoder." in name else others).append(parameter)
     return [{"params": encoder, "lr": options.encoder_lr}, {"params": others, "lr": options.lr}]

@@ -1,0 +1,136 @@
+"""terrafine evaluate: what clicks gain on rasters with truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from terrafine.models import registry, simulate
+from terrafine.models.infer import Predictor
+from terrafine.server import raster_io
+from terrafine.server.evaluate import Curve, Step, Subject, annotate, summarise
+from terrafine.server.training import read_labels
+from terrafine.shared.errors import ConfigError
+from terrafine.shared.spec import ModelSpec
+
+HELP = """\
+Measure what clicks gain: a simulated annotator, who knows the truth, drives the engine that QGIS drives.
+
+examples:
+  terrafine evaluate --model landcover-rgb --images dubai/images/tile3_* --labels dubai/labels
+  terrafine evaluate --model runs/mine/model --images tiles/*.tif --labels labels --protocol disir --seeds 3
+
+Labels have the image's name, up to the suffix. The mean IoU is pooled: one confusion matrix over all rasters.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, help="a model of the zoo, or a model folder")
+    parser.add_argument("--images", type=Path, nargs="+", required=True, help="rasters to annotate")
+    parser.add_argument("--labels", type=Path, required=True, help="folder of their labels")
+    parser.add_argument("--labels-are", choices=("indices", "colours"), default="indices")
+    parser.add_argument("--clicks", type=int, default=30, help="clicks a raster (default: 30)")
+    parser.add_argument("--protocol", choices=simulate.PROTOCOLS, default="ritm", help="where clicks go")
+    parser.add_argument("--seeds", type=int, default=1, help="repetitions; the deterministic ritm needs one")
+    parser.add_argument("--counted", type=int, help="mean over the first so many classes (default: all)")
+    parser.add_argument("--json", type=Path, help="write every figure there too")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    spec, network = registry.load(_folder(arguments.model))
+    predictor = Predictor(spec, network, arguments.device)
+    counted = arguments.counted or len(spec.classes)
+    subjects = [_labels(path, arguments.labels) for path in sorted(arguments.images)]
+    curves = []
+    with tqdm(total=arguments.seeds * len(subjects) * (arguments.clicks + 1), unit="map") as bar:
+        for seed in range(arguments.seeds):
+            runs = []
+            for image, labels in subjects:
+                subject = _subject(image, labels, spec, arguments.labels_are)
+                runs.append(_run(subject, predictor, arguments, seed, bar))
+            curves.append(summarise(runs, counted))
+    print(report(curves, spec, [image.stem for image, _ in subjects], arguments.protocol))
+    if arguments.json:
+        arguments.json.write_text(json.dumps([_plain(curve) for curve in curves], indent=1) + "\n", "utf-8")
+    return 0
+
+
+def _folder(model: str) -> Path:
+    path = Path(model)
+    return path if (path / registry.DESCRIPTION).is_file() else registry.find(model)
+
+
+def _labels(image: Path, folder: Path) -> tuple[Path, Path]:
+    found = sorted(folder.glob(f"{image.stem}.*")) + sorted(folder.glob(f"{image.stem}_labels.*"))
+    if not found:
+        raise ConfigError(f"'{image}' has no labels in '{folder}'.", "Labels have the same name, up to the suffix.")
+    return image, found[0]
+
+
+def _subject(image: Path, labels: Path, spec: ModelSpec, labels_are: str) -> Subject:
+    raster = raster_io.open_raster(image, spec)
+    truth = read_labels(labels, spec, labels_are)
+    if truth.shape != raster.info.grid.window.shape:
+        raise ConfigError(f"'{labels}' is {truth.shape}, '{image}' {raster.info.grid.window.shape} pixels.")
+    return Subject(image.stem, raster.info, raster, truth)
+
+
+def _run(subject: Subject, predictor: Predictor, arguments: argparse.Namespace, seed: int, bar: tqdm) -> list[Step]:
+    steps = []
+    rng = np.random.default_rng((seed, len(subject.name), subject.truth.size))
+    for step in annotate(subject, predictor, arguments.clicks, arguments.protocol, rng):
+        steps.append(step)
+        bar.update()
+    return steps
+
+
+def report(curves: Sequence[Curve], spec: ModelSpec, names: Sequence[str], protocol: str) -> str:
+    """The figures as Markdown: the curve, the classes, the rasters; mean ± spread over seeds."""
+    steps = len(curves[0].miou)
+    stops = sorted({0, steps - 1, *(2**i for i in range(steps.bit_length()) if 2**i < steps), *range(10, steps, 10)})
+    head = f"{len(names)} rasters, {steps - 1} clicks each, protocol {protocol}, {len(curves)} seed(s)"
+    lines = [head, "", "| clicks | mIoU % | without marked pixels | accuracy % |", "|---|---|---|---|"]
+    for stop in stops:
+        values = (
+            [c.miou[stop] for c in curves], [c.unmarked_miou[stop] for c in curves],
+            [c.accuracy[:, stop].mean() for c in curves],
+        )  # fmt: skip
+        lines.append(f"| {stop} | " + " | ".join(_percent(v) for v in values) + " |")
+    lines += ["", "| class | IoU % before | after |", "|---|---|---|"]
+    for entry in spec.classes:
+        before, after = ([c.class_iou[stop, entry.id] for c in curves] for stop in (0, -1))
+        lines.append(f"| {entry.name} | {_percent(before)} | {_percent(after)} |")
+    lines += ["", "| raster | accuracy % before | after |", "|---|---|---|"]
+    for index, name in enumerate(names):
+        before, after = ([c.accuracy[index, stop] for c in curves] for stop in (0, -1))
+        lines.append(f"| {name} | {_percent(before)} | {_percent(after)} |")
+    seconds = np.concatenate([c.seconds[:, 1:].ravel() for c in curves])
+    lines += [
+        "",
+        f"gain: {100 * np.mean([c.miou[-1] - c.miou[0] for c in curves]):+.1f} points of mIoU, "
+        f"{100 * np.mean([c.unmarked_miou[-1] - c.unmarked_miou[0] for c in curves]):+.1f} without the marked pixels",
+        f"a click corrected {np.mean([c.corrected.mean() for c in curves]):.0f} pixels "
+        f"and broke {np.mean([c.broken.mean() for c in curves]):.0f}",
+        f"marked pixels obeyed: {'always' if all(c.obeyed for c in curves) else 'NOT always'}",
+        f"seconds a click: p50 {np.percentile(seconds, 50):.2f}, p95 {np.percentile(seconds, 95):.2f}",
+    ]
+    return "\n".join(lines)
+
+
+def _percent(values: Sequence[float]) -> str:
+    mean = 100 * float(np.mean(values))
+    if math.isnan(mean):
+        return "–"
+    return f"{mean:.1f}" if len(values) == 1 else f"{mean:.1f} ± {100 * float(np.std(values)):.1f}"
+
+
+def _plain(curve: Curve) -> dict[str, object]:
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(curve).items()}

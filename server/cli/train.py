@@ -1,0 +1,165 @@
+"""terrafine train: a configuration file and a folder of rasters become a model folder."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from terrafine.models import pretrained, registry
+from terrafine.models.data import Scene
+from terrafine.models.mobilenet import MobileNetV2
+from terrafine.models.network import MarkedNetwork
+from terrafine.models.train import Trainer, validate
+from terrafine.server.training import TrainingConfig, load_scenes, read_config
+from terrafine.shared.errors import ConfigError
+
+HELP = """\
+Train an annotation-as-channel network on image and label rasters.
+
+examples:
+  terrafine train models/zoo/landcover-rgb/train.toml --data ~/data --out runs/landcover
+  terrafine train my-city.toml --data . --out runs/my-city --device cuda
+  terrafine train my-city.toml --data . --out runs/my-city --resume
+
+The folder given with --out receives model/ (for `terrafine serve --models`), log.csv, curves.png and the checkpoint
+from which --resume goes on. --data defaults to $TERRAFINE_DATA, then to the configuration file's folder.
+"""
+VALIDATION_CLICKS, VALIDATION_PX = 8, 512
+UNFOLD_BATCHES = 8
+LOG, CURVES, MODEL = "log.csv", "curves.png", "model"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, help="TOML file; models/zoo/landcover-rgb/train.toml is an example")
+    parser.add_argument("--data", type=Path, help="folder that the paths in the file are relative to")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model, the log and the checkpoint")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="CPU threads (all by default)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    config = read_config(arguments.config)
+    root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", arguments.config.parent))
+    if (arguments.out / LOG).exists() and not arguments.resume:
+        hint = "Go on with --resume, or choose another --out."
+        raise ConfigError(f"'{arguments.out}' holds a training already.", hint)
+    torch.manual_seed(config.training.seed)
+    network = registry.build(config.spec)
+    scenes = load_scenes(config, root, config.data.train)
+    trainer = Trainer(config.spec, network, scenes, config.training, arguments.out, arguments.device)
+    if not (arguments.resume and trainer.resume()):
+        _start_encoder(config, root, network, trainer)
+    validation = [_middle(scene) for scene in load_scenes(config, root, config.data.validate)]
+    _train(config, trainer, validation, arguments)
+    registry.save(arguments.out / MODEL, config.spec, trainer.result)
+    print(f"The model is in {arguments.out / MODEL}; its curves are in {arguments.out / CURVES}.")
+    return 0
+
+
+def _start_encoder(config: TrainingConfig, root: Path, network: MarkedNetwork, trainer: Trainer) -> None:
+    """Load the pretrained encoder that the file names, and give its norms the statistics of the training images."""
+    if config.encoder_weights is None:
+        return
+    encoder = getattr(network, "encoder", None)
+    path = root / config.encoder_weights
+    if not isinstance(encoder, MobileNetV2) or not path.is_file():
+        raise ConfigError(
+            f"encoder_weights = '{config.encoder_weights}' cannot be used.",
+            f"It needs the encoder '{registry.OWN_ENCODER}' and the file '{path}'.",
+        )
+    pretrained.load_folded_mobilenet(encoder, path)
+    unseen = range(trainer.options.steps, trainer.options.steps + UNFOLD_BATCHES)
+    pretrained.unfold(encoder, (trainer.batch(step).images.to(trainer.device) for step in unseen))
+    trainer.averaged.module.load_state_dict(network.state_dict())
+
+
+def _train(
+    config: TrainingConfig, trainer: Trainer, validation: Sequence[Scene], arguments: argparse.Namespace
+) -> None:
+    options, counted = config.training, config.data.counted or len(config.spec.classes)
+    with tqdm(total=options.steps, initial=trainer.step, unit="step") as bar, Log(arguments.out / LOG) as log:
+        for step, values in trainer.run():
+            bar.update()
+            bar.set_postfix({name: f"{value:.3f}" for name, value in values.items()})
+            if step % options.validate_every == 0 or step == options.steps:
+                curve = validate(
+                    config.spec, trainer.result, validation, VALIDATION_CLICKS, counted, arguments.device
+                )
+                values |= {f"miou_{clicks}_clicks": value for clicks, value in curve.items()}
+                registry.save(arguments.out / MODEL, config.spec, trainer.result)
+            log.write(step, values)
+    draw_curves(arguments.out / LOG, arguments.out / CURVES)
+
+
+def _middle(scene: Scene) -> Scene:
+    """The middle of a validation scene, in one tile: sides are multiples of 32, as networks want them."""
+    rows, cols = (min(VALIDATION_PX, side // 32 * 32) for side in scene.truth.shape)
+    top, left = (scene.truth.shape[0] - rows) // 2, (scene.truth.shape[1] - cols) // 2
+    inside = slice(top, top + rows), slice(left, left + cols)
+    return Scene(scene.name, scene.image[(slice(None), *inside)], scene.truth[inside])
+
+
+class Log:
+    """log.csv, in long form: step, name, value; one row a value, so that a resumed training appends."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file)
+        if self._file.tell() == 0:
+            self._writer.writerow(["step", "name", "value"])
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        self._writer.writerows([step, name, f"{value:.6g}"] for name, value in values.items())
+        self._file.flush()
+
+
+def draw_curves(log: Path, picture: Path) -> None:
+    """Losses, accuracies and validation mIoU against the step, as a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for step, name, value in _rows(log):
+        curves.setdefault(name, []).append((step, value))
+    figure, axes = pyplot.subplots(1, 3, figsize=(15, 4))
+    for axis, prefix in zip(axes, ("loss", "accuracy", "miou")):
+        for name in sorted(curves):
+            if name.startswith(prefix):
+                axis.plot(*zip(*_smoothed(curves[name])), label=name)
+        axis.set(xlabel="step", ylabel=prefix)
+        if axis.lines:
+            axis.legend()
+    figure.tight_layout()
+    figure.savefig(picture, dpi=110)
+    pyplot.close(figure)
+
+
+def _rows(log: Path) -> Iterator[tuple[int, str, float]]:
+    with log.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield int(row["step"]), row["name"], float(row["value"])
+
+
+def _smoothed(points: list[tuple[int, float]]) -> list[tuple[float, float]]:
+    """At most 200 points, each the mean of its neighbours."""
+    size = max(1, len(points) // 200)
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
+    return [(sum(p[0] for p in g) / len(g), sum(p[1] for p in g) / len(g)) for g in groups]

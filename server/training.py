@@ -1,0 +1,182 @@
+"""`terrafine train`'s configuration file, and the scenes it names."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional, TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+
+from terrafine.models.data import Augmentation, Scene
+from terrafine.models.metrics import VOID
+from terrafine.models.normalise import to_unit
+from terrafine.models.train import MarkOptions, TrainOptions
+from terrafine.server import raster_io
+from terrafine.shared import spec as specs
+from terrafine.shared.errors import ConfigError, TerrafineError
+from terrafine.shared.spec import ModelSpec
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+HINT = "Check [data], or give --data FOLDER."
+Options = TypeVar("Options", TrainOptions, MarkOptions, Augmentation)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Where the rasters are. Paths are relative to the data folder; an image and its labels have the same stem.
+
+    train, validate  patterns of stems, as the shell has them
+    gsd_m            of images that do not say; None: they are at the model's
+    counted          the mean IoU counts the classes below this one
+    labels_are       "indices" (0, 1, …; others are void) or "colours" (of the classes; others are void)
+    """
+
+    images: str
+    labels: str
+    train: tuple[str, ...]
+    validate: tuple[str, ...]
+    gsd_m: Optional[float] = None
+    counted: Optional[int] = None
+    labels_are: str = "indices"
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A whole configuration file."""
+
+    spec: ModelSpec
+    encoder_weights: Optional[str]
+    data: DataOptions
+    training: TrainOptions
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read a TOML file; raises ConfigError that names the table and the key at fault."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"'{path}' cannot be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"'{path}' is not TOML: {error}.") from error
+    missing = {"model", "data"} - document.keys()
+    if missing:
+        raise ConfigError(f"'{path}' lacks the table [{missing.pop()}].")
+    model = dict(document["model"])
+    weights = model.pop("encoder_weights", None)
+    return TrainingConfig(_spec(model), weights, _data(document["data"]), _training(document.get("training", {})))
+
+
+def load_scenes(config: TrainingConfig, root: Path, patterns: Sequence[str]) -> list[Scene]:
+    """The images that match, with their labels, at the model's GSD; raises ConfigError where one half is missing."""
+    images, labels = root / config.data.images, root / config.data.labels
+    found = [path for path in _rasters(images) if any(fnmatch.fnmatch(path.stem, pattern) for pattern in patterns)]
+    if not found:
+        raise ConfigError(f"No image in '{images}' matches {', '.join(patterns)}.", HINT)
+    by_stem = {path.stem: path for path in _rasters(labels)}
+    lonely = [path for path in found if path.stem not in by_stem]
+    if lonely:
+        raise ConfigError(f"'{lonely[0]}' has no labels in '{labels}'.", "Labels have the same name, up to the suffix.")
+    return [load_scene(path, by_stem[path.stem], config) for path in found]
+
+
+def load_scene(image_path: Path, label_path: Path, config: TrainingConfig) -> Scene:
+    """One image and its labels, resampled to the model's GSD; pixels without data are void."""
+    with raster_io.open_raster(image_path, config.spec) as raster:
+        patch = raster.read(raster.info.grid.window)
+        unit = to_unit(patch.array, raster.info)
+        gsd_m = raster.info.grid.gsd_m or config.data.gsd_m or config.spec.gsd_m
+    truth = np.where(patch.valid, read_labels(label_path, config.spec, config.data.labels_are), np.uint8(VOID))
+    if truth.shape != unit.shape[1:]:
+        raise ConfigError(f"'{label_path}' is {truth.shape}, its image {unit.shape[1:]} pixels.")
+    image = np.rint(unit * 255.0).astype(np.uint8)
+    return Scene(image_path.stem, *_resampled(image, truth, gsd_m / config.spec.gsd_m))
+
+
+def read_labels(path: Path, spec: ModelSpec, kind: str = "indices") -> NDArray[np.uint8]:
+    """Classes uint8 (rows, columns) from an index or a colour raster; what is neither class nor colour is VOID."""
+    bands = raster_io.read_all(path)
+    if kind == "indices":
+        return np.where(bands[0] < len(spec.classes), bands[0], VOID).astype(np.uint8)
+    if kind != "colours" or len(bands) < 3:
+        raise ConfigError(f"The labels of '{path}' cannot be read as {kind}.", "labels_are is 'indices' or 'colours'.")
+    truth = np.full(bands.shape[1:], VOID, np.uint8)
+    for entry in spec.classes:
+        colour = np.frombuffer(bytes.fromhex(entry.color[1:]), np.uint8)
+        truth[(bands[:3] == colour[:, None, None]).all(axis=0)] = entry.id
+    return truth
+
+
+def _resampled(
+    image: NDArray[np.uint8], truth: NDArray[np.uint8], scale: float
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    if scale == 1.0:
+        return image, truth
+    size = tuple(max(1, round(side * scale)) for side in truth.shape)
+    grown = F.interpolate(torch.from_numpy(image)[None].float(), size, mode="bilinear", antialias=True)
+    nearest = F.interpolate(torch.from_numpy(truth)[None, None], size, mode="nearest-exact")
+    return grown[0].round().clamp(0, 255).to(torch.uint8).numpy(), nearest[0, 0].numpy()
+
+
+def _rasters(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder '{folder}'.", HINT)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def _spec(table: dict[str, Any]) -> ModelSpec:
+    try:
+        classes = [{"id": index, **entry} for index, entry in enumerate(table.pop("classes"))]
+        return specs.from_json({"format": specs.FORMAT, "classes": classes, **table})
+    except KeyError as error:
+        raise ConfigError(f"[model] lacks {error}.") from error
+    except TerrafineError as error:
+        raise ConfigError(f"[model]: {error.message}") from error
+
+
+def _data(table: Mapping[str, Any]) -> DataOptions:
+    known = {item.name for item in dataclasses.fields(DataOptions)}
+    _refuse_unknown("data", table, known)
+    try:
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        return DataOptions(**values)
+    except TypeError as error:
+        raise ConfigError(f"[data]: {error}.") from error
+
+
+def _training(table: Mapping[str, Any]) -> TrainOptions:
+    table = dict(table)
+    marks = _options(MarkOptions, "training.marks", table.pop("marks", {}))
+    augmentation = _options(Augmentation, "training.augmentation", table.pop("augmentation", {}))
+    options = _options(TrainOptions, "training", table)
+    return dataclasses.replace(options, marks=marks, augmentation=augmentation)
+
+
+def _options(kind: type[Options], name: str, table: Mapping[str, Any]) -> Options:
+    """A dataclass of numbers from a table; every key is known and every value a number of the right sort."""
+    defaults = kind()
+    _refuse_unknown(name, table, {f.name for f in dataclasses.fields(kind)} - {"marks", "augmentation"})
+    for key, value in table.items():
+        expected = type(getattr(defaults, key))
+        fits = isinstance(value, expected) or (expected is float and isinstance(value, int))
+        if not fits or (isinstance(value, bool) and expected is not bool):
+            raise ConfigError(f"[{name}] {key} must be of type {expected.__name__}, not {value!r}.")
+    return kind(**table)
+
+
+def _refuse_unknown(name: str, table: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(table.keys() - known)
+    if unknown:
+        raise ConfigError(f"[{name}] has no key '{unknown[0]}'.", f"There are: {', '.join(sorted(known))}.")
