@@ -159,7 +159,7 @@ class MissingPixels:
 
 @dataclass(frozen=True)
 class Progress:
-    """`stage`: "classify", counted in tiles; a Client adds "upload", counted in blocks."""
+    """`stage`: "classify", counted in patches; a Client adds "upload", counted in blocks."""
 
     done: int
     total: int

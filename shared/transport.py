@@ -48,7 +48,7 @@ class ZmqTransport:
         # The process's context: one of our own would wait, when it is collected, for sockets that nobody closed.
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._set_options()
-        self._monitor = self._socket.get_monitor_socket(_GONE | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._monitor: zmq.Socket[bytes] = self._socket.get_monitor_socket(_GONE | zmq.EVENT_HANDSHAKE_SUCCEEDED)
         try:
             self._connect(connect_timeout_s)
         except BaseException:
