@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Optional, Sequence
 
@@ -42,8 +43,8 @@ class RasterInfo:
         check_dtype(self.dtype)
         if not self.bands or min(self.bands) < 1 or len(self.ranges) != len(self.bands):
             raise UnusableRaster(f"Bands {list(self.bands)} with {len(self.ranges)} ranges cannot feed a model.")
-        if not all(low < high for low, high in self.ranges):
-            raise UnusableRaster(f"A band's range must grow: {list(self.ranges)}.")
+        if not all(-math.inf < low < high < math.inf for low, high in self.ranges):
+            raise UnusableRaster(f"A band's range needs two finite numbers, the smaller one first: {list(self.ranges)}.")
 
     @property
     def file_bands(self) -> tuple[int, ...]:
@@ -97,7 +98,7 @@ def stretch_range(values: np.ndarray, dtype: str) -> tuple[float, float]:
     if finite.size == 0:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(finite, STRETCH_PERCENTILES))
-    return (low, high) if high > low else (low, low + 1.0)
+    return (low, high) if high > low else (low, low + max(1.0, abs(low)))
 
 
 def check_dtype(dtype: str) -> str:
