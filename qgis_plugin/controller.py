@@ -1,0 +1,332 @@
+"""The plugin's state machine: events in, effects out. No widgets, no layers, no sockets.
+
+    link   OFFLINE → STARTING → CONNECTING → ONLINE → LOST → …          the way to the server
+    work   none → CLASSIFYING (a new area) or REFINING (after marks) → none, one at a time
+
+Every event is a method that returns the effects to carry out, in order. Marks belong to the session's log and are
+stored before anything is sent, so no failure loses one. While an area is being classified, marks wait for it to finish;
+a refinement is overtaken by the next mark. What the map shows is known as a snapshot of the marks it was computed from;
+the server is asked for the difference to it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Callable, Optional
+
+from terrafine.qgis_plugin.effects import (
+    CancelPredict,
+    Connect,
+    CreateLayers,
+    Disconnect,
+    Effect,
+    Predict,
+    ShowMap,
+    ShowPatch,
+    Snapshot,
+    StartServer,
+    StoreMarks,
+    Tell,
+    told,
+)
+from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
+from terrafine.shared.errors import Cancelled, ConnectionFailed, Superseded, TerrafineError
+from terrafine.shared.geo import Window, bounding, contains
+from terrafine.shared.messages import Progress
+from terrafine.shared.patch import Patch
+from terrafine.shared.raster import RasterInfo
+from terrafine.shared.spec import LandCover, ModelSpec
+
+if TYPE_CHECKING:
+    from terrafine.qgis_plugin.raster import RasterFile
+
+NOTHING = Window(0, 0, 0, 0)
+
+
+class Link(Enum):
+    OFFLINE = "offline"
+    STARTING = "starting"
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    LOST = "lost"
+
+
+class Kind(Enum):
+    CLASSIFYING = "classifying"
+    REFINING = "refining"
+
+
+@dataclass
+class Session:
+    """One raster and one model being worked on.
+
+    mapped  the window around everything that was classified
+    shown   the marks that the map was computed from
+    """
+
+    raster: RasterFile
+    model: ModelSpec
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    info: Optional[RasterInfo] = None
+    log: AnnotationLog = field(default_factory=AnnotationLog)
+    mapped: Window = NOTHING
+    shown: Snapshot = Snapshot()
+
+    @property
+    def now(self) -> Snapshot:
+        return Snapshot(self.log.marks, self.log.revision)
+
+    @property
+    def is_behind(self) -> bool:
+        """Does the map lack some of the marks?"""
+        return not self.mapped.is_empty and self.shown.revision != self.log.revision
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the server is doing. `since` is when the user asked for it, by the controller's clock."""
+
+    job: int
+    kind: Kind
+    window: Window
+    marks: Snapshot
+    since: float
+    progress: Optional[Progress] = None
+    cancelling: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """All that the dock shows of the controller."""
+
+    link: Link
+    local: bool
+    device: str
+    models: tuple[ModelSpec, ...]
+    model: Optional[ModelSpec]
+    class_id: int
+    live: bool
+    work: Optional[Work]
+    has_session: bool
+    marks: int
+    can_undo: bool
+    can_redo: bool
+    is_behind: bool
+    seconds: Optional[float]  # that the last piece of work took
+
+
+class Controller:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.link = Link.OFFLINE
+        self.local = False
+        self.device = ""
+        self.models: tuple[ModelSpec, ...] = ()
+        self.model: Optional[ModelSpec] = None
+        self.session: Optional[Session] = None
+        self.work: Optional[Work] = None
+        self.class_id = 0
+        self.live = True
+        self.seconds: Optional[float] = None
+        self._clock = clock
+        self._jobs = 0
+
+    def view(self) -> View:
+        log = self.session.log if self.session else AnnotationLog()
+        return View(
+            self.link, self.local, self.device, self.models, self.model, self.class_id, self.live, self.work,
+            self.session is not None and self.session.info is not None, len(log.marks), log.can_undo, log.can_redo,
+            bool(self.session and self.session.is_behind), self.seconds,
+        )  # fmt: skip
+
+    # ---- the way to the server -------------------------------------------------------------------------------------
+
+    def start_server(self) -> list[Effect]:
+        self.link, self.local = Link.STARTING, True
+        return [StartServer()]
+
+    def connect(self, address: str) -> list[Effect]:
+        self.link, self.local = Link.CONNECTING, False
+        return [Connect(address)]
+
+    def server_started(self, address: str) -> list[Effect]:
+        self.link = Link.CONNECTING
+        return [Connect(address)]
+
+    def connected(self, device: str, models: tuple[ModelSpec, ...]) -> list[Effect]:
+        self.link, self.device, self.models = Link.ONLINE, device, models
+        chosen = self.model.name if self.model else ""
+        self.choose_model(chosen)
+        if not models:
+            return [Tell("The server has no models.", "Add one with its option --models.")]
+        return self._refresh_if_live()
+
+    def disconnect(self) -> list[Effect]:
+        self.link, self.work = Link.OFFLINE, None
+        return [Disconnect()]
+
+    def connection_failed(self, error: TerrafineError) -> list[Effect]:
+        """The server cannot be reached, or has gone. What was drawn is in the log and in the GeoPackage."""
+        if self.link in (Link.OFFLINE, Link.LOST):
+            return []
+        self.link, self.work = Link.LOST, None
+        return [Disconnect(), ShowMap(), told(error)]
+
+    # ---- choices ---------------------------------------------------------------------------------------------------
+
+    def choose_model(self, name: str) -> list[Effect]:
+        """Take the model of that name, else the first; without a server the model of the session stays."""
+        if self.models:
+            self.model = next((model for model in self.models if model.name == name), self.models[0])
+            self.choose_class(self.class_id)
+        return []
+
+    def choose_class(self, class_id: int) -> list[Effect]:
+        """Draw with this class; one that the legend lacks gives the first."""
+        self.class_id = class_id if class_id < len(self.legend) else 0
+        return []
+
+    @property
+    def legend(self) -> tuple[LandCover, ...]:
+        return self.model.classes if self.model else ()
+
+    def set_live(self, live: bool) -> list[Effect]:
+        self.live = live
+        return self._refresh_if_live()
+
+    def activate(self, session: Optional[Session]) -> list[Effect]:
+        """Work on another raster or model, or, with None, on none."""
+        if session is self.session:
+            return []
+        stop = self.cancel()
+        self.session, self.work, self.seconds = session, None, None
+        if session is not None:
+            self.model = session.model
+            self.choose_class(self.class_id)
+        return stop + self._refresh_if_live()
+
+    # ---- marks -----------------------------------------------------------------------------------------------------
+
+    def draw(self, kind: str, vertices: tuple[tuple[float, float], ...], width_px: float = 0.0) -> list[Effect]:
+        """A mark of the current class, in the session's raster's pixel coordinates."""
+        if self.session is None:
+            return []
+        mark = Annotation(str(uuid.uuid4()), kind, vertices, self.class_id, width_px)
+        return self._changed(self.session.log.add(mark))
+
+    def erase(self, ids: tuple[str, ...]) -> list[Effect]:
+        if self.session is None or not ids:
+            return []
+        return self._changed(self.session.log.remove(*ids))
+
+    def erase_last(self) -> list[Effect]:
+        marks = self.session.log.marks if self.session else ()
+        return self.erase(tuple(mark.id for mark in marks[-1:]))
+
+    def undo(self) -> list[Effect]:
+        return self._changed(self.session.log.undo()) if self.session else []
+
+    def redo(self) -> list[Effect]:
+        return self._changed(self.session.log.redo()) if self.session else []
+
+    def _changed(self, delta: Optional[Delta]) -> list[Effect]:
+        return [StoreMarks(delta), *self._refresh_if_live()] if delta else []
+
+    # ---- work ------------------------------------------------------------------------------------------------------
+
+    def classify(self, raster: RasterFile, window: Window) -> list[Effect]:
+        """Classify an area, in a new session unless the current one has this raster and model."""
+        if self.link is not Link.ONLINE or self.model is None:
+            return [Tell("There is no server to classify with.", "Start a local server or connect to one.")]
+        if window.is_empty:
+            return [Tell("The area does not meet the raster.", "Zoom to the raster or choose another area.")]
+        session = self.session
+        if session is None or session.raster.path != raster.path or session.model.name != self.model.name:
+            self.session = Session(raster, self.model)
+        return self._start(Kind.CLASSIFYING, window, None)
+
+    def refresh(self) -> list[Effect]:
+        """Bring the map up to date with the marks."""
+        session = self.session
+        if session is None or not session.is_behind or self.link is not Link.ONLINE:
+            return []
+        if self.work is not None and (self.work.kind is Kind.CLASSIFYING or self.work.cancelling):
+            return []  # `done` or `failed` comes back to it
+        return self._start(Kind.REFINING, session.mapped, session.shown)
+
+    def cancel(self) -> list[Effect]:
+        if self.work is None or self.work.cancelling:
+            return []
+        self.work = replace(self.work, cancelling=True)
+        return [CancelPredict()]
+
+    def _refresh_if_live(self) -> list[Effect]:
+        return self.refresh() if self.live else []
+
+    def _start(self, kind: Kind, window: Window, shown: Optional[Snapshot]) -> list[Effect]:
+        session, self._jobs = self.session, self._jobs + 1
+        self.work = Work(self._jobs, kind, window, session.now, self._clock())
+        return [
+            Predict(self._jobs, session.id, session.model, session.raster, session.info, window, session.now, shown)
+        ]
+
+    # ---- what comes back -------------------------------------------------------------------------------------------
+
+    def described(self, job: int, info: RasterInfo) -> list[Effect]:
+        """The raster can be used. The first time, its layers are made, before any patch arrives."""
+        if not self._is_current(job):
+            return []
+        known, self.session.info = self.session.info, info
+        return [] if known else [CreateLayers()]
+
+    def refused(self, error: TerrafineError) -> list[Effect]:
+        """The session's layers could not be made."""
+        self.session = self.work = None
+        return [CancelPredict(), told(error)]
+
+    def warned(self, job: int, warnings: tuple[str, ...]) -> list[Effect]:
+        return [Tell(warning) for warning in warnings]
+
+    def progressed(self, job: int, progress: Progress) -> list[Effect]:
+        if self._is_current(job):
+            self.work = replace(self.work, progress=progress)
+        return []
+
+    def patched(self, job: int, patch: Patch) -> list[Effect]:
+        """A finished part of the map; one that belongs to overtaken work is stale and dropped."""
+        if not self._is_current(job):
+            return []
+        if self.session.mapped.is_empty:
+            self.session.shown = self.work.marks
+        self.session.mapped = bounding([self.session.mapped, patch.window])
+        return [ShowPatch(patch)]
+
+    def done(self, job: int) -> list[Effect]:
+        if not self._is_current(job):
+            return []
+        work, session, self.work = self.work, self.session, None
+        session.mapped = bounding([session.mapped, work.window])
+        if contains(work.window, session.mapped):
+            session.shown = work.marks
+        self.seconds = self._clock() - work.since
+        return [ShowMap(), *self._refresh_if_live()]
+
+    def failed(self, job: int, error: TerrafineError) -> list[Effect]:
+        """Work ended early: cancelled, overtaken or gone wrong. What has arrived of it stays in the map."""
+        if isinstance(error, ConnectionFailed):
+            return self.connection_failed(error)
+        if not self._is_current(job):
+            return []
+        work, self.work = self.work, None
+        if self.session.info is None:
+            self.session = None  # nothing was made for it yet
+            return [] if isinstance(error, Cancelled) else [told(error)]
+        if not isinstance(error, (Cancelled, Superseded)):
+            return [ShowMap(), told(error)]
+        drawn_since = self.session.log.revision != work.marks.revision
+        return [ShowMap(), *(self._refresh_if_live() if drawn_since else [])]
+
+    def _is_current(self, job: int) -> bool:
+        return self.work is not None and self.work.job == job and self.session is not None

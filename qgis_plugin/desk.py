@@ -1,0 +1,224 @@
+"""The user's side of the workbench: signals of the dock, the tools, the keys and the project become events."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+from qgis.core import QgsApplication, QgsRasterLayer
+from qgis.PyQt.QtCore import QObject, Qt, QUrl
+from qgis.PyQt.QtGui import QDesktopServices
+from qgis.PyQt.QtWidgets import QFileDialog
+
+from terrafine.qgis_plugin.area import RECTANGLE
+from terrafine.qgis_plugin.controller import Controller
+from terrafine.qgis_plugin.effects import Tell, told
+from terrafine.qgis_plugin.export import ExportTask, with_suffix
+from terrafine.qgis_plugin.keys import Action, Chord, Keys, chord
+from terrafine.qgis_plugin.legend import KEYS
+from terrafine.qgis_plugin.raster import raster_file
+from terrafine.qgis_plugin.server_process import find_command
+from terrafine.qgis_plugin.workbench import Workbench
+from terrafine.shared.errors import TerrafineError
+
+HELP = "https://example.org/terrafine"
+
+
+class Desk(QObject):
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._bench, self._dock = bench, bench.dock
+        self._export: Optional[ExportTask] = None
+        self._keys = self._route_keys()
+        self._connect_server()
+        self._connect_choices()
+        self._connect_marks()
+        bench.sessions.changed.connect(self._activate)
+        bench.sessions.find()
+        self._show_area()
+        bench.show()
+
+    def close(self) -> None:
+        for keys in self._keys:
+            keys.remove()
+
+    # ---- signals ---------------------------------------------------------------------------------------------------
+
+    def _connect_server(self) -> None:
+        panel, handle = self._dock.server, self._bench.handle
+        panel.start_asked.connect(self._start_server)
+        panel.connect_asked.connect(self._connect_to)
+        panel.disconnect_asked.connect(lambda: handle(Controller.disconnect))
+        panel.python_asked.connect(self._choose_python)
+        panel.models_asked.connect(self._choose_models)
+
+    def _connect_choices(self) -> None:
+        dock, handle = self._dock, self._bench.handle
+        dock.model_chosen.connect(self._model_chosen)
+        dock.raster_chosen.connect(lambda _: self._activate())
+        dock.area_chosen.connect(self._area_chosen)
+        dock.classify_asked.connect(self._classify)
+        dock.cancel_asked.connect(lambda: handle(Controller.cancel))
+        dock.refresh_asked.connect(lambda: handle(Controller.refresh))
+        dock.live_switched.connect(self._switch_live)
+        dock.help_asked.connect(lambda: QDesktopServices.openUrl(QUrl(HELP)))
+        dock.opacity_chosen.connect(self._set_opacity)
+        dock.export_asked.connect(self._ask_export)
+        self._bench.area.changed.connect(self._show_area)
+
+    def _connect_marks(self) -> None:
+        dock, toolbox, handle = self._dock, self._bench.toolbox, self._bench.handle
+        dock.legend.class_chosen.connect(self._class_chosen)
+        dock.tool_chosen.connect(toolbox.choose)
+        dock.width_chosen.connect(self._set_width)
+        dock.undo_asked.connect(lambda: handle(Controller.undo))
+        dock.redo_asked.connect(lambda: handle(Controller.redo))
+        toolbox.changed.connect(dock.show_tool)
+        for tool in toolbox.tools.values():
+            tool.drawn.connect(lambda kind, at, width: handle(lambda c: c.draw(kind, at, width)))
+            tool.erased.connect(lambda ids: handle(lambda c: c.erase(ids)))
+            tool.missed.connect(self._missed)
+
+    def _route_keys(self) -> tuple[Keys, Keys]:
+        bench, toolbox = self._bench, self._bench.toolbox
+        canvas = {chord(Qt.Key.Key_Escape): toolbox.escape, chord(Qt.Key.Key_Backspace): self._backspace}
+        canvas.update({chord(Qt.Key.Key_1 + i): self._key_of_class(i) for i in range(KEYS)})
+        undoing: dict[Chord, Action] = {
+            chord(Qt.Key.Key_Z, control=True): lambda: bench.handle(Controller.undo),
+            chord(Qt.Key.Key_Z, control=True, shift=True): lambda: bench.handle(Controller.redo),
+        }
+        return (
+            Keys(bench.iface.mapCanvas(), {**canvas, **undoing}, lambda: bool(toolbox.current)),
+            Keys(self._dock, undoing, lambda: bench.controller.session is not None),
+        )
+
+    # ---- server ----------------------------------------------------------------------------------------------------
+
+    def _start_server(self) -> None:
+        """Start a local server; ask for its Python if none is found."""
+        if find_command(self._bench.settings.server_python) is None:
+            self._choose_python()
+        self._bench.handle(Controller.start_server)
+
+    def _connect_to(self, address: str) -> None:
+        self._bench.settings.address = address
+        self._bench.handle(lambda controller: controller.connect(address))
+
+    def _choose_python(self) -> None:
+        title = self.tr("Python of the environment that has the Terrafine server, or its 'terrafine' command")
+        path, _ = QFileDialog.getOpenFileName(self._dock, title)
+        if path:
+            self._bench.settings.server_python = path
+            self._bench.settings.save()
+
+    def _choose_models(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self._dock, self.tr("Folder of models"))
+        if folder:
+            self._bench.settings.models_folder = folder
+            self._bench.settings.save()
+            self._bench.tell(Tell(self.tr("The models appear when the local server is started anew."), warning=False))
+
+    # ---- choices ---------------------------------------------------------------------------------------------------
+
+    def _model_chosen(self, name: str) -> None:
+        self._bench.settings.model = name
+        self._bench.handle(lambda controller: controller.choose_model(name))
+        self._activate()
+
+    def _activate(self) -> None:
+        """Work on the session of the raster and model that are chosen, if there is one."""
+        model = self._bench.controller.model
+        session = self._bench.sessions.matching(self._dock.current_raster(), model.name if model else "")
+        self._bench.handle(lambda controller: controller.activate(session))
+        self._show_area()
+
+    def _area_chosen(self, choice: str) -> None:
+        self._bench.settings.area = choice
+        self._bench.area.choose(choice)
+        self._dock.area.setCurrentIndex(self._dock.area.findData(choice))
+
+    def _show_area(self) -> None:
+        """Say how large the area is, or why it cannot be classified."""
+        raster = self._dock.current_raster()
+        self._dock.show_area(self._area_words(raster) if raster else self.tr("Add a raster layer to begin."))
+
+    def _area_words(self, raster: QgsRasterLayer) -> str:
+        try:
+            raster_file(raster)
+            window = self._bench.area.window(raster)
+        except TerrafineError as error:
+            return str(error)
+        if not window.is_empty:
+            return self.tr("{width} × {height} pixels").format(width=f"{window.width:,}", height=f"{window.height:,}")
+        if self._bench.area.choice == RECTANGLE:
+            return self.tr("Draw a rectangle over the image.")
+        return self.tr("The map does not show the image.")
+
+    def _classify(self) -> None:
+        raster = self._dock.current_raster()
+        if raster is None:
+            self._bench.tell(Tell(self.tr("There is no image to classify."), self.tr("Add a raster layer.")))
+            return
+        try:
+            file, window = raster_file(raster), self._bench.area.window(raster)
+        except TerrafineError as error:
+            self._bench.tell(told(error))
+            return
+        self._bench.handle(lambda controller: controller.classify(file, window))
+
+    def _switch_live(self, live: bool) -> None:
+        self._bench.settings.live = live
+        self._bench.handle(lambda controller: controller.set_live(live))
+
+    # ---- marks and map ---------------------------------------------------------------------------------------------
+
+    def _class_chosen(self, class_id: int) -> None:
+        self._bench.handle(lambda controller: controller.choose_class(class_id))
+        if self._bench.controller.view().has_session and not self._bench.toolbox.current:
+            self._bench.toolbox.choose("point")
+
+    def _key_of_class(self, class_id: int) -> Callable[[], None]:
+        def pick() -> None:
+            if class_id < len(self._bench.controller.legend):
+                self._class_chosen(class_id)
+
+        return pick
+
+    def _backspace(self) -> None:
+        """Take back the last vertex of a stroke being drawn, else the last mark."""
+        if not self._bench.toolbox.stroke.take_back():
+            self._bench.handle(Controller.erase_last)
+
+    def _set_width(self, width_px: float) -> None:
+        self._bench.settings.stroke_width_px = width_px
+        self._bench.toolbox.show_width()
+
+    def _missed(self) -> None:
+        self._bench.tell(Tell(self.tr("There is no image there."), self.tr("Marks go onto the classified raster.")))
+
+    def _set_opacity(self, opacity: float) -> None:
+        current = self._bench.sessions.of(self._bench.controller.session)
+        if current is not None:
+            current.map.layer.setOpacity(opacity)
+            current.map.layer.triggerRepaint()
+
+    def _ask_export(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self._dock, self.tr("Export the map"), "", "GeoTIFF (*.tif)")
+        if path:
+            self.export(with_suffix(path))
+
+    def export(self, path: str) -> None:
+        """Write a compressed copy of the current map in the background."""
+        result = self._bench.sessions.of(self._bench.controller.session).map
+        result.flush()
+        self._export = ExportTask(self.tr("Exporting the map"), result.layer.source(), path)
+        result.layer.saveNamedStyle(path.rsplit(".", 1)[0] + ".qml")
+        self._export.taskCompleted.connect(self._exported)
+        self._export.taskTerminated.connect(self._exported)
+        QgsApplication.taskManager().addTask(self._export)
+
+    def _exported(self) -> None:
+        task, self._export = self._export, None
+        if task.error is not None:
+            self._bench.tell(told(task.error))
+        elif not task.isCanceled():
+            self._bench.tell(Tell(self.tr("The map was saved as {path}.").format(path=task.target), warning=False))

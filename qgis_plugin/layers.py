@@ -1,0 +1,158 @@
+"""The layers of a session: marks and map in one group of the layer tree, found again when a project is opened.
+
+What a session needs to come back is in custom properties of its two layers, which QGIS saves with the project; the
+files lie beside the project and are referred to by QGIS's relative paths.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, Optional
+
+from qgis.core import (
+    QgsApplication,
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
+    QgsLayerTreeGroup,
+    QgsMapLayer,
+    QgsProject,
+    QgsRasterLayer,
+)
+
+from terrafine.qgis_plugin.controller import Session
+from terrafine.qgis_plugin.effects import Snapshot
+from terrafine.qgis_plugin.map_layer import MapLayer, create_map_file, open_map_layer
+from terrafine.qgis_plugin.marks_layer import MarksLayer, create_marks_file, open_marks_layer
+from terrafine.qgis_plugin.placement import Locator, Placement
+from terrafine.qgis_plugin.raster import open_dataset, raster_file
+from terrafine.shared import spec
+from terrafine.shared.errors import TerrafineError
+from terrafine.shared.geo import Window
+from terrafine.shared.patch import Patch
+
+ROLE, SESSION, RASTER, MODEL, MAPPED = (
+    f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped")
+)
+MARKS, MAP = "marks", "map"
+OPACITY = 0.6  # the image shows through a new map
+
+
+@dataclass
+class SessionLayers:
+    """A session and all that QGIS holds of it."""
+
+    session: Session
+    raster_id: str  # of the raster's layer
+    placement: Placement
+    marks: MarksLayer
+    map: MapLayer
+
+    def locator(self, map_crs: QgsCoordinateReferenceSystem, context: QgsCoordinateTransformContext) -> Locator:
+        """Map canvas ⇄ pixels of the session's raster."""
+        return Locator(self.placement, self.session.raster.crs, map_crs, context)
+
+    def show_patch(self, patch: Patch) -> None:
+        """Write a part of the map and show it soon."""
+        self.map.write(patch)
+        self.map.repaint_soon()
+
+    def show_map(self) -> None:
+        """Show the map as it is, and let the project remember what it covers."""
+        self.map.repaint()
+        window = self.session.mapped
+        numbers = (window.col, window.row, window.width, window.height)
+        self.map.layer.setCustomProperty(MAPPED, " ".join(map(str, numbers)))
+
+    def layer_ids(self) -> set[str]:
+        return {self.marks.layer.id(), self.map.layer.id()}
+
+
+def create(session: Session, raster: QgsRasterLayer, folder: Path, project: QgsProject) -> SessionLayers:
+    """Make the files and layers of a new session; raises TerrafineError where the folder cannot be written."""
+    classes, crs = session.model.classes, session.raster.crs
+    marks_path, map_path = _paths(folder, session)
+    create_marks_file(marks_path, crs)
+    create_map_file(map_path, session.raster.path, crs, classes)
+    placement = Placement(open_dataset(session.raster.path))
+    marks = open_marks_layer(marks_path, f"{raster.name()}: marks", classes)
+    result = open_map_layer(map_path, f"{raster.name()}: land cover", classes)
+    for layer, role in ((marks, MARKS), (result, MAP)):
+        layer.setCrs(crs)
+        _remember(layer, role, session, raster.id())
+    result.setOpacity(OPACITY)
+    _add_group(f"Terrafine: {raster.name()}", (marks, result), project)
+    return SessionLayers(session, raster.id(), placement, MarksLayer(marks, placement, classes), MapLayer(result))
+
+
+def restore(project: QgsProject) -> Iterator[SessionLayers]:
+    """The sessions whose layers are in the project; one whose raster or files are missing is left out."""
+    marks = _by_session(project, MARKS)
+    for session_id, result in _by_session(project, MAP).items():
+        if session_id in marks and result.isValid() and marks[session_id].isValid():
+            found = _restored(session_id, marks[session_id], result, project)
+            if found is not None:
+                yield found
+
+
+def session_folder(project: QgsProject, chosen: str) -> Path:
+    """Where a session's files go: beside the project, else where the user chose, else in the user's QGIS profile."""
+    if project.absolutePath():
+        folder = Path(project.absolutePath()) / f"{project.baseName()}_terrafine"
+    else:
+        folder = Path(chosen) if chosen else Path(QgsApplication.qgisSettingsDirPath()) / "terrafine"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TerrafineError(f"The folder {folder} cannot be made: {error.strerror}.", "Save the project elsewhere.") from error
+    return folder
+
+
+def _paths(folder: Path, session: Session) -> tuple[Path, Path]:
+    """Names that a person recognises and that do not collide."""
+    plain = re.sub(r"[^\w.-]+", "_", session.raster.name).strip("._") or "raster"
+    stem = f"{plain}_{session.id[:8]}"
+    return folder / f"{stem}_marks.gpkg", folder / f"{stem}_map.tif"
+
+
+def _remember(layer: QgsMapLayer, role: str, session: Session, raster_id: str) -> None:
+    properties = {ROLE: role, SESSION: session.id, RASTER: raster_id, MODEL: spec.dumps(session.model)}
+    for key, value in properties.items():
+        layer.setCustomProperty(key, value)
+
+
+def _add_group(name: str, layers: tuple[QgsMapLayer, ...], project: QgsProject) -> QgsLayerTreeGroup:
+    """A group at the top of the layer tree, its layers folded: the dock has the legend."""
+    group = project.layerTreeRoot().insertGroup(0, name)
+    for layer in layers:
+        project.addMapLayer(layer, False)
+        group.addLayer(layer).setExpanded(False)
+    return group
+
+
+def _by_session(project: QgsProject, role: str) -> dict[str, QgsMapLayer]:
+    layers = (layer for layer in project.mapLayers().values() if layer.customProperty(ROLE) == role)
+    return {str(layer.customProperty(SESSION)): layer for layer in layers}
+
+
+def _restored(session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project: QgsProject) -> Optional[SessionLayers]:
+    raster = project.mapLayer(str(result.customProperty(RASTER)))
+    try:
+        model = spec.loads(str(result.customProperty(MODEL)))
+        session = Session(raster_file(raster), model, session_id)
+        placement = Placement(open_dataset(session.raster.path))
+    except (TerrafineError, AttributeError):  # AttributeError: the raster's layer was removed
+        return None
+    kept = MarksLayer(marks, placement, model.classes)
+    session.log.replace(kept.marks(), len(kept.marks()))
+    session.mapped = _window(str(result.customProperty(MAPPED, "")))
+    session.shown = Snapshot(session.log.marks, session.log.revision)
+    return SessionLayers(session, raster.id(), placement, kept, MapLayer(result))
+
+
+def _window(numbers: str) -> Window:
+    try:
+        return Window(*map(int, numbers.split()))
+    except (TypeError, ValueError):
+        return Window(0, 0, 0, 0)

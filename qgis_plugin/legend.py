@@ -1,0 +1,99 @@
+"""The legend: one row a class with its colour, its name and the number key that picks it."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from qgis.PyQt.QtCore import QModelIndex, QRectF, QSize, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QColor, QPainter, QPalette, QPen
+from qgis.PyQt.QtWidgets import (
+    QAbstractItemView,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from terrafine.shared.spec import LandCover
+
+COLOR = Qt.ItemDataRole.UserRole
+KEYS = 9  # classes beyond the ninth have no key
+ROWS_SHOWN = 9
+PADDING = 8
+
+
+class Legend(QListWidget):
+    """Emits `class_chosen` with the class id when the user picks a row."""
+
+    class_chosen = pyqtSignal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._classes: tuple[LandCover, ...] = ()
+        self.setItemDelegate(_Row(self))
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.itemClicked.connect(lambda item: self.class_chosen.emit(self.row(item)))
+
+    def show_classes(self, classes: Sequence[LandCover], current: int) -> None:
+        """Show `classes`, with the class id `current` picked."""
+        if tuple(classes) != self._classes:
+            self._classes = tuple(classes)
+            self.clear()
+            for item in classes:
+                self._add(item)
+            self.setFixedHeight(self._height())
+        if current != self.currentRow():
+            self.setCurrentRow(current)
+
+    def _add(self, item: LandCover) -> None:
+        row = QListWidgetItem(item.name)
+        row.setData(COLOR, QColor(item.color))
+        key = self.tr(" — press {key} to pick it").format(key=item.id + 1) if item.id < KEYS else ""
+        row.setToolTip(f"{item.name}{key}")
+        self.addItem(row)
+
+    def _height(self) -> int:
+        rows = max(1, min(self.count(), ROWS_SHOWN))
+        return rows * max(self.sizeHintForRow(0), 1) + 2 * self.frameWidth()
+
+
+class _Row(QStyledItemDelegate):
+    """Swatch, name, key."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(120, option.fontMetrics.height() + 10)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        picked = bool(option.state & QStyle.StateFlag.State_Selected)
+        group = QPalette.ColorGroup.Active
+        if picked:
+            painter.fillRect(option.rect, option.palette.color(group, QPalette.ColorRole.Highlight))
+        ink = QPalette.ColorRole.HighlightedText if picked else QPalette.ColorRole.Text
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_swatch(painter, option, index.data(COLOR))
+        painter.setPen(option.palette.color(group, ink))
+        self._paint_texts(painter, option, index)
+        painter.restore()
+
+    def _paint_swatch(self, painter: QPainter, option: QStyleOptionViewItem, color: QColor) -> None:
+        side = option.rect.height() - 12.0
+        painter.setPen(QPen(QColor(0, 0, 0, 70), 1.0))
+        painter.setBrush(color)
+        swatch = QRectF(option.rect.left() + PADDING, option.rect.center().y() - side / 2 + 0.5, side * 1.4, side)
+        painter.drawRoundedRect(swatch, 3.0, 3.0)
+
+    def _paint_texts(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        left = PADDING + int((option.rect.height() - 12) * 1.4) + PADDING
+        name = option.rect.adjusted(left, 0, -3 * PADDING, 0)
+        text = option.fontMetrics.elidedText(index.data(), Qt.TextElideMode.ElideRight, name.width())
+        painter.drawText(name, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        if index.row() < KEYS:
+            painter.setOpacity(0.55)
+            key = option.rect.adjusted(0, 0, -PADDING, 0)
+            painter.drawText(key, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, str(index.row() + 1))

@@ -1,0 +1,154 @@
+"""The map: a paletted GeoTIFF on the raster's own grid, updated in place, and the layer that shows it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional, Sequence
+
+import numpy as np
+from osgeo import gdal
+from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer
+from qgis.PyQt.QtCore import QTimer
+
+from terrafine.qgis_plugin.raster import open_dataset
+from terrafine.qgis_plugin.styles import map_renderer
+from terrafine.shared.errors import TerrafineError
+from terrafine.shared.geo import Window, intersection
+from terrafine.shared.patch import Patch, crop
+from terrafine.shared.spec import NODATA_CLASS, LandCover
+
+# Uncompressed, so that a block that is written again takes the same room; sparse, so that what is not mapped takes none.
+WORKING = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "SPARSE_OK=TRUE", "BIGTIFF=IF_SAFER"]
+EXPORT = ["TILED=YES", "COMPRESS=DEFLATE", "BIGTIFF=IF_SAFER"]
+SMALLEST_OVERVIEW_PX = 256
+REPAINT_EVERY_MS = 250
+
+
+class MapLayer:
+    """A session's map. `write` any number of patches, then `repaint` once."""
+
+    def __init__(self, layer: QgsRasterLayer) -> None:
+        self.layer = layer
+        self._dataset: Optional[gdal.Dataset] = None
+        self._soon = QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self.repaint)
+
+    def write(self, patch: Patch) -> None:
+        """Put class ids where they belong; raises TerrafineError if the file cannot be written."""
+        if self._dataset is None:
+            self._dataset = _opened(self.layer.source())
+        inside = intersection(patch.window, _window_of(self._dataset))
+        classes = np.where(patch.valid, patch.array[0], NODATA_CLASS).astype(np.uint8)
+        part = crop(Patch(patch.window, classes[np.newaxis], patch.valid), inside)
+        if self._dataset.GetRasterBand(1).WriteArray(part.array[0], inside.col, inside.row) != gdal.CE_None:
+            raise _unwritable(gdal.GetLastErrorMsg())
+
+    def flush(self) -> None:
+        """Get everything that was written into the file."""
+        if self._dataset is not None:
+            self._dataset.FlushCache()
+
+    def repaint_soon(self) -> None:
+        """Repaint in a moment, once for all patches that arrive until then."""
+        if not self._soon.isActive():
+            self._soon.start(REPAINT_EVERY_MS)
+
+    def repaint(self) -> None:
+        """Show what was written: without the reload QGIS keeps the pixels it has read before."""
+        self._soon.stop()
+        if self._dataset is not None:
+            self.flush()
+            self.layer.dataProvider().reloadData()
+            self.layer.triggerRepaint()
+
+    def close(self) -> None:
+        """Finish the file; writing opens it again."""
+        self._soon.stop()
+        self._dataset = None
+
+
+def create_map_file(path: Path, like: str, crs: QgsCoordinateReferenceSystem, classes: Sequence[LandCover]) -> None:
+    """Make an empty map on the grid of the raster `like`; raises TerrafineError if that fails."""
+    source = open_dataset(like)
+    driver = gdal.GetDriverByName("GTiff")
+    target = driver.Create(str(path), source.RasterXSize, source.RasterYSize, 1, gdal.GDT_Byte, WORKING)
+    if target is None:
+        raise _unwritable(gdal.GetLastErrorMsg())
+    _place(target, source, crs)
+    _describe(target.GetRasterBand(1), classes)
+
+
+def open_map_layer(path: Path, name: str, classes: Sequence[LandCover]) -> QgsRasterLayer:
+    """The styled layer of a map."""
+    layer = QgsRasterLayer(str(path), name, "gdal")
+    layer.setRenderer(map_renderer(layer.dataProvider(), classes))
+    return layer
+
+
+def export_map(source: str, target: str, progress: gdal.GDALProgressFunc = None) -> None:
+    """Write a compressed copy with overviews; the name appears only when the file is whole.
+
+    `progress(fraction, message, data)` returns 0 to stop. Raises TerrafineError if the copy fails or was stopped.
+    """
+    part = f"{target}.part"
+    copy = gdal.GetDriverByName("GTiff").CreateCopy(part, open_dataset(source), options=EXPORT, callback=progress)
+    if copy is None:
+        raise _unwritable(gdal.GetLastErrorMsg())
+    copy.BuildOverviews("MODE", _overviews(copy))
+    del copy
+    for suffix in ("", ".aux.xml"):
+        if os.path.exists(part + suffix):
+            os.replace(part + suffix, target + suffix)
+
+
+def _place(target: gdal.Dataset, source: gdal.Dataset, crs: QgsCoordinateReferenceSystem) -> None:
+    """Give `target` the georeference of `source`: transform or control points, the file's CRS or else the layer's."""
+    numbers = source.GetGeoTransform(can_return_null=True)
+    if numbers is not None:
+        target.SetGeoTransform(numbers)
+        target.SetProjection(source.GetProjection() or (crs.toWkt() if crs.isValid() else ""))
+    elif source.GetGCPCount():
+        target.SetGCPs(source.GetGCPs(), source.GetGCPProjection())
+    elif source.GetMetadata("RPC"):
+        target.SetMetadata(source.GetMetadata("RPC"), "RPC")
+
+
+def _describe(band: gdal.Band, classes: Sequence[LandCover]) -> None:
+    table = gdal.ColorTable()
+    table.SetColorEntry(NODATA_CLASS, (0, 0, 0, 0))
+    for item in classes:
+        table.SetColorEntry(item.id, tuple(bytes.fromhex(item.color[1:])) + (255,))
+    band.SetNoDataValue(NODATA_CLASS)
+    band.SetColorInterpretation(gdal.GCI_PaletteIndex)
+    band.SetColorTable(table)
+    band.SetCategoryNames([item.name for item in classes])
+
+
+def _opened(path: str) -> gdal.Dataset:
+    try:
+        dataset = gdal.Open(path, gdal.GA_Update)
+    except RuntimeError:  # where another plugin has switched GDAL's exceptions on
+        dataset = None
+    if dataset is None:
+        raise _unwritable(gdal.GetLastErrorMsg())
+    return dataset
+
+
+def _window_of(dataset: gdal.Dataset) -> Window:
+    return Window(0, 0, dataset.RasterXSize, dataset.RasterYSize)
+
+
+def _overviews(dataset: gdal.Dataset) -> list[int]:
+    """Factors 2, 4, 8 … until the smallest overview is small."""
+    side, factors = max(dataset.RasterXSize, dataset.RasterYSize), []
+    while side > SMALLEST_OVERVIEW_PX:
+        side, factors = side / 2, [*factors, 2 ** (len(factors) + 1)]
+    return factors
+
+
+def _unwritable(why: str) -> TerrafineError:
+    return TerrafineError(
+        f"The map could not be saved: {why}.", "Check that the project's folder can be written and has space left."
+    )

@@ -1,0 +1,135 @@
+"""Marks as a GeoPackage layer: everything drawn is in the file at once, whatever becomes of QGIS or the server.
+
+A feature's geometry is the mark's footprint (the pixel of a point, the buffer of a stroke), a valid polygon that any
+other tool can use for training; its attribute `vertices` holds what was drawn, in pixel coordinates, and is what the
+plugin reads back. The order of feature ids is the order of drawing.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Sequence
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
+    QgsFeature,
+    QgsField,
+    QgsFields,
+    QgsGeometry,
+    QgsPointXY,
+    QgsVectorFileWriter,
+    QgsVectorLayer,
+    QgsWkbTypes,
+)
+from qgis.PyQt.QtCore import QVariant
+
+from terrafine.qgis_plugin.placement import Placement
+from terrafine.qgis_plugin.styles import marks_renderer
+from terrafine.shared.annotation import Annotation, Delta
+from terrafine.shared.errors import TerrafineError
+from terrafine.shared.spec import LandCover
+
+TABLE = "marks"
+ARC_SEGMENTS = 8  # of a quarter circle at a stroke's ends
+COLUMNS = {
+    "mark_id": QVariant.String,
+    "class_id": QVariant.Int,
+    "class_name": QVariant.String,
+    "kind": QVariant.String,
+    "width_px": QVariant.Double,
+    "vertices": QVariant.String,
+}
+
+
+class MarksLayer:
+    """The marks of one session in their GeoPackage, and the layer that shows them."""
+
+    def __init__(self, layer: QgsVectorLayer, placement: Placement, classes: Sequence[LandCover]) -> None:
+        self.layer = layer
+        self._placement = placement
+        self._names = {item.id: item.name for item in classes}
+        layer.setReadOnly(True)  # edited with the plugin's tools, which know pixels and undo
+        self._features = {feature["mark_id"]: feature.id() for feature in layer.getFeatures()}
+
+    def marks(self) -> tuple[Annotation, ...]:
+        """All marks in the file, oldest first."""
+        features = sorted(self.layer.getFeatures(), key=QgsFeature.id)
+        return tuple(_mark(feature) for feature in features)
+
+    def apply(self, delta: Delta) -> None:
+        """Write a change to the file; raises TerrafineError if the file cannot be written."""
+        provider = self.layer.dataProvider()
+        gone = [self._features.pop(mark_id) for mark_id in delta.removed if mark_id in self._features]
+        if gone and not provider.deleteFeatures(gone):
+            raise _unwritable(provider.error().summary())
+        added, features = provider.addFeatures([self._feature(mark) for mark in delta.added])
+        if not added:
+            raise _unwritable(provider.error().summary())
+        self._features.update({feature["mark_id"]: feature.id() for feature in features})
+        self.layer.updateExtents()
+        self.layer.triggerRepaint()
+
+    def _feature(self, mark: Annotation) -> QgsFeature:
+        feature = QgsFeature(self.layer.fields())
+        vertices = ", ".join(f"{x!r} {y!r}" for x, y in mark.vertices)
+        values = (mark.id, mark.class_id, self._names.get(mark.class_id, ""), mark.kind, mark.width_px, vertices)
+        for column, value in zip(COLUMNS, values):
+            feature[column] = value
+        feature.setGeometry(_placed(_footprint(mark), self._placement))
+        return feature
+
+
+def create_marks_file(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
+    """Make an empty GeoPackage for marks; raises TerrafineError if that fails."""
+    columns = QgsFields()
+    for name, kind in COLUMNS.items():
+        columns.append(QgsField(name, kind))
+    options = QgsVectorFileWriter.SaveVectorOptions()
+    options.driverName, options.layerName = "GPKG", TABLE
+    polygon = QgsWkbTypes.Type.Polygon
+    writer = QgsVectorFileWriter.create(str(path), columns, polygon, crs, QgsCoordinateTransformContext(), options)
+    failed, why = writer.hasError() != QgsVectorFileWriter.WriterError.NoError, writer.errorMessage()
+    del writer  # closes the file
+    if failed:
+        raise _unwritable(why)
+
+
+def open_marks_layer(path: Path, name: str, classes: Sequence[LandCover]) -> QgsVectorLayer:
+    """The styled layer of a GeoPackage of marks."""
+    layer = QgsVectorLayer(f"{path}|layername={TABLE}", name, "ogr")
+    layer.setRenderer(marks_renderer(classes))
+    return layer
+
+
+def _mark(feature: QgsFeature) -> Annotation:
+    vertices = tuple(tuple(map(float, pair.split())) for pair in feature["vertices"].split(","))
+    return Annotation(feature["mark_id"], feature["kind"], vertices, feature["class_id"], feature["width_px"])
+
+
+def _footprint(mark: Annotation) -> QgsGeometry:
+    """The marked area in pixel coordinates."""
+    if mark.kind == "point":
+        col, row = (math.floor(value) for value in mark.vertices[0])
+        square = [(col, row), (col + 1, row), (col + 1, row + 1), (col, row + 1)]
+        return QgsGeometry.fromPolygonXY([[QgsPointXY(*corner) for corner in square]])
+    points = [QgsPointXY(x, y) for x, y in mark.vertices]
+    if mark.kind == "polygon":
+        return QgsGeometry.fromPolygonXY([points])
+    line = QgsGeometry.fromPolylineXY(points) if len(set(mark.vertices)) > 1 else QgsGeometry.fromPointXY(points[0])
+    return line.buffer(max(mark.width_px, 1.0) / 2, ARC_SEGMENTS)
+
+
+def _placed(footprint: QgsGeometry, placement: Placement) -> QgsGeometry:
+    """A footprint in the raster's CRS."""
+    rings = [
+        [QgsPointXY(*placement.to_crs(point.x(), point.y())) for point in ring] for ring in footprint.asPolygon()
+    ]
+    return QgsGeometry.fromPolygonXY(rings)
+
+
+def _unwritable(why: str) -> TerrafineError:
+    return TerrafineError(
+        f"The marks could not be saved: {why}.", "Check that the project's folder can be written and has space left."
+    )

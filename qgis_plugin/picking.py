@@ -1,0 +1,36 @@
+"""Which marks lie under the eraser: plain geometry in pixel coordinates."""
+
+from __future__ import annotations
+
+import math
+from typing import Iterable, Iterator
+
+from terrafine.shared.annotation import Annotation
+
+Vertex = tuple[float, float]
+
+
+def marks_near(marks: Iterable[Annotation], at: Vertex, reach_px: float) -> tuple[str, ...]:
+    """Ids of the marks within `reach_px` of a position; half a stroke's width counts as the stroke."""
+    return tuple(mark.id for mark in marks if _distance(mark, at) <= reach_px + mark.width_px / 2)
+
+
+def _distance(mark: Annotation, at: Vertex) -> float:
+    """From `at` to the mark's nearest line or point, its width not counted."""
+    return min(_to_segment(at, start, end) for start, end in _segments(mark))
+
+
+def _segments(mark: Annotation) -> Iterator[tuple[Vertex, Vertex]]:
+    if len(mark.vertices) == 1:
+        yield mark.vertices[0], mark.vertices[0]
+    yield from zip(mark.vertices, mark.vertices[1:])
+    if mark.kind == "polygon":
+        yield mark.vertices[-1], mark.vertices[0]
+
+
+def _to_segment(at: Vertex, start: Vertex, end: Vertex) -> float:
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    length = dx * dx + dy * dy
+    along = 0.0 if length == 0.0 else ((at[0] - start[0]) * dx + (at[1] - start[1]) * dy) / length
+    along = min(1.0, max(0.0, along))
+    return math.hypot(at[0] - start[0] - along * dx, at[1] - start[1] - along * dy)

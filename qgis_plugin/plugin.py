@@ -1,0 +1,75 @@
+"""What QGIS loads: adds one action and one dock, and takes away everything it has added."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Optional
+
+from qgis.gui import QgisInterface, QgsDockWidget
+from qgis.PyQt.QtCore import QCoreApplication, QObject, Qt
+from qgis.PyQt.QtWidgets import QAction
+
+from terrafine.qgis_plugin.desk import Desk
+from terrafine.qgis_plugin.dock import Dock
+from terrafine.qgis_plugin.missing import MissingDock
+from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.widgets import icon
+from terrafine.qgis_plugin.workbench import Workbench
+
+MENU = "&Terrafine"
+
+
+class TerrafinePlugin(QObject):
+    def __init__(self, iface: QgisInterface) -> None:
+        super().__init__()
+        self.iface = iface
+        self.action: Optional[QAction] = None
+        self.dock: Optional[QgsDockWidget] = None
+        self.bench: Optional[Workbench] = None
+        self.desk: Optional[Desk] = None
+
+    def initGui(self) -> None:  # noqa: N802 - QGIS's name
+        self._open_dock()
+        window = self.iface.mainWindow()
+        self.action = QAction(icon("terrafine"), QCoreApplication.translate("Terrafine", "Terrafine"), window)
+        self.action.setObjectName("TerrafineAction")
+        self.action.setToolTip(QCoreApplication.translate("Terrafine", "Correct land-cover maps by pointing at mistakes"))
+        self.action.setCheckable(True)
+        self.dock.setToggleVisibilityAction(self.action)
+        self.iface.addToolBarIcon(self.action)
+        self.iface.addPluginToRasterMenu(MENU, self.action)
+
+    def unload(self) -> None:
+        """Remove everything; layers and files of sessions stay in the project."""
+        self.iface.removePluginRasterMenu(MENU, self.action)
+        self.iface.removeToolBarIcon(self.action)
+        self._close_dock()
+        self.action.deleteLater()
+        self.action = None
+
+    def _open_dock(self) -> None:
+        """The workbench's dock, or one that says how to get pyzmq."""
+        if importlib.util.find_spec("zmq") is None:
+            self.dock = MissingDock(self.iface.mainWindow(), self._retry)
+        else:
+            settings = Settings.load()
+            self.dock = Dock(settings, self.iface.mainWindow())
+            self.bench = Workbench(self.iface, self.dock, settings)
+            self.desk = Desk(self.bench)
+        self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+
+    def _close_dock(self) -> None:
+        if self.desk is not None:
+            self.desk.close()
+            self.bench.close()
+        self.desk = self.bench = None
+        self.iface.removeDockWidget(self.dock)
+        self.dock.deleteLater()
+        self.dock = None
+
+    def _retry(self) -> None:
+        """pyzmq was installed meanwhile, perhaps."""
+        importlib.invalidate_caches()
+        self._close_dock()
+        self._open_dock()
+        self.dock.setToggleVisibilityAction(self.action)

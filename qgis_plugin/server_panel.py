@@ -1,0 +1,118 @@
+"""The dock's top: the server's state in a light and in words, and what can be done about it."""
+
+from __future__ import annotations
+
+from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from terrafine.qgis_plugin.controller import Link, View
+from terrafine.qgis_plugin.widgets import light, note, tool_button
+
+COLORS = {
+    Link.OFFLINE: "#9aa5b1",
+    Link.STARTING: "#e0a030",
+    Link.CONNECTING: "#e0a030",
+    Link.ONLINE: "#2e9e5b",
+    Link.LOST: "#d1495b",
+}
+
+
+class ServerPanel(QWidget):
+    start_asked = pyqtSignal()
+    connect_asked = pyqtSignal(str)
+    disconnect_asked = pyqtSignal()
+    python_asked = pyqtSignal()
+    models_asked = pyqtSignal()
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.light, self.state, self.hint = QLabel(), QLabel(), note()
+        self.start = QPushButton(self.tr("Start local server"))
+        self.reconnect = QPushButton(self.tr("Reconnect"))
+        self.address = QLineEdit(address)
+        self.address.setToolTip(self.tr("Address of a server on this or another computer: tcp://host:port"))
+        self.connect_button = QPushButton(self.tr("Connect"))
+        self.menu_button = self._menu_button()
+        self._lay_out()
+        self.start.clicked.connect(self.start_asked)
+        self.reconnect.clicked.connect(self._ask_to_connect)
+        self.connect_button.clicked.connect(self._ask_to_connect)
+        self.address.returnPressed.connect(self._ask_to_connect)
+
+    def show_view(self, view: View) -> None:
+        """Show the link; nothing that cannot be done now is offered."""
+        self.light.setPixmap(light(COLORS[view.link]))
+        self.state.setText(self._words(view))
+        down = view.link in (Link.OFFLINE, Link.LOST)
+        self.hint.setText(self._hint(view))
+        self.hint.setVisible(view.link is not Link.ONLINE)
+        self.start.setText(self.tr("Restart local server") if self._was_local(view) else self.tr("Start local server"))
+        self.start.setVisible(down)
+        self.reconnect.setVisible(view.link is Link.LOST and not view.local)
+        self.address_row.setVisible(self.address_action.isChecked() and down)
+        self.stop_action.setEnabled(not down)
+        self.stop_action.setText(self.tr("Stop the local server") if view.local else self.tr("Disconnect"))
+
+    def _was_local(self, view: View) -> bool:
+        return view.link is Link.LOST and view.local
+
+    def _words(self, view: View) -> str:
+        where = self.tr("Local server") if view.local else self.address.text().replace("tcp://", "")
+        words = {
+            Link.OFFLINE: self.tr("No server"),
+            Link.STARTING: self.tr("Starting the local server…"),
+            Link.CONNECTING: self.tr("Connecting…"),
+            Link.ONLINE: f"{where} · {view.device}",
+            Link.LOST: self.tr("The server has gone"),
+        }
+        return words[view.link]
+
+    def _hint(self, view: View) -> str:
+        hints = {
+            Link.OFFLINE: self.tr("The server runs the model, on this computer or on one with a GPU."),
+            Link.STARTING: self.tr("This takes a few seconds."),
+            Link.LOST: self.tr("Everything you drew is kept. You can go on drawing; the map follows when it is back."),
+        }
+        return hints.get(view.link, "")
+
+    def _ask_to_connect(self) -> None:
+        self.connect_asked.emit(self.address.text().strip())
+
+    def _menu_button(self) -> QToolButton:
+        button, menu = tool_button("more", self.tr("Server options")), QMenu(self)
+        self.address_action = menu.addAction(self.tr("Connect to an address…"))
+        self.address_action.setCheckable(True)
+        self.address_action.toggled.connect(self._show_address)
+        self.stop_action = menu.addAction(self.tr("Disconnect"))
+        self.stop_action.triggered.connect(self.disconnect_asked)
+        menu.addSeparator()
+        menu.addAction(self.tr("Choose the local server's Python…")).triggered.connect(self.python_asked)
+        menu.addAction(self.tr("Choose a folder of further models…")).triggered.connect(self.models_asked)
+        button.setMenu(menu)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+        return button
+
+    def _show_address(self, shown: bool) -> None:
+        self.address_row.setVisible(shown and self.start.isVisible())
+        if shown:
+            self.address.setFocus()
+            self.address.selectAll()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.light)
+        top.addWidget(self.state, 1)
+        top.addWidget(self.menu_button)
+        self.address_row = QWidget()
+        row = QHBoxLayout(self.address_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.address, 1)
+        row.addWidget(self.connect_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(top)
+        column.addWidget(self.hint)
+        column.addWidget(self.reconnect)
+        column.addWidget(self.start)
+        column.addWidget(self.address_row)

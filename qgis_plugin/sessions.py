@@ -1,0 +1,61 @@
+"""The sessions of the open project and their layers."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from qgis.core import QgsProject, QgsRasterLayer
+from qgis.PyQt.QtCore import QObject, pyqtSignal
+
+from terrafine.qgis_plugin import layers
+from terrafine.qgis_plugin.controller import Session
+from terrafine.qgis_plugin.layers import SessionLayers
+
+
+class Sessions(QObject):
+    """Emits `changed` when sessions have come or gone with the project or with their layers."""
+
+    changed = pyqtSignal()
+
+    def __init__(self, project: QgsProject) -> None:
+        super().__init__()
+        self._project = project
+        self._all: dict[str, SessionLayers] = {}
+        project.layersWillBeRemoved.connect(self._forget)
+        project.readProject.connect(self.find)
+
+    def find(self) -> None:
+        """Take up the sessions whose layers the project holds."""
+        for found in layers.restore(self._project):
+            self._all.setdefault(found.session.id, found)
+        self.changed.emit()
+
+    def create(self, session: Session, raster: QgsRasterLayer, chosen_folder: str) -> None:
+        """Make a session's files and layers; raises TerrafineError where they cannot be written."""
+        folder = layers.session_folder(self._project, chosen_folder)
+        self._all[session.id] = layers.create(session, raster, folder, self._project)
+
+    def of(self, session: Optional[Session]) -> Optional[SessionLayers]:
+        """The layers of a session; None while it has none."""
+        return self._all.get(session.id) if session else None
+
+    def matching(self, raster: Optional[QgsRasterLayer], model: str) -> Optional[Session]:
+        """The newest session on that raster with that model, else the newest on that raster."""
+        on_raster = [entry.session for entry in self._all.values() if raster and entry.raster_id == raster.id()]
+        with_model = [session for session in on_raster if session.model.name == model]
+        return (with_model or ([] if model else on_raster) or [None])[-1]
+
+    def close(self) -> None:
+        """Let go of the project; its layers stay."""
+        self._project.layersWillBeRemoved.disconnect(self._forget)
+        self._project.readProject.disconnect(self.find)
+        for entry in self._all.values():
+            entry.map.close()
+        self._all.clear()
+
+    def _forget(self, layer_ids: list[str]) -> None:
+        gone = [key for key, entry in self._all.items() if entry.layer_ids() & set(layer_ids)]
+        for key in gone:
+            self._all.pop(key).map.close()
+        if gone:
+            self.changed.emit()

@@ -1,0 +1,51 @@
+"""How marks and maps look: the legend's colours, legible over imagery."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from qgis.core import (
+    QgsCategorizedSymbolRenderer,
+    QgsFillSymbol,
+    QgsGeometryGeneratorSymbolLayer,
+    QgsMarkerSymbol,
+    QgsPalettedRasterRenderer,
+    QgsRasterDataProvider,
+    QgsRendererCategory,
+    QgsSimpleMarkerSymbolLayer,
+    QgsSymbol,
+)
+from qgis.PyQt.QtGui import QColor
+
+from terrafine.shared.spec import LandCover
+
+DOT = """CASE WHEN "kind" = 'point' THEN centroid($geometry) END"""  # points are one pixel: too small to see
+
+
+def marks_renderer(classes: Sequence[LandCover]) -> QgsCategorizedSymbolRenderer:
+    """Footprints of marks in their class's colour with a white rim; points also get a dot of constant size."""
+    categories = [QgsRendererCategory(item.id, _mark_symbol(item.color), item.name) for item in classes]
+    return QgsCategorizedSymbolRenderer("class_id", categories)
+
+
+def _mark_symbol(color: str) -> QgsFillSymbol:
+    dot = QgsGeometryGeneratorSymbolLayer.create({"geometryModifier": DOT})
+    dot.setSymbolType(QgsSymbol.SymbolType.Marker)
+    dot.setSubSymbol(_dot_symbol(color))
+    symbol = QgsFillSymbol.createSimple({"color": color, "outline_color": "#ffffff", "outline_width": "0.3"})
+    symbol.appendSymbolLayer(dot)
+    return symbol
+
+
+def _dot_symbol(color: str) -> QgsMarkerSymbol:
+    rim = {"name": "circle", "color": "#ffffff", "size": "3.6", "outline_color": "#40000000", "outline_width": "0.2"}
+    core = {"name": "circle", "color": color, "size": "2.6", "outline_style": "no"}
+    symbol = QgsMarkerSymbol.createSimple(rim)
+    symbol.appendSymbolLayer(QgsSimpleMarkerSymbolLayer.create(core))
+    return symbol
+
+
+def map_renderer(provider: QgsRasterDataProvider, classes: Sequence[LandCover]) -> QgsPalettedRasterRenderer:
+    """The legend's colours and names for a raster of class ids."""
+    entries = [QgsPalettedRasterRenderer.Class(item.id, QColor(item.color), item.name) for item in classes]
+    return QgsPalettedRasterRenderer(provider, 1, entries)

@@ -1,0 +1,72 @@
+"""Small pieces that the dock's panels share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.PyQt.QtCore import QSize, Qt
+from qgis.PyQt.QtGui import QColor, QFont, QIcon, QPainter, QPixmap
+from qgis.PyQt.QtWidgets import QLabel, QSizePolicy, QToolButton, QWidget
+
+ICONS = Path(__file__).resolve().parent / "icons"
+ICON_PX = 20
+LIGHT_PX = 10
+
+
+def icon(name: str) -> QIcon:
+    """One of the plugin's icons."""
+    return QIcon(str(ICONS / f"{name}.svg"))
+
+
+def tool_button(name: str, tip: str, checkable: bool = False) -> QToolButton:
+    """A flat button with an icon; `tip` also names it for screen readers."""
+    button = QToolButton()
+    button.setObjectName(name)
+    button.setIcon(icon(name))
+    button.setIconSize(QSize(ICON_PX, ICON_PX))
+    button.setToolTip(tip)
+    button.setAccessibleName(tip)
+    button.setAutoRaise(True)
+    button.setCheckable(checkable)
+    return button
+
+
+def heading(text: str) -> QLabel:
+    label = QLabel(text)
+    font = QFont(label.font())
+    font.setBold(True)
+    label.setFont(font)
+    return label
+
+
+def note() -> QLabel:
+    """A line of smaller, greyed text that wraps."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setEnabled(False)  # drawn in the palette's muted colour, in light and dark themes alike
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def line() -> QWidget:
+    """A hairline between panels."""
+    rule = QWidget()
+    rule.setFixedHeight(1)
+    rule.setAutoFillBackground(True)
+    rule.setStyleSheet("background: palette(mid);")
+    return rule
+
+
+def light(color: str) -> QPixmap:
+    """A round lamp of that colour."""
+    scale = 2  # sharp on screens of high density
+    image = QPixmap(LIGHT_PX * scale, LIGHT_PX * scale)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(color))
+    painter.drawEllipse(image.rect().adjusted(1, 1, -1, -1))
+    painter.end()
+    image.setDevicePixelRatio(scale)
+    return image

@@ -1,0 +1,140 @@
+"""Where everything meets: what the user does becomes the controller's events, its effects are carried out."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+from qgis.core import Qgis, QgsProject
+from qgis.gui import QgisInterface
+from qgis.PyQt.QtCore import QObject
+from qgis.PyQt.QtGui import QColor
+
+from terrafine.qgis_plugin import effects
+from terrafine.qgis_plugin.area import Area
+from terrafine.qgis_plugin.controller import Controller
+from terrafine.qgis_plugin.dock import Dock
+from terrafine.qgis_plugin.effects import Tell, told
+from terrafine.qgis_plugin.layers import SessionLayers
+from terrafine.qgis_plugin.placement import Locator
+from terrafine.qgis_plugin.server_process import ServerProcess
+from terrafine.qgis_plugin.sessions import Sessions
+from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.tasks import Event, TaskMirror, Worker
+from terrafine.qgis_plugin.toolbox import Toolbox
+from terrafine.shared.annotation import Annotation
+from terrafine.shared.errors import TerrafineError
+
+CLIENT = "terrafine-qgis 0.1.0"
+MESSAGE_S = 12
+
+
+class Workbench(QObject):
+    """The plugin at work. It is also the Surface that the map tools draw on."""
+
+    def __init__(self, iface: QgisInterface, dock: Dock, settings: Settings) -> None:
+        super().__init__()
+        self.iface, self.dock, self.settings = iface, dock, settings
+        self.controller = Controller()
+        self.controller.live = settings.live
+        self.worker, self.server = Worker(CLIENT), ServerProcess()
+        self.sessions = Sessions(QgsProject.instance())
+        self.area = Area(iface.mapCanvas(), settings.area)
+        self.toolbox = Toolbox(iface.mapCanvas(), self)
+        self.task = TaskMirror(lambda: self.handle(Controller.cancel))
+        self._performers = self._effect_performers()
+        self.worker.happened.connect(self.handle)
+        self.server.started.connect(lambda address: self.handle(lambda c: c.server_started(address)))
+        self.server.ended.connect(lambda error: self.handle(lambda c: c.connection_failed(error)))
+
+    def close(self) -> None:
+        """Stop everything and let go of QGIS; layers and files stay."""
+        self.task.show("", None)
+        self.worker.happened.disconnect(self.handle)
+        self.worker.close()
+        self.server.close()
+        self.toolbox.close()
+        self.area.close()
+        self.sessions.close()
+        self.settings.save()
+
+    # ---- what the tools draw on ------------------------------------------------------------------------------------
+
+    def locator(self) -> Optional[Locator]:
+        current = self.sessions.of(self.controller.session)
+        canvas = self.iface.mapCanvas().mapSettings()
+        return current.locator(canvas.destinationCrs(), canvas.transformContext()) if current else None
+
+    def marks(self) -> tuple[Annotation, ...]:
+        return self.controller.session.log.marks if self.controller.session else ()
+
+    def color(self) -> QColor:
+        legend = self.controller.legend
+        return QColor(legend[self.controller.class_id].color if legend else "#ffffff")
+
+    def width_px(self) -> float:
+        return self.settings.stroke_width_px
+
+    # ---- events in, effects out ------------------------------------------------------------------------------------
+
+    def handle(self, event: Event) -> None:
+        """Let the controller know, carry out what it says in order, and show the state of things."""
+        for effect in event(self.controller):
+            try:
+                self._performers[type(effect)](effect)
+            except TerrafineError as error:
+                self.tell(told(error))
+        self.show()
+
+    def show(self) -> None:
+        view = self.controller.view()
+        self.dock.show_view(view)
+        self.task.show(self.dock.work_words(view), view.work.progress if view.work else None)
+        if self.toolbox.current and not view.has_session:
+            self.toolbox.choose("")
+        self.toolbox.show_width()
+
+    def tell(self, effect: Tell) -> None:
+        """Say it in the message bar."""
+        level = Qgis.MessageLevel.Warning if effect.warning else Qgis.MessageLevel.Info
+        self.iface.messageBar().pushMessage("Terrafine", f"{effect.message} {effect.hint}".strip(), level, MESSAGE_S)
+
+    def _effect_performers(self) -> dict[type[Any], Callable[[Any], None]]:
+        return {
+            effects.StartServer: lambda _: self._start_server(),
+            effects.Connect: lambda effect: self.worker.connect_to(effect.address),
+            effects.Disconnect: lambda _: self._disconnect(),
+            effects.Predict: self.worker.predict,
+            effects.CancelPredict: lambda _: self.worker.cancel(),
+            effects.CreateLayers: lambda _: self._create_layers(),
+            effects.StoreMarks: lambda effect: self._current().marks.apply(effect.delta),
+            effects.ShowPatch: lambda effect: self._current().show_patch(effect.patch),
+            effects.ShowMap: lambda _: self._show_map(),
+            effects.Tell: self.tell,
+        }
+
+    def _start_server(self) -> None:
+        try:
+            self.server.start(self.settings.server_python, self.settings.models_folder)
+        except TerrafineError as failure:
+            error = failure
+            self.handle(lambda controller: controller.connection_failed(error))
+
+    def _disconnect(self) -> None:
+        self.worker.disconnect_from_server()
+        self.server.stop()
+
+    def _create_layers(self) -> None:
+        try:
+            self.sessions.create(self.controller.session, self.dock.current_raster(), self.settings.folder)
+        except TerrafineError as failure:
+            error = failure
+            self.handle(lambda controller: controller.refused(error))
+
+    def _current(self) -> SessionLayers:
+        """The layers of the session at work; they are made before anything is shown or stored in them."""
+        return self.sessions.of(self.controller.session)
+
+    def _show_map(self) -> None:
+        current = self.sessions.of(self.controller.session)
+        if current is not None:
+            current.show_map()
