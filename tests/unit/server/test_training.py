@@ -1,0 +1,184 @@
+"""Configuration files and scenes: what is read, and what is refused with which words."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from terrafine.models import registry
+from terrafine.models.metrics import VOID
+from terrafine.server.cli import main
+from terrafine.server.training import load_scenes, read_config
+from terrafine.shared.errors import ConfigError
+
+CONFIG = """
+[model]
+name = "toy"
+title = "Toy"
+architecture = "linknet"
+encoder = "mobilenet_v2_same"
+bands = ["red", "green", "blue"]
+gsd_m = 1.0
+tile_px = 64
+overlap_px = 16
+normalisation = { mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5] }
+classes = [{ name = "dark", color = "#102030" }, { name = "bright", color = "#FFFFFF" }]
+
+[data]
+images = "images"
+labels = "labels"
+train = ["a*"]
+validate = ["b*"]
+
+[training]
+steps = 2
+batch = 2
+crop_px = 32
+validate_every = 2
+mixed_precision = false
+
+[training.marks]
+most = 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two PNG images with index labels, and the configuration."""
+    rng = np.random.default_rng(0)
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    for name in ("a1", "b1"):
+        truth = np.zeros((64, 70), np.uint8)
+        truth[:, 35:] = 1
+        truth[0, 0] = 77
+        pixels = (truth[..., None] * 120 + rng.integers(0, 60, (64, 70, 3))).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{name}.png")
+        Image.fromarray(truth).save(tmp_path / "labels" / f"{name}.png")
+    (tmp_path / "toy.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def config_with(folder, old, new):
+    assert old in CONFIG
+    (folder / "toy.toml").write_text(CONFIG.replace(old, new))
+    return folder / "toy.toml"
+
+
+def test_a_configuration_names_the_model_the_data_and_the_training(folder):
+    config = read_config(folder / "toy.toml")
+    assert [c.name for c in config.spec.classes] == ["dark", "bright"]
+    assert config.training.steps == 2
+    assert config.training.marks.most == 3
+    assert config.data.train == ("a*",)
+
+
+def test_scenes_are_found_by_pattern_and_unknown_labels_are_void(folder):
+    config = read_config(folder / "toy.toml")
+    (scene,) = load_scenes(config, folder, config.data.train)
+    assert scene.name == "a1"
+    assert scene.image.shape == (3, 64, 70)
+    assert scene.truth[0, 0] == VOID
+    assert set(np.unique(scene.truth)) == {0, 1, VOID}
+
+
+def test_labels_may_be_colours(folder):
+    colours = np.zeros((64, 70, 3), np.uint8)
+    colours[:32], colours[32:, 0] = (0x10, 0x20, 0x30), (255, 255, 255)
+    Image.fromarray(colours).save(folder / "labels" / "a1.png")
+    config = read_config(config_with(folder, 'labels = "labels"', 'labels = "labels"\nlabels_are = "colours"'))
+    truth = load_scenes(config, folder, ["a*"])[0].truth
+    assert (truth[:32] == 0).all()
+    assert (truth[32:, 0] == 1).all()
+    assert (truth[32:, 1:] == VOID).all()
+
+
+def test_a_finer_raster_is_brought_to_the_models_gsd(folder):
+    config = read_config(config_with(folder, 'validate = ["b*"]', 'validate = ["b*"]\ngsd_m = 0.5'))
+    scene = load_scenes(config, folder, ["a*"])[0]
+    assert scene.truth.shape == (32, 35)
+    assert scene.image.shape == (3, 32, 35)
+
+
+def test_pixels_without_data_are_void(folder):
+    (folder / "images" / "a1.png").unlink()
+    with rasterio.open(
+        folder / "images" / "a1.tif", "w", driver="GTiff", width=70, height=64, count=3, dtype="uint8", nodata=0
+    ) as dataset:
+        pixels = np.full((3, 64, 70), 9, np.uint8)
+        pixels[:, 5] = 0
+        dataset.write(pixels)
+    config = read_config(folder / "toy.toml")
+    truth = load_scenes(config, folder, ["a*"])[0].truth
+    assert (truth[5] == VOID).all()
+    assert (truth[6] != VOID).all()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ('name = "toy"\n', "", "name"),
+        ("[data]", "[date]", "data"),
+        ("steps = 2", "stepz = 2", "stepz"),
+        ("steps = 2", 'steps = "two"', "steps"),
+        ("steps = 2", "steps = ", "TOML"),
+        ("most = 3", "most = true", "most"),
+        ('train = ["a*"]', "", "train"),
+        ("tile_px = 64", "tile_px = 63", "tile_px"),
+    ],
+)
+def test_what_is_wrong_with_a_configuration_is_named(folder, old, new, word):
+    with pytest.raises(ConfigError, match=word):
+        read_config(config_with(folder, old, new))
+
+
+def test_an_image_without_labels_is_named(folder):
+    (folder / "labels" / "a1.png").unlink()
+    with pytest.raises(ConfigError, match="a1"):
+        load_scenes(read_config(folder / "toy.toml"), folder, ["a*"])
+
+
+def test_no_image_at_all_is_refused(folder):
+    with pytest.raises(ConfigError, match="nothing"):
+        load_scenes(read_config(folder / "toy.toml"), folder, ["nothing*"])
+
+
+def test_training_leaves_a_model_a_log_and_curves_and_goes_on(folder, capsys):
+    out = folder / "out"
+    command = ["train", str(folder / "toy.toml"), "--data", str(folder), "--out", str(out), "--device", "cpu"]
+    assert main(command) == 0
+    spec, _ = registry.load(out / "model")
+    assert spec.name == "toy"
+    assert (out / "curves.png").stat().st_size > 1000
+    with (out / "log.csv").open() as file:
+        names = {row["name"] for row in csv.DictReader(file)}
+    assert {"loss_plain", "loss_marked", "miou_0_clicks", "miou_8_clicks"} <= names
+    assert main(command) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
+
+
+def test_evaluation_prints_the_curve(folder, capsys):
+    spec = read_config(folder / "toy.toml").spec
+    registry.save(folder / "model", spec, registry.build(spec))
+    images, labels = str(folder / "images" / "a1.png"), str(folder / "labels")
+    command = ["evaluate", "--model", str(folder / "model"), "--images", images, "--labels", labels, "--clicks", "3"]
+    assert main([*command, "--json", str(folder / "curve.json"), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "| 3 |" in printed
+    assert "obeyed: always" in printed
+    assert (folder / "curve.json").stat().st_size > 100
+
+
+def test_models_are_listed_and_described(folder, capsys):
+    spec = read_config(folder / "toy.toml").spec
+    registry.save(folder / "models" / "toy", spec, registry.build(spec))
+    assert main(["models", "--models", str(folder / "models")]) == 0
+    assert "toy" in capsys.readouterr().out
+    assert main(["models", "toy", "--models", str(folder / "models")]) == 0
+    assert "#102030" in capsys.readouterr().out
+    assert main(["models", "no-such"]) == 1
