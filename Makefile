@@ -55,12 +55,14 @@ qgis: $(SERVER) $(QGIS) $(LINK) $(PROFILE)  ## start QGIS with the plugin of thi
 	@$(QGIS_ENV) qgis --nologo --profile default
 
 package: $(SERVER)  ## the plugin's zip and the server's wheel, into dist/
+	@rm -rf dist build/lib build/bdist.* && mkdir -p build
 	@$(PY) tools/plugin_zip.py dist
 	@$(PY) -m build --wheel --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
 	@ls -1 dist
 
-docs-images: demo $(QGIS)  ## draw the pictures of the README again
-	@cp demo/demo.png docs/images/demo.png
+docs-images: $(SERVER) $(QGIS)  ## draw the pictures of the README again
+	@.venv/bin/terrafine demo --out build/demo
+	@cp build/demo/demo.png docs/images/demo.png
 	@xvfb-run --auto-servernum --server-args "-screen 0 1600x1000x24" $(PY_QGIS) docs/images/make_screenshots.py
 
 clean:  ## remove what was built; the virtual environments .venv and .venv-qgis stay

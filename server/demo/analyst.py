@@ -13,7 +13,7 @@ from terrafine.shared.annotation import Annotation
 from terrafine.shared.spec import NODATA_CLASS
 
 Classes = NDArray[np.uint8]
-DOUBTFUL_SHARE = 0.15  # of all pixels, the most uncertain ones
+DOUBTFUL_SHARE = 0.3  # of all pixels, the most uncertain ones
 
 
 class Analyst:

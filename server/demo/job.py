@@ -20,7 +20,7 @@ from terrafine.server.map_writer import Layer, MapWriter
 from terrafine.server.raster_io import Raster, open_raster
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.client import Client
-from terrafine.shared.errors import ConfigError, NotFound
+from terrafine.shared.errors import NotFound
 from terrafine.shared.geo import Window
 from terrafine.shared.spec import ModelSpec
 
@@ -95,8 +95,6 @@ def _mark(live: LiveMap, analyst: Analyst, count: int) -> tuple[list[Annotation]
             break
         marks.append(mark)
         clicks.append(live.mark(moved(mark, live.window.col, live.window.row)))
-    if not clicks:
-        raise ConfigError("The analyst finds nothing to mark.", "Choose another raster.")
     return marks, clicks
 
 
@@ -116,8 +114,6 @@ def _show(bar: tqdm, done: int, total: int) -> None:
 
 
 def _summary(origin: Source, outcome: Outcome) -> report.Summary:
-    seconds = [click.seconds for click in outcome.clicks]
-    sent = [click.bytes_sent for click in outcome.clicks]
     legend, truth = outcome.spec.classes, outcome.truth
     return report.Summary(
         raster=origin.raster.name,
@@ -129,12 +125,15 @@ def _summary(origin: Source, outcome: Outcome) -> report.Summary:
         before=None if truth is None else report.score(outcome.before, truth, legend),
         after=None if truth is None else report.score(outcome.after, truth, legend),
         first_map_s=outcome.first_map_s,
-        click_p50_s=float(np.percentile(seconds, 50)),
-        click_p95_s=float(np.percentile(seconds, 95)),
-        click_bytes_mean=float(np.mean(sent)),
-        click_bytes_max=max(sent),
+        click=_cost(outcome.clicks) if outcome.clicks else None,
         warnings=tuple(outcome.warnings),
     )
+
+
+def _cost(clicks: Sequence[Click]) -> report.ClickCost:
+    p50_s, p95_s = np.percentile([click.seconds for click in clicks], (50, 95))
+    sent = [click.bytes_sent for click in clicks]
+    return report.ClickCost(float(p50_s), float(p95_s), float(np.mean(sent)), max(sent))
 
 
 def _write(folder: Path, raster: Raster, outcome: Outcome, summary: report.Summary) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
@@ -30,8 +30,18 @@ class Score:
 
 
 @dataclass(frozen=True)
+class ClickCost:
+    """What a mark costs: seconds until its last refreshed patch is there, bytes sent to the server."""
+
+    p50_s: float
+    p95_s: float
+    bytes_mean: float
+    bytes_max: int
+
+
+@dataclass(frozen=True)
 class Summary:
-    """The table. Times are seconds that the client waited; `before` and `after` are None without truth."""
+    """The table; `before` and `after` are None without truth, `click` where nothing was found to mark."""
 
     raster: str
     origin: str
@@ -42,10 +52,7 @@ class Summary:
     before: Optional[Score]
     after: Optional[Score]
     first_map_s: float
-    click_p50_s: float
-    click_p95_s: float
-    click_bytes_mean: float
-    click_bytes_max: int
+    click: Optional[ClickCost]
     warnings: tuple[str, ...] = ()
 
 
@@ -64,28 +71,29 @@ def write(summary: Summary, folder: Path) -> None:
 
 def to_markdown(summary: Summary) -> str:
     width, height = summary.pixels
-    rows = [
-        ("time to the first map", "", f"{summary.first_map_s:.1f} s"),
-        ("time a click, p50", "", f"{summary.click_p50_s:.2f} s"),
-        ("time a click, p95", "", f"{summary.click_p95_s:.2f} s"),
-        ("bytes sent a click, mean", "", f"{summary.click_bytes_mean:.0f}"),
-        ("bytes sent a click, most", "", f"{summary.click_bytes_max}"),
-    ]
-    if summary.before and summary.after:
-        rows[:0] = [
-            ("accuracy", f"{summary.before.accuracy:.1%}", f"{summary.after.accuracy:.1%}"),
-            ("mIoU", f"{summary.before.miou:.1%}", f"{summary.after.miou:.1%}"),
-        ]
     head = [
         f"- Raster: `{summary.raster}`, {width} x {height} pixels: {summary.origin}",
         f"- Model: {summary.model}",
         f"- Analyst: {summary.analyst}",
+        *(f"- {warning}" for warning in summary.warnings),
         "",
         f"| | before | after {summary.marks} marks |",
         "|---|---|---|",
     ]
-    head[3:3] = [f"- {warning}" for warning in summary.warnings]
-    return "\n".join(["# Terrafine demo", "", *head, *(f"| {' | '.join(row)} |" for row in rows), ""])
+    return "\n".join(["# Terrafine demo", "", *head, *(f"| {' | '.join(row)} |" for row in _rows(summary)), ""])
+
+
+def _rows(summary: Summary) -> Iterator[tuple[str, str, str]]:
+    before, after, click = summary.before, summary.after, summary.click
+    if before and after:
+        yield "accuracy", f"{before.accuracy:.1%}", f"{after.accuracy:.1%}"
+        yield "mIoU", f"{before.miou:.1%}", f"{after.miou:.1%}"
+    yield "time to the map", f"{summary.first_map_s:.1f} s", ""
+    if click:
+        yield "time a click, p50", "", f"{click.p50_s:.2f} s"
+        yield "time a click, p95", "", f"{click.p95_s:.2f} s"
+        yield "bytes sent a click, mean", "", f"{click.bytes_mean:.0f}"
+        yield "bytes sent a click, most", "", f"{click.bytes_max}"
 
 
 def captions(summary: Summary) -> tuple[str, str, str, str]:

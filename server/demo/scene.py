@@ -28,7 +28,7 @@ class Scene:
 
 
 def draw(size_px: int = 1536, seed: int = 7) -> Scene:
-    """Draw the scene; the same arguments give the same pixels."""
+    """Draw the scene, 256 pixels a side or more; the same arguments give the same pixels."""
     rng = np.random.default_rng(seed)
     town = blank(size_px, rng)
 
@@ -194,7 +194,7 @@ def _towers(town: Surface, frame: Frame, rng: np.random.Generator) -> None:
         roof = frame.box(u, v, rng.uniform(44, 56), rng.uniform(44, 60))
         things.shadow(town, roof, rng.uniform(55, 95))
         things.flat_roof(town, roof, np.asarray((200, 194, 186)) * rng.uniform(0.85, 1.1), rng)
-    for u in np.arange(-30, 420, 17):
+    for u in np.arange(-30.0, 420.0, 17.0):
         things.tree(town, frame.place(u, 185 + rng.normal(0, 1.5)), rng.uniform(4, 6), rng)
 
 
