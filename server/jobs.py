@@ -22,7 +22,7 @@ class Job:
 
     client: bytes
     request_id: str
-    message: m.Request
+    message: m.Message
     error: Optional[TerrafineError] = None
 
     def stopped(self) -> bool:
@@ -90,5 +90,5 @@ class JobQueue:
         return stopped
 
 
-def _overtakes(newer: m.Request, older: m.Request) -> bool:
+def _overtakes(newer: m.Message, older: m.Message) -> bool:
     return isinstance(older, m.Predict) and isinstance(newer, _OVERTAKING) and newer.session == older.session

@@ -138,7 +138,8 @@ class Server:
         else:
             stopped = self._jobs.put(job)
         for other in stopped:
-            self._send(other.client, other.request_id, _failed(other.error))
+            if other.error is not None:
+                self._send(other.client, other.request_id, _failed(other.error))
 
     def _pass_on(self) -> None:
         """Send the engine's replies, as many as there are, until a client does not keep up."""

@@ -54,11 +54,11 @@ def choose_scale(grid: Grid, model_gsd_m: float) -> tuple[float, str]:
     scale = grid.gsd_m / model_gsd_m
     if SAME_SCALE[0] <= scale <= SAME_SCALE[1]:
         return 1.0, ""
-    warning = f"The raster's pixel is {grid.gsd_m:.3g} m, the model was trained at {model_gsd_m:.3g} m; expect little from it."
+    sizes = f"The raster's pixel is {grid.gsd_m:.3g} m, the model was trained at {model_gsd_m:.3g} m"
     if scale > COARSEST_SCALE:
-        return 1.0, warning
+        return 1.0, f"{sizes}; expect little from it."
     if scale < FINEST_SCALE:
-        return FINEST_SCALE, warning
+        return FINEST_SCALE, f"{sizes}; expect little from it."
     return scale, ""
 
 

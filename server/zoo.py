@@ -29,6 +29,6 @@ class Zoo:
         """The model called `name`, ready to run; raises NotFound or UnusableModel."""
         if name not in self._predictors:
             spec, network = registry.load(registry.find(name, self.folders))
-            log.info("loaded model %s on %s", name, self.device)
+            log.debug("loaded model %s on %s", name, self.device)
             self._predictors[name] = Predictor(spec, network, self.device)
         return self._predictors[name]

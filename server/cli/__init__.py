@@ -38,6 +38,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    if not arguments.verbose:
+        logging.getLogger("rasterio").setLevel(logging.ERROR)  # GDAL's remarks; its errors are raised
     try:
         return int(module.run(arguments))
     except TerrafineError as error:

@@ -1,0 +1,188 @@
+"""Finished maps as GeoTIFFs: tiled, compressed, with overviews; complete under their name, or not there at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Optional
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio import windows
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+
+from terrafine.server.raster_io import Georeference, without_georeference_warnings
+from terrafine.shared.errors import ConfigError, OutOfMemory, TerrafineError
+from terrafine.shared.geo import IDENTITY, Grid, Window
+from terrafine.shared.spec import NODATA_CLASS, LandCover
+
+BLOCK_PX = 512
+SMALLEST_OVERVIEW_PX = 256
+OVERVIEWS_SHARE = 4 / 3  # of the full resolution: 1 + 1/4 + 1/16 + …
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a map's one band, uint8 with nodata 255, holds: classes with names and colours, or without them numbers."""
+
+    description: str
+    classes: Sequence[LandCover] = ()
+
+
+class MapWriter:
+    """A GeoTIFF that is written piece by piece: `with MapWriter(…) as writer: writer.write(window, values)`.
+
+    It grows in a temporary folder beside its place and moves there when all went well; after an error, an interruption
+    included, nothing is left. Names of classes go into `<name>.tif.aux.xml` and a style into `<name>.qml`, where GDAL
+    and QGIS look for them.
+    """
+
+    def __init__(self, path: Path, grid: Grid, georeference: Georeference, layer: Layer) -> None:
+        """Raises ConfigError where nothing can be written at `path`, OutOfMemory where the disk is too full."""
+        self._path = path
+        self._layer = layer
+        _check_room(path, int(grid.width * grid.height * OVERVIEWS_SHARE))
+        with _writing(path):
+            self._folder = Path(tempfile.mkdtemp(prefix=".terrafine-", dir=path.parent))
+        self._draft = self._folder / path.name
+        self._size = grid.width, grid.height
+        try:
+            self._dataset = self._create(georeference)
+        except BaseException:
+            self._remove()
+            raise
+
+    def write(self, window: Window, values: NDArray[np.uint8]) -> None:
+        """Write values (rows, columns) at `window`."""
+        with _writing(self._path):
+            box = windows.Window(window.col, window.row, window.width, window.height)
+            self._dataset.write(values, 1, window=box)
+
+    def __enter__(self) -> MapWriter:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], _error: Optional[BaseException], _trace: Optional[TracebackType]
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._remove()
+
+    def _create(self, georeference: Georeference) -> rasterio.io.DatasetWriter:
+        with _writing(self._path), without_georeference_warnings():
+            dataset = rasterio.open(self._draft, "w", **_profile(*self._size), **_place(georeference))
+            if georeference.gcps:
+                dataset.gcps = list(georeference.gcps), georeference.crs
+            dataset.set_band_description(1, self._layer.description)
+            if self._layer.classes:
+                dataset.write_colormap(1, {item.id: _rgba(item.color) for item in self._layer.classes})
+        return dataset
+
+    def _finish(self) -> None:
+        """Close, add overviews and names, move into place."""
+        with _writing(self._path):
+            self._dataset.close()
+            self._add_overviews()
+            if self._layer.classes:
+                _write_names(self._folder / f"{self._path.name}.aux.xml", self._layer.classes)
+                _write_style(self._draft.with_suffix(".qml"), self._layer.classes)
+            for part in sorted(self._folder.iterdir()):
+                os.replace(part, self._path.parent / part.name)
+
+    def _add_overviews(self) -> None:
+        longest = max(self._size)
+        factors = [2**level for level in range(1, 16) if longest / 2 ** (level - 1) > SMALLEST_OVERVIEW_PX]
+        kind = Resampling.mode if self._layer.classes else Resampling.average
+        with rasterio.open(self._draft, "r+") as dataset:
+            dataset.build_overviews(factors, kind)
+
+    def _remove(self) -> None:
+        dataset = getattr(self, "_dataset", None)
+        if dataset is not None and not dataset.closed:
+            with _writing(self._path):
+                dataset.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _profile(width: int, height: int) -> dict[str, object]:
+    return {
+        "driver": "GTiff",
+        "width": width,
+        "height": height,
+        "count": 1,
+        "dtype": "uint8",
+        "nodata": NODATA_CLASS,
+        "tiled": True,
+        "blockxsize": BLOCK_PX,
+        "blockysize": BLOCK_PX,
+        "compress": "deflate",
+        "bigtiff": "if_safer",
+    }
+
+
+def _place(georeference: Georeference) -> dict[str, object]:
+    if georeference.gcps:
+        return {}
+    place: dict[str, object] = {"crs": georeference.crs}
+    if georeference.transform != IDENTITY:
+        place["transform"] = rasterio.Affine(*georeference.transform)
+    return place
+
+
+def _rgba(color: str) -> tuple[int, int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16), 255
+
+
+def _write_names(path: Path, classes: Sequence[LandCover]) -> None:
+    """Category names, which rasterio cannot set, where GDAL keeps them; beside what GDAL itself may have put there."""
+    root = ElementTree.parse(path).getroot() if path.exists() else Element("PAMDataset")
+    band = root.find("PAMRasterBand[@band='1']")
+    if band is None:
+        band = SubElement(root, "PAMRasterBand", band="1")
+    names = SubElement(band, "CategoryNames")
+    for item in classes:
+        SubElement(names, "Category").text = item.name
+    ElementTree.ElementTree(root).write(path, "utf-8")
+
+
+def _write_style(path: Path, classes: Sequence[LandCover]) -> None:
+    """A QGIS style: from the colour table alone, which always has 256 entries, its legend would have as many."""
+    root = Element("qgis")
+    attributes = {"type": "paletted", "band": "1", "opacity": "1", "alphaBand": "-1"}
+    palette = SubElement(SubElement(SubElement(root, "pipe"), "rasterrenderer", attributes), "colorPalette")
+    for item in classes:
+        SubElement(palette, "paletteEntry", value=str(item.id), label=item.name, color=item.color, alpha="255")
+    ElementTree.ElementTree(root).write(path, "utf-8")
+
+
+def _check_room(path: Path, needed: int) -> None:
+    if not path.parent.is_dir():
+        raise ConfigError(f"There is no folder '{path.parent}' to write the map to.")
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise OutOfMemory(
+            f"The map may take up to {needed / 1e6:.0f} MB; '{path.parent}' has {free / 1e6:.0f} MB left.",
+            "Free some disk space, or write it elsewhere.",
+        )
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RasterioError) as error:
+        raise TerrafineError(
+            f"The map cannot be written to '{path}': {error}.", "Check the folder and the disk."
+        ) from error
