@@ -29,6 +29,8 @@ MAX_STRING = 65_536  # characters; the longest are descriptions of coordinate sy
 
 def encode(value: Any, arrays: list[np.ndarray]) -> Any:
     """`value` as JSON values; numpy arrays are appended to `arrays`."""
+    if isinstance(value, (str, int, float)):  # most values, and float64 is a float
+        return value
     if isinstance(value, np.ndarray):
         arrays.append(value)
         return len(arrays) - 1

@@ -44,7 +44,7 @@ class RasterInfo:
         if not self.bands or min(self.bands) < 1 or len(self.ranges) != len(self.bands):
             raise UnusableRaster(f"Bands {list(self.bands)} with {len(self.ranges)} ranges cannot feed a model.")
         if not all(-math.inf < low < high < math.inf for low, high in self.ranges):
-            raise UnusableRaster(f"A band's range needs two finite numbers, the smaller one first: {list(self.ranges)}.")
+            raise UnusableRaster(f"A band's range is two finite numbers, the smaller first, not {list(self.ranges)}.")
 
     @property
     def file_bands(self) -> tuple[int, ...]:

@@ -57,6 +57,8 @@ class ZmqTransport:
 
     def send(self, frames: Sequence[bytes]) -> None:
         try:
+            if self._monitor.poll(0):
+                raise self._failure("has gone")
             self._socket.send_multipart(frames)
         except zmq.ZMQError as error:
             raise self._failure("takes no more messages") from error

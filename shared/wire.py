@@ -59,9 +59,13 @@ class _Header:
 
 
 def pack(message: Message, request_id: str) -> list[bytes]:
-    """The frames of a message; `request_id` is a request's own, or that of the request that a reply answers."""
+    """The frames of a message; `request_id` is a request's own, or that of the request that a reply answers.
+
+    Raises TooLarge for what the other side would refuse.
+    """
     arrays: list[np.ndarray] = []
     body = codec.encode(message, arrays)
+    _check_bytes(sum(array.nbytes for array in arrays), MAX_MESSAGE_BYTES, "arrays")
     packed = [_pack_buffer(array) for array in arrays]
     header = {
         "protocol": PROTOCOL_VERSION,
@@ -72,7 +76,9 @@ def pack(message: Message, request_id: str) -> list[bytes]:
     }
     text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # "replace": a file's name may hold bytes that are no text, and a message about it must still get through.
-    return [text.encode("utf-8", "replace"), *(frame for _, frame in packed)]
+    first = text.encode("utf-8", "replace")
+    _check_bytes(len(first), MAX_HEADER_BYTES, "header")
+    return [first, *(frame for _, frame in packed)]
 
 
 def unpack(frames: Sequence[Frame]) -> tuple[str, Message]:
@@ -109,8 +115,7 @@ _TYPES = {type_name(kind): kind for kind in (*get_args(Request), *get_args(Reply
 def _parse(frames: Sequence[Frame]) -> Mapping[str, Any]:
     if not 1 <= len(frames) <= MAX_FRAMES:
         raise TooLarge(f"A message has 1 to {MAX_FRAMES} frames, not {len(frames)}.")
-    if len(frames[0]) > MAX_HEADER_BYTES:
-        raise TooLarge(f"A header has at most {MAX_HEADER_BYTES} bytes, not {len(frames[0])}.")
+    _check_bytes(len(frames[0]), MAX_HEADER_BYTES, "header")
     try:
         text = bytes(frames[0]).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -119,6 +124,11 @@ def _parse(frames: Sequence[Frame]) -> Mapping[str, Any]:
     if not isinstance(header, dict):
         raise BadRequest("The header is not a JSON object.")
     return header
+
+
+def _check_bytes(count: int, allowed: int, what: str) -> None:
+    if count > allowed:
+        raise TooLarge(f"A message's {what} would take {count} bytes; {allowed} are allowed.")
 
 
 def _read_header(frames: Sequence[Frame]) -> _Header:
@@ -162,8 +172,7 @@ def _unpack_buffers(buffers: Sequence[Buffer], frames: Sequence[Frame]) -> list[
     if len(buffers) != len(frames):
         raise BadRequest(f"The header describes {len(buffers)} buffers, there are {len(frames)}.")
     sizes = [_size(buffer) for buffer in buffers]
-    if max(sum(sizes), *(len(frame) for frame in frames), 0) > MAX_MESSAGE_BYTES:
-        raise TooLarge(f"A message holds at most {MAX_MESSAGE_BYTES} bytes of arrays.")
+    _check_bytes(max(sum(sizes), sum(map(len, frames))), MAX_MESSAGE_BYTES, "arrays")
     return [_unpack_buffer(*triple) for triple in zip(buffers, sizes, frames)]
 
 

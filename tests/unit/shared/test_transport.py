@@ -87,6 +87,19 @@ def test_a_server_that_goes_away_is_noticed_without_waiting(router):
     transport.close()
 
 
+def test_sending_to_a_server_that_went_away_fails_at_once(router):
+    server, address = router
+    transport = ZmqTransport(address)
+    server.close()
+    with pytest.raises(ConnectionFailed):
+        transport.receive(5)
+    began = time.monotonic()
+    with pytest.raises(ConnectionFailed, match="has gone"):
+        transport.send([b"hello"])
+    assert time.monotonic() - began < 2
+    transport.close()
+
+
 def test_a_transport_may_be_closed_twice(router):
     transport = ZmqTransport(router[1])
     transport.close()

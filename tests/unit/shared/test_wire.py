@@ -275,6 +275,19 @@ def test_what_is_over_a_limit_is_too_large(frames):
     assert isinstance(refusal(frames), TooLarge)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        PatchReady(Patch(Window(0, 0, 8192, 8193), np.zeros((1, 8193, 8192), "u1"), np.zeros((8193, 8192), bool))),
+        Done(1, {"x" * wire.MAX_HEADER_BYTES: 1.0}),
+    ],
+    ids=["arrays", "header"],
+)
+def test_what_the_other_side_would_refuse_is_not_packed(message):
+    with pytest.raises(TooLarge):
+        wire.pack(message, "1")
+
+
 def test_a_small_frame_that_unpacks_to_gigabytes_is_refused_without_unpacking_it():
     bomb = zlib.compress(bytes(2**26), 9)
     assert len(bomb) < 2**17
