@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.client import Client, ReadPixels
 from terrafine.shared.errors import ConnectionFailed
 from terrafine.shared.geo import Window, slices
-from terrafine.shared.messages import Progress
+from terrafine.shared.messages import Done, Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import NODATA_CLASS
@@ -63,10 +63,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Click:
-    """What one mark cost: seconds from the mark to the last refreshed patch, bytes sent to the server."""
+    """What one mark cost: seconds from the mark to the last refreshed patch, bytes sent to the server.
+
+    changed  the window that it could change; stages: the server's seconds, by stage of the work
+    """
 
     seconds: float
     bytes_sent: int
+    changed: Window
+    stages: Mapping[str, float]
 
 
 class LiveMap:
@@ -95,15 +100,22 @@ class LiveMap:
                 report(item.done, item.total)
         return time.perf_counter() - started
 
+    def set_marks(self, marks: Sequence[Annotation]) -> None:
+        """Hold exactly these marks, before the first map."""
+        self._log.replace(marks, len(marks))
+        self._client.set_annotations(self._session, marks, len(marks))
+
     def mark(self, mark: Annotation) -> Click:
         """Place a mark (in pixels of the raster) and refresh what it changes."""
         started, sent = time.perf_counter(), self._client.bytes_sent
-        before = self._log.revision
-        self._client.change_annotations(self._session, self._log.add(mark))
+        before, stages = self._log.revision, {}
+        changed = self._client.change_annotations(self._session, self._log.add(mark)).changed
         for item in self._client.predict(self._session, self.window, self._read, changed_since=before):
             if isinstance(item, Patch):
                 self.classes[slices(item.window, self.window)] = item.array[0]
-        return Click(time.perf_counter() - started, self._client.bytes_sent - sent)
+            elif isinstance(item, Done):
+                stages = item.seconds
+        return Click(time.perf_counter() - started, self._client.bytes_sent - sent, changed, stages)
 
 
 def connect(address: str) -> Client:
