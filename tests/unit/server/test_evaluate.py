@@ -1,4 +1,4 @@
-"""The evaluation on a network simple enough to foresee: class 0 everywhere, but the marked class within a mark's reach."""
+"""The evaluation on a network that one can foresee: class 0, but within a mark's reach the marked class."""
 
 from __future__ import annotations
 
