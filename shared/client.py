@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, TypeVar, Union
 
 from terrafine.shared import wire
@@ -79,6 +80,7 @@ class Client:
         self._transport = transport
         self._ids = itertools.count(1)
         self._cancelled = threading.Event()
+        self._abandoned: deque[str] = deque()
 
     def hello(self) -> Welcome:
         return self._ask(Hello(self.name), Welcome)
@@ -116,7 +118,7 @@ class Client:
         """Classify `window`: finished Patches and Progress as they come, Done at the end.
 
         Pixels that the server lacks are read with `read_pixels(block)`, a Patch of RasterInfo.file_bands, and sent.
-        Whoever stops before Done should close the iterator, in this thread, so that the server stops too.
+        If the iterator is closed or dropped before Done, the server is told to stop with the next request.
         """
         self._cancelled.clear()
         request = Predict(session, window, changed_since, uncertainty)
@@ -145,6 +147,7 @@ class Client:
         """Go on over a new transport, with a server that may have forgotten everything: the client's marks win."""
         self.close()
         self._transport = transport
+        self._abandoned.clear()
         self.hello()
         state = self._ask(opened, SessionOpened)
         if state.revision != log.revision:
@@ -168,8 +171,7 @@ class Client:
 
     def _stream(self, request: Message, cancellable: bool) -> Iterator[Message]:
         """Send a request and yield its replies, the final one last; the server is told if nobody waits for that."""
-        request_id = str(next(self._ids))
-        self._send(request, request_id)
+        request_id = self._send(request)
         ended = False
         try:
             while not ended:
@@ -178,12 +180,15 @@ class Client:
                 if isinstance(reply, Failed):
                     raise error_from_code(reply.code, reply.message, reply.hint)
                 yield reply
-        except ConnectionFailed:
-            ended = True
-            raise
-        finally:
+        except Cancelled:
             if not ended:
-                self._send(Cancel(request_id), str(next(self._ids)))
+                self._send(Cancel(request_id))
+            raise
+        except GeneratorExit:
+            # Perhaps the garbage collector's doing, in any thread and at any time: no moment to use the socket.
+            if not ended:
+                self._abandoned.append(request_id)
+            raise
 
     def _next_reply(self, request_id: str, cancellable: bool) -> Message:
         """Wait for a reply to this request; what answers earlier ones is dropped."""
@@ -205,14 +210,22 @@ class Client:
         if pinged and silent_s > self.idle_timeout_s + self.ping_timeout_s:
             raise ConnectionFailed("The server has gone silent.", "Check that it still runs, then connect again.")
         if not pinged and silent_s > self.idle_timeout_s:
-            self._send(Ping(), str(next(self._ids)))
+            self._send(Ping())
             return True
         return pinged
 
-    def _send(self, message: Message, request_id: str) -> None:
+    def _send(self, message: Message) -> str:
+        """Send a request under a new id, which is returned; what was abandoned before is cancelled first."""
+        while self._abandoned:
+            self._post(Cancel(self._abandoned.popleft()))
+        return self._post(message)
+
+    def _post(self, message: Message) -> str:
+        request_id = str(next(self._ids))
         frames = wire.pack(message, request_id)
         self._transport.send(frames)
         self.bytes_sent += sum(map(len, frames))
+        return request_id
 
 
 def _expected(reply: Message, kind: type[_Reply]) -> _Reply:

@@ -213,12 +213,22 @@ def test_replies_to_earlier_requests_are_dropped():
     assert client.hello() == Welcome("tiny", "cpu")
 
 
-def test_a_prediction_that_is_closed_early_is_cancelled_at_the_server():
+def test_a_prediction_that_is_dropped_is_cancelled_before_the_next_request():
+    script = Script([Progress(1, 9)], [], [Pong(busy=False)])
+    client = Client(script)
+    next(client.predict("s", WHOLE, no_pixels))
+    client.ping()
+    assert [message for _, message in script.sent[1:]] == [Cancel("1"), Ping()]
+
+
+def test_a_prediction_that_another_thread_drops_does_not_touch_the_transport():
     script = Script([Progress(1, 9)])
     prediction = Client(script).predict("s", WHOLE, no_pixels)
     next(prediction)
-    prediction.close()
-    assert script.sent[1][1] == Cancel(script.sent[0][0])
+    thread = threading.Thread(target=prediction.close)
+    thread.start()
+    thread.join()
+    assert len(script.sent) == 1
 
 
 def test_a_prediction_that_ran_to_its_end_is_not_cancelled():
