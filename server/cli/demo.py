@@ -33,13 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from terrafine.server.demo import job, report
+    from terrafine.server.demo import job, report, source
 
-    summary = job.run(arguments.raster, arguments.out, arguments.marks, arguments.model, arguments.models)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    found = source.find(arguments.raster, arguments.out)
+    print(f"{found.raster.name}: {found.origin}")
+    summary = job.run(found, arguments.out, arguments.marks, arguments.model, arguments.models)
     print(report.to_markdown(summary))
     print(f"Open {arguments.out / 'demo.png'} to see it, or load before.tif and after.tif into QGIS.")
     if arguments.show:
-        _show_in_qgis([arguments.out / name for name in ("before.tif", "after.tif")])
+        _show_in_qgis([found.raster, arguments.out / "before.tif", arguments.out / "after.tif"])
     return 0
 
 

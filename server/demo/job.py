@@ -44,12 +44,8 @@ class Outcome:
     warnings: Sequence[str]
 
 
-def run(
-    raster: Optional[Path], folder: Path, marks: int, model: str = "", models: Optional[Path] = None
-) -> report.Summary:
+def run(origin: Source, folder: Path, marks: int, model: str = "", models: Optional[Path] = None) -> report.Summary:
     """Classify, mark and refine; write before.tif, after.tif, demo.png, summary.md and summary.json into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    origin = source.find(raster, folder)
     with local_server(folder / "server.log", models) as address:
         client = connect(address)
         try:

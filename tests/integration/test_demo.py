@@ -51,10 +51,6 @@ def result(models, scene, tmp_path_factory):
     return folder
 
 
-def summary(folder):
-    return json.loads((folder / "summary.json").read_text("utf-8"))
-
-
 @pytest.mark.parametrize("name", ["before.tif", "after.tif"])
 def test_maps_lie_where_the_raster_lies(result, scene, name):
     with rasterio.open(result / name) as classes, rasterio.open(scene.raster) as raster:
@@ -68,7 +64,7 @@ def test_the_marks_changed_the_map(result):
 
 
 def test_the_table_has_all_figures(result):
-    table = summary(result)
+    table = json.loads((result / "summary.json").read_text("utf-8"))
     assert table["marks"] == MARKS
     assert table["after"]["accuracy"] > table["before"]["accuracy"]
     assert 0 < table["click"]["p50_s"] <= table["click"]["p95_s"]
@@ -83,9 +79,9 @@ def test_the_picture_is_there(result):
 def test_without_truth_a_scripted_analyst_says_that_it_is_one(models, scene, tmp_path):
     alone = tmp_path / "alone.tif"
     alone.write_bytes(scene.raster.read_bytes())
-    found = job.run(alone, tmp_path / "out", 2, "tiny", models)
-    assert found.analyst == job.SCRIPTED
-    assert found.before is None
+    summary = job.run(source.find(alone, tmp_path), tmp_path, 2, "tiny", models)
+    assert summary.analyst == job.SCRIPTED
+    assert summary.before is None
 
 
 def test_a_model_that_is_not_there_ends_with_a_message(models, scene, tmp_path, capsys):
