@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, TypeVar, Union
 
 from terrafine.shared import wire
-from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
+from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import BadRequest, Cancelled, ConnectionFailed, OutOfMemory, error_from_code
 from terrafine.shared.geo import Window, contains
 from terrafine.shared.messages import (
@@ -142,17 +142,6 @@ class Client:
     def cancel(self) -> None:
         """Make the `predict` that is running raise Cancelled; without one, nothing happens. From any thread."""
         self._cancelled.set()
-
-    def reconnect(self, transport: Transport, opened: OpenSession, log: AnnotationLog) -> SessionOpened:
-        """Go on over a new transport, with a server that may have forgotten everything: the client's marks win."""
-        self.close()
-        self._transport = transport
-        self._abandoned.clear()
-        self.hello()
-        state = self._ask(opened, SessionOpened)
-        if state.revision != log.revision:
-            self.set_annotations(opened.session, log.marks, log.revision)
-        return state
 
     def close(self) -> None:
         self._transport.close()

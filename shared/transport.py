@@ -40,7 +40,7 @@ class ZmqTransport:
     """A connection to the server at `address` ("tcp://host:port").
 
     It is made once and never mends itself: a server that comes back has forgotten its sessions, so whoever owns the
-    client has to begin anew (Client.reconnect).
+    client begins anew with another, and sends all marks.
     """
 
     def __init__(self, address: str, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:

@@ -283,26 +283,3 @@ def test_a_busy_server_that_answers_pings_is_waited_for():
     with pytest.raises(ConnectionFailed):
         Client(script, idle_timeout_s=0.02, ping_timeout_s=0.02).hello()
     assert [message for _, message in script.sent] == [Hello("terrafine")] + [Ping()] * 4
-
-
-def reconnected(revision: int) -> list[Message]:
-    """What a client sends when it comes back to a server that is at `revision`; its own log is at 1."""
-    log = AnnotationLog()
-    log.add(MARK)
-    old = Script()
-    new = Script([Welcome("tiny", "cpu")], [SessionOpened("s", revision)], [AnnotationsChanged(1, WHOLE)])
-    Client(old).reconnect(new, OpenSession("s", "tiny", RASTER), log)
-    assert old.closed
-    return [message for _, message in new.sent]
-
-
-def test_after_a_reconnect_a_server_that_forgot_gets_all_marks():
-    assert reconnected(0) == [
-        Hello("terrafine"),
-        OpenSession("s", "tiny", RASTER),
-        SetAnnotations("s", (MARK,), 1),
-    ]
-
-
-def test_after_a_reconnect_a_server_that_remembers_gets_nothing():
-    assert reconnected(1) == [Hello("terrafine"), OpenSession("s", "tiny", RASTER)]
