@@ -14,8 +14,6 @@ from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTENT = ("metadata.txt", "__init__.py", "LICENSE", "qgis_plugin", "shared")
-LEFT_OUT_FOLDERS = {"__pycache__"}
-LEFT_OUT_SUFFIXES = {".pyc", ".ts"}  # .ts are the sources of the translations; the compiled .qm travel
 LARGEST = 25_000_000  # bytes; plugins.qgis.org refuses more
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -28,7 +26,7 @@ def files(root: Path = ROOT) -> list[Path]:
 def _walk(start: Path) -> Iterator[Path]:
     found = start.rglob("*") if start.is_dir() else [start]
     for path in found:
-        if path.is_file() and path.suffix not in LEFT_OUT_SUFFIXES and not LEFT_OUT_FOLDERS & set(path.parts):
+        if path.is_file() and "__pycache__" not in path.parts:
             yield path
 
 
