@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -16,7 +15,7 @@ from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, NotFound, OutOfMemory, TerrafineError, TooLarge, UnusableModel
 from terrafine.shared.patch import Patch
-from terrafine.shared.raster import RasterInfo, check_dtype
+from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import ModelSpec
 from terrafine.shared.wire import LIMITS
 
@@ -171,19 +170,10 @@ def welcome(device: str) -> m.Welcome:
 
 
 def check_raster(info: RasterInfo, spec: ModelSpec) -> None:
-    """Raise where what a client says about its raster makes no sense, or does not fit the model."""
-    check_dtype(info.dtype)
-    if info.grid.window.is_empty:
-        raise BadRequest("The raster has no pixels.")
+    """Raise where a raster does not fit the model, or is too large to plan for."""
     if info.grid.window.pixels > MAX_PIXELS:
         raise TooLarge(f"The raster has {info.grid.window.pixels} pixels; {MAX_PIXELS} are allowed.")
-    if not len(info.bands) == len(info.ranges) == len(spec.bands) or min(info.bands) < 1:
-        raise UnusableModel(
-            f"The model needs {len(spec.bands)} bands, with a range each; the raster offers {info.bands}."
-        )
+    if len(info.bands) != len(spec.bands):
+        raise UnusableModel(f"The model needs {len(spec.bands)} bands; the raster offers {list(info.bands)}.")
     if info.palette is not None and (len(spec.bands) != 3 or info.dtype != "uint8"):
         raise UnusableModel("A raster with a colour table feeds only models of red, green and blue.")
-    if not all(math.isfinite(low) and math.isfinite(high) and low < high for low, high in info.ranges):
-        raise BadRequest("A band's range needs two finite numbers, the smaller one first.")
-    if info.grid.gsd_m is not None and not (math.isfinite(info.grid.gsd_m) and info.grid.gsd_m > 0):
-        raise BadRequest(f"A pixel cannot measure {info.grid.gsd_m} m on the ground.")

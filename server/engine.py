@@ -168,20 +168,18 @@ class _Run:
 
     def _image(self, tile: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Pixels float32 (bands, tile_px, tile_px) in [0, 1] and their mask; in pieces, for a fine raster has many."""
-        image = np.zeros((len(self.session.info.bands), *tile.shape), np.float32)
+        session, scale = self.session, self.session.tiling.scale
+        image = np.zeros((len(session.info.bands), *tile.shape), np.float32)
         valid = np.zeros(tile.shape, bool)
-        for part in blocks(tile, max(32, int(READ_PX * self.session.tiling.scale))):
+        for part in blocks(tile, max(32, int(READ_PX * scale))):
+            source = intersection(source_window(part, scale), session.tiling.raster)
+            if source.is_empty:
+                continue
             rows, cols = slices(part, tile)
-            image[:, rows, cols], valid[rows, cols] = self._image_part(part)
+            pixels = session.source.read(source)
+            unit = to_unit(pixels.array, session.info)
+            image[:, rows, cols], valid[rows, cols] = to_model(unit, pixels.valid, source, part, scale)
         return image, valid
-
-    def _image_part(self, part: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        scale, session = self.session.tiling.scale, self.session
-        source = intersection(source_window(part, scale), session.tiling.raster)
-        if source.is_empty:
-            return np.zeros((len(session.info.bands), *part.shape), np.float32), np.zeros(part.shape, bool)
-        pixels = session.source.read(source)
-        return to_model(to_unit(pixels.array, session.info), pixels.valid, source, part, scale)
 
     def _check(self) -> None:
         if self.cancelled():

@@ -19,9 +19,8 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio import windows
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 
-from terrafine.server.raster_io import Georeference, without_georeference_warnings
+from terrafine.server.raster_io import GDAL_ERRORS, Georeference, without_georeference_warnings
 from terrafine.shared.errors import ConfigError, OutOfMemory, TerrafineError
 from terrafine.shared.geo import IDENTITY, Grid, Window
 from terrafine.shared.spec import NODATA_CLASS, LandCover
@@ -98,7 +97,7 @@ class MapWriter:
             if self._layer.classes:
                 _write_names(self._folder / f"{self._path.name}.aux.xml", self._layer.classes)
                 _write_style(self._draft.with_suffix(".qml"), self._layer.classes)
-            for part in sorted(self._folder.iterdir()):
+            for part in sorted(self._folder.iterdir(), key=lambda part: part != self._draft):  # the map itself first
                 os.replace(part, self._path.parent / part.name)
 
     def _add_overviews(self) -> None:
@@ -182,7 +181,7 @@ def _check_room(path: Path, needed: int) -> None:
 def _writing(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, RasterioError) as error:
+    except (OSError, *GDAL_ERRORS) as error:
         raise TerrafineError(
             f"The map cannot be written to '{path}': {error}.", "Check the folder and the disk."
         ) from error

@@ -21,6 +21,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio import windows
+from rasterio._err import CPLE_BaseError
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
@@ -35,6 +36,7 @@ from terrafine.shared.raster import STRETCH_SAMPLE_PX, RasterInfo, check_dtype, 
 from terrafine.shared.spec import ModelSpec
 
 GDAL_OPTIONS = {"GDAL_CACHEMAX": 256 << 20}  # bytes; its own default is a share of all memory
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # some of GDAL's own pass through rasterio untranslated
 INTERPRETED = {
     ColorInterp.red: "red",
     ColorInterp.green: "green",
@@ -119,7 +121,7 @@ def _open(path: Path) -> rasterio.DatasetReader:
     try:
         with without_georeference_warnings():
             dataset = rasterio.open(path)
-    except RasterioError as error:
+    except GDAL_ERRORS as error:
         raise UnusableRaster(f"'{path.name}' cannot be opened as a raster: {error}.", "Check the file.") from error
     if dataset.count == 0:
         dataset.close()
@@ -197,7 +199,7 @@ def _gsd_m(georeference: Georeference, x: float, y: float) -> Optional[float]:
     corners = [pixel_to_map(georeference.affine, *corner) for corner in ((x, y), (x + 1, y), (x, y + 1))]
     try:
         lon, lat = transform_points(georeference.crs, CRS.from_epsg(4326), *zip(*corners))
-    except (CRSError, RasterioError):
+    except (CRSError, *GDAL_ERRORS):
         return None  # a CRS of another planet, or of a building site
     return gsd_from_corners(np.column_stack([lon, lat]))
 
@@ -220,7 +222,7 @@ def _values(
 def _reading(name: str, window: Window) -> Iterator[None]:
     try:
         yield
-    except RasterioError as error:
+    except GDAL_ERRORS as error:
         raise UnusableRaster(
             f"Columns {window.col} to {window.col_end - 1} and rows {window.row} to {window.row_end - 1} of "
             f"'{Path(name).name}' cannot be read: {str(error.__cause__ or error).rstrip('.')}.",

@@ -120,8 +120,8 @@ def pieces(tiling: Tiling, window: Window, panel_tiles: int, dirty: Optional[fro
     """
     if dirty is not None:
         window = bounding(intersection(influence(tiling, tile), window) for tile in dirty)
-    panel_px = tiling.step_px * panel_tiles
-    walk = sorted(tiles_of(tiling, window), key=lambda tile: (tile.col // panel_px, tile.row, tile.col))
+    panel_px, first = tiling.step_px * panel_tiles, -tiling.overlap_px
+    walk = sorted(tiles_of(tiling, window), key=lambda tile: ((tile.col - first) // panel_px, tile.row, tile.col))
     parts = (_dirty_part(tiling, tile, intersection(cell(tiling, tile), window), dirty) for tile in walk)
     return [piece for part in parts for piece in _cut(part)]
 

@@ -1,0 +1,1 @@
+"""The inference server and the command line: everything that needs torch, rasterio and sockets."""

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+
+from terrafine.server.map_writer import Layer, MapWriter
+from terrafine.server.raster_io import Georeference
+from terrafine.shared.errors import ConfigError, OutOfMemory, TerrafineError
+from terrafine.shared.geo import IDENTITY, Grid, Window, blocks, slices
+
+GRID = Grid(1100, 700)
+WHOLE = GRID.window
+UTM = Georeference((0.5, 0.0, 350000.0, 0.0, -0.5, 2780000.0), (), CRS.from_epsg(32640))
+CLASSES = (np.arange(700)[:, None] // 100 + np.arange(1100) // 100).astype(np.uint8) % 3
+
+
+@pytest.fixture
+def layer(spec) -> Layer:
+    return Layer("land cover", spec.classes)
+
+
+def written(path: Path, layer: Layer, place: Georeference = UTM) -> Path:
+    with MapWriter(path, GRID, place, layer) as writer:
+        for piece in blocks(WHOLE, 448):
+            writer.write(piece, CLASSES[slices(piece, WHOLE)])
+    return path
+
+
+def interrupted(path: Path, layer: Layer, error: type[BaseException]) -> None:
+    with MapWriter(path, GRID, UTM, layer) as writer:
+        writer.write(Window(0, 0, 10, 10), CLASSES[:10, :10])
+        raise error
+
+
+def test_the_map_is_written_as_it_was_given(tmp_path: Path, layer: Layer) -> None:
+    with rasterio.open(written(tmp_path / "map.tif", layer)) as dataset:
+        np.testing.assert_array_equal(dataset.read(1), CLASSES)
+
+
+def test_it_is_tiled_compressed_and_has_overviews_and_nodata(tmp_path: Path, layer: Layer) -> None:
+    with rasterio.open(written(tmp_path / "map.tif", layer)) as dataset:
+        assert dataset.block_shapes == [(512, 512)]
+        assert dataset.compression.name == "deflate"
+        assert dataset.overviews(1) == [2, 4, 8]
+        assert dataset.nodata == 255
+
+
+def test_overviews_hold_only_classes_that_are_there(tmp_path: Path, layer: Layer) -> None:
+    with rasterio.open(written(tmp_path / "map.tif", layer), overview_level=1) as dataset:
+        assert set(np.unique(dataset.read(1))) == {0, 1, 2}
+
+
+def test_classes_have_their_colours_and_names(tmp_path: Path, layer: Layer) -> None:
+    path = written(tmp_path / "map.tif", layer)
+    with rasterio.open(path) as dataset:
+        assert dataset.colormap(1)[1] == (0xC0, 0xA0, 0x60, 255)
+    names = ElementTree.parse(f"{path}.aux.xml").findall("PAMRasterBand/CategoryNames/Category")
+    assert [name.text for name in names] == ["water", "bare land", "trees"]
+    style = ElementTree.parse(path.with_suffix(".qml")).findall(".//paletteEntry")
+    assert [(entry.get("value"), entry.get("label")) for entry in style][1] == ("1", "bare land")
+
+
+GCPS = tuple(GroundControlPoint(row, col, 350000 + col, 2780000 - row, 0) for row in (0, 700) for col in (0, 1100))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        UTM,
+        Georeference((0.5, 0.0, 350000.0, 0.0, 0.5, 2780000.0), (), CRS.from_epsg(32640)),
+        Georeference((0.4, 0.3, 350000.0, 0.3, -0.4, 2780000.0), (), None),
+        Georeference(IDENTITY, (), None),
+        Georeference(IDENTITY, GCPS, CRS.from_epsg(32640)),
+    ],
+    ids=["north up", "south up", "rotated, no CRS", "nowhere", "control points"],
+)
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_the_map_lies_where_the_raster_does(tmp_path: Path, layer: Layer, place: Georeference) -> None:
+    with rasterio.open(written(tmp_path / "map.tif", layer, place)) as dataset:
+        points, points_crs = dataset.gcps
+        assert tuple(dataset.transform)[:6] == pytest.approx(place.transform)
+        assert (points_crs if place.gcps else dataset.crs) == place.crs
+        assert [(p.row, p.col, p.x, p.y) for p in points] == [(p.row, p.col, p.x, p.y) for p in place.gcps]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemExit])
+def test_after_an_interruption_nothing_is_left(tmp_path: Path, layer: Layer, error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        interrupted(tmp_path / "map.tif", layer, error)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_leaves_the_map_that_was_there(tmp_path: Path, layer: Layer) -> None:
+    path = written(tmp_path / "map.tif", layer)
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(path, layer, KeyboardInterrupt)
+    assert path.read_bytes() == before
+
+
+def test_nothing_lies_beside_the_finished_map_but_its_names_and_style(tmp_path: Path, layer: Layer) -> None:
+    written(tmp_path / "map.tif", layer)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["map.qml", "map.tif", "map.tif.aux.xml"]
+
+
+def test_a_map_without_classes_has_neither(tmp_path: Path) -> None:
+    written(tmp_path / "doubt.tif", Layer("uncertainty"))
+    assert [path.name for path in tmp_path.iterdir()] == ["doubt.tif"]
+
+
+def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path, layer: Layer) -> None:
+    with pytest.raises(ConfigError, match="no folder"):
+        MapWriter(tmp_path / "nix" / "map.tif", GRID, UTM, layer)
+
+
+def test_a_disk_that_is_too_full_is_noticed_before_work_begins(tmp_path: Path, layer: Layer, monkeypatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    with pytest.raises(OutOfMemory, match="1 MB left"):
+        MapWriter(tmp_path / "map.tif", GRID, UTM, layer)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_disk_refuses_is_an_error_that_names_the_map(tmp_path: Path, layer: Layer) -> None:
+    (tmp_path / "map.tif").mkdir()  # nothing can be moved over a folder
+    with pytest.raises(TerrafineError, match=r"map\.tif"):
+        written(tmp_path / "map.tif", layer)
+    assert [path.name for path in tmp_path.iterdir()] == ["map.tif"]
