@@ -65,6 +65,14 @@ class SessionLayers:
         numbers = (window.col, window.row, window.width, window.height)
         self.map.layer.setCustomProperty(MAPPED, " ".join(map(str, numbers)))
 
+    def is_in(self, folder: Path) -> bool:
+        return Path(self.map.layer.source()).parent == folder
+
+    def move_to(self, folder: Path) -> None:
+        """Take the files to another folder; raises TerrafineError if they cannot be copied, and leaves them then."""
+        self.marks.move_to(folder)
+        self.map.move_to(folder)
+
     def layer_ids(self) -> set[str]:
         return {self.marks.layer.id(), self.map.layer.id()}
 
@@ -97,22 +105,30 @@ def restore(project: QgsProject) -> Iterator[SessionLayers]:
 
 
 def session_folder(project: QgsProject, chosen: str) -> Path:
-    """Where a session's files go: beside the project, else where the user chose, else in the user's QGIS profile."""
-    if project.absolutePath():
-        folder = Path(project.absolutePath()) / f"{project.baseName()}_terrafine"
-    else:
-        folder = Path(chosen) if chosen else Path(QgsApplication.qgisSettingsDirPath()) / "terrafine"
+    """Where files go: beside the project, or into the waiting folder until it is saved; made if need be."""
+    beside = Path(project.absolutePath()) / f"{project.baseName()}_terrafine"
+    folder = beside if project.absolutePath() else waiting_folder(chosen)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TerrafineError(f"The folder {folder} cannot be made: {error.strerror}.", "Save the project elsewhere.") from error
+        why = f"The folder {folder} cannot be made: {error.strerror}."
+        raise TerrafineError(why, "Save the project where you may write.") from error
     return folder
+
+
+def waiting_folder(chosen: str) -> Path:
+    """The user's choice, else one in the QGIS profile, which nothing cleans up."""
+    return Path(chosen) if chosen else Path(QgsApplication.qgisSettingsDirPath()) / "terrafine"
+
+
+def plain(name: str) -> str:
+    """A layer's name as a part of a file's name."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "raster"
 
 
 def _paths(folder: Path, session: Session) -> tuple[Path, Path]:
     """Names that a person recognises and that do not collide."""
-    plain = re.sub(r"[^\w.-]+", "_", session.raster.name).strip("._") or "raster"
-    stem = f"{plain}_{session.id[:8]}"
+    stem = f"{plain(session.raster.name)}_{session.id[:8]}"
     return folder / f"{stem}_marks.gpkg", folder / f"{stem}_map.tif"
 
 

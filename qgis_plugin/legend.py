@@ -23,6 +23,7 @@ COLOR = Qt.ItemDataRole.UserRole
 KEYS = 9  # classes beyond the ninth have no key
 ROWS_SHOWN = 9
 PADDING = 8
+BAR, TINT = 3, 0.18  # width in pixels and opacity of the picked row's marks
 
 
 class Legend(QListWidget):
@@ -70,16 +71,24 @@ class _Row(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         picked = bool(option.state & QStyle.StateFlag.State_Selected)
-        group = QPalette.ColorGroup.Active
-        if picked:
-            painter.fillRect(option.rect, option.palette.color(group, QPalette.ColorRole.Highlight))
-        ink = QPalette.ColorRole.HighlightedText if picked else QPalette.ColorRole.Text
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if picked:
+            self._paint_pick(painter, option)
         self._paint_swatch(painter, option, index.data(COLOR))
-        painter.setPen(option.palette.color(group, ink))
+        font = painter.font()
+        font.setBold(picked)
+        painter.setFont(font)
+        painter.setPen(option.palette.color(QPalette.ColorGroup.Active, QPalette.ColorRole.Text))
         self._paint_texts(painter, option, index)
         painter.restore()
+
+    def _paint_pick(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
+        """A tint and a bar in the theme's colour: a full highlight would drown the class's."""
+        color = option.palette.color(QPalette.ColorGroup.Active, QPalette.ColorRole.Highlight)
+        painter.fillRect(option.rect.adjusted(0, 0, BAR - option.rect.width(), 0), color)
+        color.setAlphaF(TINT)
+        painter.fillRect(option.rect, color)
 
     def _paint_swatch(self, painter: QPainter, option: QStyleOptionViewItem, color: QColor) -> None:
         side = option.rect.height() - 12.0

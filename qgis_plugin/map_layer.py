@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -18,7 +20,7 @@ from terrafine.shared.geo import Window, intersection
 from terrafine.shared.patch import Patch, crop
 from terrafine.shared.spec import NODATA_CLASS, LandCover
 
-# Uncompressed, so that a block that is written again takes the same room; sparse, so that what is not mapped takes none.
+# Uncompressed: a block that is written again takes the same room. Sparse: what is not mapped takes none.
 WORKING = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "SPARSE_OK=TRUE", "BIGTIFF=IF_SAFER"]
 EXPORT = ["TILED=YES", "COMPRESS=DEFLATE", "BIGTIFF=IF_SAFER"]
 SMALLEST_OVERVIEW_PX = 256
@@ -46,9 +48,9 @@ class MapLayer:
             raise _unwritable(gdal.GetLastErrorMsg())
 
     def flush(self) -> None:
-        """Get everything that was written into the file."""
-        if self._dataset is not None:
-            self._dataset.FlushCache()
+        """Get everything that was written into the file. It is closed for that: flushing a sparse file is not enough
+        for others to find its new blocks. Writing opens it again."""
+        self._dataset = None
 
     def repaint_soon(self) -> None:
         """Repaint in a moment, once for all patches that arrive until then."""
@@ -63,10 +65,26 @@ class MapLayer:
             self.layer.dataProvider().reloadData()
             self.layer.triggerRepaint()
 
+    def move_to(self, folder: Path) -> None:
+        """Take the file to another folder; raises TerrafineError if that fails."""
+        self.close()
+        old = Path(self.layer.source())
+        new = folder / old.name
+        moved = [(Path(f"{old}{suffix}"), Path(f"{new}{suffix}")) for suffix in ("", ".aux.xml")]
+        moved = [(source, target) for source, target in moved if source.exists()]
+        try:
+            for source, target in moved:
+                shutil.copyfile(source, target)
+        except OSError as error:
+            raise _unwritable(str(error.strerror)) from error
+        self.layer.setDataSource(str(new), self.layer.name(), "gdal")
+        for source, _ in moved:
+            discard(source)
+
     def close(self) -> None:
-        """Finish the file; writing opens it again."""
+        """Finish the file and paint no more."""
         self._soon.stop()
-        self._dataset = None
+        self.flush()
 
 
 def create_map_file(path: Path, like: str, crs: QgsCoordinateReferenceSystem, classes: Sequence[LandCover]) -> None:
@@ -101,6 +119,12 @@ def export_map(source: str, target: str, progress: gdal.GDALProgressFunc = None)
     for suffix in ("", ".aux.xml"):
         if os.path.exists(part + suffix):
             os.replace(part + suffix, target + suffix)
+
+
+def discard(path: Path) -> None:
+    """Remove a file that has been copied; one that is still open (on Windows) stays behind, harmless."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _place(target: gdal.Dataset, source: gdal.Dataset, crs: QgsCoordinateReferenceSystem) -> None:

@@ -7,7 +7,9 @@ plugin reads back. The order of feature ids is the order of drawing.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sqlite3
 from pathlib import Path
 from typing import Sequence
 
@@ -25,6 +27,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
+from terrafine.qgis_plugin.map_layer import discard
 from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.styles import marks_renderer
 from terrafine.shared.annotation import Annotation, Delta
@@ -71,6 +74,17 @@ class MarksLayer:
         self.layer.updateExtents()
         self.layer.triggerRepaint()
 
+    def move_to(self, folder: Path) -> None:
+        """Take the file to another folder; raises TerrafineError if that fails."""
+        old = Path(self.layer.source().split("|")[0])
+        new = folder / old.name
+        try:
+            _copy_database(old, new)
+        except (OSError, sqlite3.Error) as error:
+            raise _unwritable(str(error)) from error
+        self.layer.setDataSource(f"{new}|layername={TABLE}", self.layer.name(), "ogr")
+        discard(old)
+
     def _feature(self, mark: Annotation) -> QgsFeature:
         feature = QgsFeature(self.layer.fields())
         vertices = ", ".join(f"{x!r} {y!r}" for x, y in mark.vertices)
@@ -101,6 +115,12 @@ def open_marks_layer(path: Path, name: str, classes: Sequence[LandCover]) -> Qgs
     layer = QgsVectorLayer(f"{path}|layername={TABLE}", name, "ogr")
     layer.setRenderer(marks_renderer(classes))
     return layer
+
+
+def _copy_database(old: Path, new: Path) -> None:
+    """Copy a GeoPackage that is open: SQLite sees to what is in its journal still."""
+    with contextlib.closing(sqlite3.connect(old)) as source, contextlib.closing(sqlite3.connect(new)) as target:
+        source.backup(target)
 
 
 def _mark(feature: QgsFeature) -> Annotation:

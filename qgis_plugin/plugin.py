@@ -6,7 +6,7 @@ import importlib.util
 from typing import Optional
 
 from qgis.gui import QgisInterface, QgsDockWidget
-from qgis.PyQt.QtCore import QCoreApplication, QObject, Qt
+from qgis.PyQt.QtCore import QObject, Qt
 from qgis.PyQt.QtWidgets import QAction
 
 from terrafine.qgis_plugin.desk import Desk
@@ -31,9 +31,9 @@ class TerrafinePlugin(QObject):
     def initGui(self) -> None:  # noqa: N802 - QGIS's name
         self._open_dock()
         window = self.iface.mainWindow()
-        self.action = QAction(icon("terrafine"), QCoreApplication.translate("Terrafine", "Terrafine"), window)
+        self.action = QAction(icon("terrafine"), "Terrafine", window)
         self.action.setObjectName("TerrafineAction")
-        self.action.setToolTip(QCoreApplication.translate("Terrafine", "Correct land-cover maps by pointing at mistakes"))
+        self.action.setToolTip(self.tr("Correct land-cover maps by pointing at mistakes"))
         self.action.setCheckable(True)
         self.dock.setToggleVisibilityAction(self.action)
         self.iface.addToolBarIcon(self.action)

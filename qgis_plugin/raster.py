@@ -16,7 +16,12 @@ from terrafine.shared.patch import Patch
 from terrafine.shared.raster import STRETCH_SAMPLE_PX, RasterInfo, check_dtype, choose_bands, stretch_range
 from terrafine.shared.spec import ModelSpec
 
-INTERPRETED = {gdal.GCI_RedBand: "red", gdal.GCI_GreenBand: "green", gdal.GCI_BlueBand: "blue", gdal.GCI_GrayIndex: "gray"}
+INTERPRETED = {
+    gdal.GCI_RedBand: "red",
+    gdal.GCI_GreenBand: "green",
+    gdal.GCI_BlueBand: "blue",
+    gdal.GCI_GrayIndex: "gray",
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def raster_file(layer: QgsRasterLayer) -> RasterFile:
 
 
 def open_dataset(path: str) -> gdal.Dataset:
-    """Open a raster for reading; raises UnusableRaster that says why not. A dataset belongs to the thread that opened it."""
+    """Open a raster for reading, in the thread that will read; raises UnusableRaster that says why not."""
     gdal.ErrorReset()
     try:
         dataset = gdal.Open(path)
@@ -85,7 +90,7 @@ class Reader:
         )
 
     def read(self, info: RasterInfo, window: Window) -> Patch:
-        """The pixels of `info.file_bands` in a window inside the raster, in the raster's dtype, and where they count."""
+        """The pixels of `info.file_bands` in a window inside the raster, in its dtype, and where they count."""
         box = (window.col, window.row, window.width, window.height)
         bands = [self._dataset.GetRasterBand(band) for band in info.file_bands]
         array = np.stack([_values(band, *box) for band in bands]).astype(info.dtype, copy=False)
@@ -110,7 +115,7 @@ class Reader:
             for number, band in enumerate(self._bands(), 1)
             if band.GetColorInterpretation() != gdal.GCI_AlphaBand
         ]
-        names = [INTERPRETED.get(band.GetColorInterpretation()) or band.GetDescription().lower() for _, band in spectral]
+        names = [_name(band) for _, band in spectral]
         return tuple(spectral[band - 1][0] for band in choose_bands(len(spectral), spec.bands, names))
 
     def _palette(self) -> Optional[tuple[tuple[int, int, int], ...]]:
@@ -129,6 +134,10 @@ class Reader:
         values = _values(band, 0, 0, band.XSize, band.YSize, *size)
         valid = _values(band.GetMaskBand(), 0, 0, band.XSize, band.YSize, *size) != 0
         return stretch_range(values[valid], dtype)
+
+
+def _name(band: gdal.Band) -> str:
+    return INTERPRETED.get(band.GetColorInterpretation()) or band.GetDescription().lower()
 
 
 def _values(band: gdal.Band, *box: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from qgis.PyQt.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, pyq
 from terrafine.shared.errors import ConfigError, ConnectionFailed
 
 ENVIRONMENT = "TERRAFINE_SERVER_PYTHON"
-FOREIGN = ("PYTHON", "GDAL_", "PROJ_", "QT_", "QGIS_")  # prefixes of variables that would lead the server's Python astray
+FOREIGN = ("PYTHON", "GDAL_", "PROJ_", "QT_", "QGIS_")  # prefixes of variables that mean QGIS's own libraries
 SERVE = ("serve", "--port", "0", "--announce", "-", "--exit-with-stdin")
 START_TIMEOUT_S = 120  # the first import of torch from a cold disk is slow
 STOP_TIMEOUT_S = 3

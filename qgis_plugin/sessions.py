@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
 from typing import Optional
 
 from qgis.core import QgsProject, QgsRasterLayer
@@ -17,12 +19,13 @@ class Sessions(QObject):
 
     changed = pyqtSignal()
 
-    def __init__(self, project: QgsProject) -> None:
+    def __init__(self, project: QgsProject, chosen_folder: str) -> None:
         super().__init__()
-        self._project = project
+        self._project, self._chosen_folder = project, chosen_folder
         self._all: dict[str, SessionLayers] = {}
         project.layersWillBeRemoved.connect(self._forget)
         project.readProject.connect(self.find)
+        project.projectSaved.connect(self._adopt)
 
     def find(self) -> None:
         """Take up the sessions whose layers the project holds."""
@@ -30,9 +33,9 @@ class Sessions(QObject):
             self._all.setdefault(found.session.id, found)
         self.changed.emit()
 
-    def create(self, session: Session, raster: QgsRasterLayer, chosen_folder: str) -> None:
+    def create(self, session: Session, raster: QgsRasterLayer) -> None:
         """Make a session's files and layers; raises TerrafineError where they cannot be written."""
-        folder = layers.session_folder(self._project, chosen_folder)
+        folder = layers.session_folder(self._project, self._chosen_folder)
         self._all[session.id] = layers.create(session, raster, folder, self._project)
 
     def of(self, session: Optional[Session]) -> Optional[SessionLayers]:
@@ -45,13 +48,34 @@ class Sessions(QObject):
         with_model = [session for session in on_raster if session.model.name == model]
         return (with_model or ([] if model else on_raster) or [None])[-1]
 
+    def sample_path(self, name: str) -> Path:
+        """Where the pixels of a base map go; raises TerrafineError where nothing can be written."""
+        folder = layers.session_folder(self._project, self._chosen_folder)
+        return folder / f"{layers.plain(name)}_{uuid.uuid4().hex[:8]}_sample.tif"
+
+    def add_sample(self, path: str, name: str) -> QgsRasterLayer:
+        """Show the sample of a base map, as an image like any other."""
+        layer = QgsRasterLayer(path, name, "gdal")
+        self._project.addMapLayer(layer)
+        return layer
+
     def close(self) -> None:
         """Let go of the project; its layers stay."""
         self._project.layersWillBeRemoved.disconnect(self._forget)
         self._project.readProject.disconnect(self.find)
+        self._project.projectSaved.disconnect(self._adopt)
         for entry in self._all.values():
             entry.map.close()
         self._all.clear()
+
+    def _adopt(self) -> None:
+        """Bring the files of sessions that began before the project was saved into its folder, and save it again."""
+        home = layers.session_folder(self._project, self._chosen_folder)
+        homeless = [entry for entry in self._all.values() if entry.is_in(layers.waiting_folder(self._chosen_folder))]
+        for entry in homeless:
+            entry.move_to(home)
+        if homeless:
+            self._project.write()
 
     def _forget(self, layer_ids: list[str]) -> None:
         gone = [key for key, entry in self._all.items() if entry.layer_ids() & set(layer_ids)]

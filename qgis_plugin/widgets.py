@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.PyQt.QtCore import QSize, Qt
-from qgis.PyQt.QtGui import QColor, QFont, QIcon, QPainter, QPixmap
-from qgis.PyQt.QtWidgets import QLabel, QSizePolicy, QToolButton, QWidget
+from qgis.PyQt.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 ICONS = Path(__file__).resolve().parent / "icons"
 ICON_PX = 20
 LIGHT_PX = 10
+QUIET = 0.62  # opacity of quiet text
 
 
 def icon(name: str) -> QIcon:
@@ -26,8 +27,17 @@ def tool_button(name: str, tip: str, checkable: bool = False) -> QToolButton:
     button.setIconSize(QSize(ICON_PX, ICON_PX))
     button.setToolTip(tip)
     button.setAccessibleName(tip)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys go on working on the map
     button.setAutoRaise(True)
     button.setCheckable(checkable)
+    return button
+
+
+def labelled_button(name: str, text: str, tip: str) -> QToolButton:
+    """A checkable tool button with its name beside the icon."""
+    button = tool_button(name, tip, checkable=True)
+    button.setText(text)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     return button
 
 
@@ -40,10 +50,14 @@ def heading(text: str) -> QLabel:
 
 
 def note() -> QLabel:
-    """A line of smaller, greyed text that wraps."""
+    """Quiet text that wraps, legible in light and dark themes."""
     label = QLabel()
     label.setWordWrap(True)
-    label.setEnabled(False)  # drawn in the palette's muted colour, in light and dark themes alike
+    palette = label.palette()
+    ink = palette.color(QPalette.ColorRole.WindowText)
+    ink.setAlphaF(QUIET)
+    palette.setColor(QPalette.ColorRole.WindowText, ink)
+    label.setPalette(palette)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     return label
 
@@ -70,3 +84,11 @@ def light(color: str) -> QPixmap:
     painter.end()
     image.setDevicePixelRatio(scale)
     return image
+
+
+def row(*parts: QWidget) -> QHBoxLayout:
+    """Widgets side by side: labels and tool buttons keep their size, the others share the room."""
+    layout = QHBoxLayout()
+    for part in parts:
+        layout.addWidget(part, 0 if isinstance(part, (QLabel, QToolButton)) else 1)
+    return layout

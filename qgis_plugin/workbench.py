@@ -37,7 +37,7 @@ class Workbench(QObject):
         self.controller = Controller()
         self.controller.live = settings.live
         self.worker, self.server = Worker(CLIENT), ServerProcess()
-        self.sessions = Sessions(QgsProject.instance())
+        self.sessions = Sessions(QgsProject.instance(), settings.folder)
         self.area = Area(iface.mapCanvas(), settings.area)
         self.toolbox = Toolbox(iface.mapCanvas(), self)
         self.task = TaskMirror(lambda: self.handle(Controller.cancel))
@@ -86,8 +86,10 @@ class Workbench(QObject):
         self.show()
 
     def show(self) -> None:
-        view = self.controller.view()
+        view, current = self.controller.view(), self.sessions.of(self.controller.session)
         self.dock.show_view(view)
+        if current is not None:
+            self.dock.marks.show_opacity(current.map.layer.opacity())
         self.task.show(self.dock.work_words(view), view.work.progress if view.work else None)
         if self.toolbox.current and not view.has_session:
             self.toolbox.choose("")
@@ -125,7 +127,7 @@ class Workbench(QObject):
 
     def _create_layers(self) -> None:
         try:
-            self.sessions.create(self.controller.session, self.dock.current_raster(), self.settings.folder)
+            self.sessions.create(self.controller.session, self.dock.map.current_raster())
         except TerrafineError as failure:
             error = failure
             self.handle(lambda controller: controller.refused(error))

@@ -63,28 +63,55 @@ class Analyst:
         until(lambda: self.controller.link in (Link.ONLINE, Link.LOST), "the server is there")
         assert self.controller.link is Link.ONLINE, self.window.messages()
 
+    def connect(self, address: str) -> None:
+        """Type an address and connect to it."""
+        panel = self.dock.server
+        panel.address_action.setChecked(True)
+        panel.address.setText(address)
+        self.press(panel.connect_button)
+        until(lambda: self.controller.link in (Link.ONLINE, Link.LOST), "the server has answered")
+
     def open(self, path: Path, name: str = "scene") -> QgsRasterLayer:
         """Add a raster and look at all of it."""
         layer = QgsRasterLayer(str(path), name)
         assert layer.isValid()
         QgsProject.instance().addMapLayer(layer)
-        self.dock.raster.setLayer(layer)
+        self.dock.map.raster.setLayer(layer)
         canvas = self.window.canvas
         self.window.look_at(canvas.mapSettings().layerExtentToOutputExtent(layer, layer.extent()))
         return layer
 
     def choose_model(self, name: str = "tiny") -> None:
-        index = self.dock.model.findData(name)
-        self.dock.model.setCurrentIndex(index)
-        self.dock.model.activated.emit(index)
+        index = self.dock.map.model.findData(name)
+        self.dock.map.model.setCurrentIndex(index)
+        self.dock.map.model.activated.emit(index)
 
     def classify(self) -> None:
-        self.press(self.dock.classify)
+        self.press(self.dock.map.classify)
         self.settle()
 
     def settle(self) -> None:
         """Wait until nothing is under way."""
         until(lambda: self.controller.work is None, "the work is done")
+
+    def mark(self, x: float, y: float, class_id: int) -> None:
+        """Mark a point with a class by key and click, and let the map follow."""
+        self.use("point")
+        self.key(Qt.Key.Key_1 + class_id)
+        self.window.click(self.at(x, y))
+        self.settle()
+
+    def stroke(self, class_id: int, *path: tuple[float, float]) -> None:
+        """Draw a stroke through positions, and let the map follow."""
+        self.use("stroke")
+        self.key(Qt.Key.Key_1 + class_id)
+        self.window.drag(*(self.at(*position) for position in path))
+        self.settle()
+
+    def use(self, tool: str) -> None:
+        button = self.dock.marks.tools[tool]
+        if not button.isChecked():
+            self.press(button)
 
     def at(self, x: float, y: float) -> QPoint:
         """Where the canvas shows the pixel coordinates (x, y) of the session's raster."""
@@ -93,6 +120,17 @@ class Analyst:
         return QPoint(round(place.x()), round(place.y()))
 
     # ---- seeing ----------------------------------------------------------------------------------------------------
+
+    @property
+    def marks(self):
+        """What the plugin knows is marked."""
+        return self.controller.session.log.marks
+
+    def stored(self) -> list[tuple[str, str, int]]:
+        """(id, kind, class) of the marks in the GeoPackage, read anew from the file."""
+        layer = QgsVectorLayer(self.marks_layer.source(), "again", "ogr")
+        features = sorted(layer.getFeatures(), key=lambda feature: feature.id())
+        return [(feature["mark_id"], feature["kind"], feature["class_id"]) for feature in features]
 
     @property
     def marks_layer(self) -> QgsVectorLayer:

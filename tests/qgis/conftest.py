@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+QUIET = {"OMP_NUM_THREADS": "1"}
 if importlib.util.find_spec("qgis") is None:  # the server's environment: these tests are for QGIS's Python
     collect_ignore_glob = ["*.py"]
 
@@ -17,8 +20,7 @@ if importlib.util.find_spec("qgis") is None:  # the server's environment: these 
 @pytest.fixture(scope="session")
 def server_python() -> str:
     """The Python that has the server."""
-    beside = ROOT / ".venv/bin/python"
-    python = os.environ.get("TERRAFINE_SERVER_PYTHON", str(beside))
+    python = os.environ.get("TERRAFINE_SERVER_PYTHON", str(ROOT / ".venv/bin/python"))
     if not Path(python).is_file():
         pytest.fail(f"there is no server to test with: {python} (set TERRAFINE_SERVER_PYTHON)")
     return python
@@ -28,8 +30,20 @@ def server_python() -> str:
 def models_folder(server_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     script = Path(__file__).with_name("make_models.py")
-    subprocess.run([server_python, str(script), str(folder)], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run([server_python, str(script), str(folder)], check=True, env={**os.environ, **QUIET})
     return folder
+
+
+@pytest.fixture(scope="session")
+def address(server_python: str, models_folder: Path) -> Iterator[str]:
+    """A server that somebody else has started."""
+    command = [server_python, "-m", "terrafine.server.cli", "serve", "--port", "0", "--announce", "-"]
+    command += ["--exit-with-stdin", "--models", str(models_folder)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env={**os.environ, **QUIET}) as process:
+        yield json.loads(process.stdout.readline())["address"]
+        process.stdin.close()
+        process.wait(30)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,7 +78,39 @@ def analyst(window, server_python: str, models_folder: Path, tmp_path: Path):
     from terrafine.qgis_plugin.settings import Settings
     from terrafine.tests.qgis.analyst import Analyst
 
-    Settings(server_python=server_python, models_folder=str(models_folder), folder=str(tmp_path / "work")).save()
+    folder = tmp_path / "work"
+    Settings(server_python=server_python, models_folder=str(models_folder), folder=str(folder)).save()
     analyst = Analyst(window)
     yield analyst
     analyst.leave()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A projected RGB raster of 1 m pixels, with a name that is not plain."""
+    from terrafine.tests.qgis import scenes
+
+    return scenes.projected(tmp_path / "scène à essayer.v1.tif")
+
+
+@pytest.fixture
+def mapped(analyst, address: str, scene: Path):
+    """The analyst, connected, with a classified raster."""
+    analyst.connect(address)
+    analyst.open(scene)
+    analyst.choose_model()
+    analyst.classify()
+    return analyst
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """QGIS's libraries are prone to crash while the interpreter takes them down: leave once the report is out."""
+    status = getattr(config, "terrafine_status", None)
+    if status is not None:
+        os._exit(status)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if importlib.util.find_spec("qgis") is not None:
+        session.config.terrafine_status = int(exitstatus)

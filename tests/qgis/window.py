@@ -1,4 +1,4 @@
-"""A QGIS main window in small: real canvas, message bar, tool bar, menu and layer-tree bridge, for the plugin to live in."""
+"""A QGIS main window in small, for the plugin to live in: real canvas, message bar, tool bar and menu."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Window(QMainWindow):
         self.toolbar = self.addToolBar("Plugins")
         self.raster_menu = self.menuBar().addMenu("Raster")
         self.menus: dict[str, QMenu] = {}
-        self.bridge = QgsLayerTreeMapCanvasBridge(QgsProject.instance().layerTreeRoot(), self.canvas)
+        self.bridge = QgsLayerTreeMapCanvasBridge(QgsProject.instance().layerTreeRoot(), self.canvas, self.canvas)
         self.pan = QgsMapToolPan(self.canvas)
         self.canvas.setMapTool(self.pan)
         self.show()

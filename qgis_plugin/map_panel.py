@@ -1,0 +1,118 @@
+"""The dock's middle: what is classified, with which model, and the button that does it."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from qgis.core import QgsMapLayerProxyModel, QgsRasterLayer
+from qgis.gui import QgsMapLayerComboBox
+from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from terrafine.qgis_plugin.controller import Link, View
+from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
+
+
+class MapPanel(QWidget):
+    model_chosen = pyqtSignal(str)
+    raster_chosen = pyqtSignal()
+    area_chosen = pyqtSignal(str)
+    gsd_chosen = pyqtSignal(float)
+    classify_asked = pyqtSignal()
+    cancel_asked = pyqtSignal()
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._make_choices(settings)
+        self.classify = QPushButton(self.tr("Classify"))
+        self.classify.setIcon(icon("classify"))
+        self.cancel = QPushButton(self.tr("Cancel"))
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(6)
+        self._lay_out()
+        self._connect()
+
+    def current_raster(self) -> Optional[QgsRasterLayer]:
+        layer = self.raster.currentLayer()
+        return layer if isinstance(layer, QgsRasterLayer) else None
+
+    def show_view(self, view: View) -> None:
+        self._show_models(view)
+        busy = view.work is not None
+        self.classify.setEnabled(view.link is Link.ONLINE and not busy and view.model is not None)
+        self.cancel.setVisible(busy)
+        self.cancel.setEnabled(busy and not view.work.cancelling)
+        progress = view.work.progress if view.work else None
+        self.progress.setVisible(busy)
+        self.progress.setRange(0, progress.total if progress else 0)  # 0 to 0 is "busy"
+        self.progress.setValue(progress.done if progress else 0)
+
+    def show_area(self, choice: str, words: str, is_base_map: bool) -> None:
+        """Say how large the chosen area is, or why it cannot be classified; a base map needs a pixel size as well."""
+        self.area.setCurrentIndex(self.area.findData(choice))
+        self.area_note.setText(words)
+        self.gsd_label.setVisible(is_base_map)
+        self.gsd.setVisible(is_base_map)
+
+    def _show_models(self, view: View) -> None:
+        offered = {model.name: model.title for model in view.models}
+        if view.model is not None:
+            offered.setdefault(view.model.name, view.model.title)  # that of a session, while there is no server
+        names = list(offered)
+        if names != [self.model.itemData(i) for i in range(self.model.count())]:
+            self.model.clear()
+            for name, title in offered.items():
+                self.model.addItem(title, name)
+        self.model.setCurrentIndex(names.index(view.model.name) if view.model else -1)
+        self.model.setEnabled(bool(view.models))
+
+    def _make_choices(self, settings: Settings) -> None:
+        self.model = QComboBox()
+        self.model.setToolTip(self.tr("The network that classifies, and with it the legend; the server offers them"))
+        self.raster = QgsMapLayerComboBox()
+        self.raster.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
+        self.area = QComboBox()
+        for key, text in self._areas().items():
+            self.area.addItem(text, key)
+        self.area.setCurrentIndex(max(0, self.area.findData(settings.area)))
+        self.rectangle = tool_button("rectangle", self.tr("Draw the rectangle on the map"))
+        self.area_note = note()
+        self.gsd = QDoubleSpinBox()
+        self.gsd.setRange(0.01, 1000.0)
+        self.gsd.setSuffix(self.tr(" m per pixel"))
+        self.gsd.setValue(settings.base_map_gsd_m)
+        self.gsd.setToolTip(self.tr("A base map has no pixels of its own: it is sampled at this size"))
+
+    def _areas(self) -> dict[str, str]:
+        return {
+            "view": self.tr("What the map shows"),
+            "layer": self.tr("The whole image"),
+            "rectangle": self.tr("A rectangle"),
+        }
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setVerticalSpacing(6)
+        form.addRow(self.tr("Model"), self.model)
+        form.addRow(self.tr("Image"), self.raster)
+        form.addRow(self.tr("Area"), row(self.area, self.rectangle))
+        form.addRow(self.tr("Sampled at"), self.gsd)
+        form.addRow("", self.area_note)
+        self.gsd_label = form.labelForField(self.gsd)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(form)
+        column.addLayout(row(self.classify, self.cancel))
+        column.addWidget(self.progress)
+
+    def _connect(self) -> None:
+        self.model.activated.connect(lambda index: self.model_chosen.emit(self.model.itemData(index)))
+        self.raster.layerChanged.connect(lambda _: self.raster_chosen.emit())
+        self.area.activated.connect(lambda index: self.area_chosen.emit(self.area.itemData(index)))
+        self.rectangle.clicked.connect(lambda: self.area_chosen.emit("rectangle"))
+        self.gsd.valueChanged.connect(self.gsd_chosen)
+        self.classify.clicked.connect(self.classify_asked)
+        self.cancel.clicked.connect(self.cancel_asked)

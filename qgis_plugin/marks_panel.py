@@ -1,0 +1,128 @@
+"""The dock's lower half: the legend, the tools that correct the map, and how the map is refreshed."""
+
+from __future__ import annotations
+
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from terrafine.qgis_plugin.controller import Link, View
+from terrafine.qgis_plugin.legend import Legend
+from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.widgets import heading, icon, labelled_button, note, row, tool_button
+
+
+class MarksPanel(QWidget):
+    tool_chosen = pyqtSignal(str)  # "point", "stroke", "eraser", "" for none
+    width_chosen = pyqtSignal(float)
+    undo_asked = pyqtSignal()
+    redo_asked = pyqtSignal()
+    live_switched = pyqtSignal(bool)
+    refresh_asked = pyqtSignal()
+    opacity_chosen = pyqtSignal(float)
+    export_asked = pyqtSignal()
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.legend = Legend()
+        self.invitation = note()
+        self.invitation.setText(
+            self.tr("Classify an area first. Then pick the right class and click where the map is wrong.")
+        )
+        self._make_tools(settings)
+        self.live = QCheckBox(self.tr("Refresh the map after each mark"))
+        self.refresh = QPushButton(icon("refresh"), self.tr("Refresh the map"))
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setToolTip(self.tr("How much of the image the map covers"))
+        self.export = tool_button("export", self.tr("Export the map as a compressed GeoTIFF…"))
+        self._lay_out()
+        self._connect()
+
+    def show_view(self, view: View) -> None:
+        self.legend.show_classes(view.model.classes if view.model else (), view.class_id)
+        self.legend.setVisible(view.model is not None)
+        self.invitation.setVisible(not view.has_session)
+        for button in self.tools.values():
+            button.setEnabled(view.has_session)
+        self.undo.setEnabled(view.can_undo)
+        self.redo.setEnabled(view.can_redo)
+        self.live.setChecked(view.live)
+        self.refresh.setVisible(view.is_behind and view.work is None)
+        self.refresh.setEnabled(view.link is Link.ONLINE)
+        self.opacity.setEnabled(view.has_session)
+        self.export.setEnabled(view.has_session)
+
+    def show_tool(self, name: str) -> None:
+        """Press the button of the map tool in use; "" for none of ours."""
+        for tool, button in self.tools.items():
+            button.setChecked(tool == name)
+        self.width_row.setVisible(name == "stroke")
+
+    def show_opacity(self, opacity: float) -> None:
+        self.opacity.blockSignals(True)
+        self.opacity.setValue(round(100 * opacity))
+        self.opacity.blockSignals(False)
+
+    def _make_tools(self, settings: Settings) -> None:
+        self.tools = {
+            "point": labelled_button("point", self.tr("Point"), self.tr("Click where the map is wrong")),
+            "stroke": labelled_button("stroke", self.tr("Stroke"), self.tr("Draw along what the map gets wrong")),
+            "eraser": labelled_button("eraser", self.tr("Erase"), self.tr("Click or draw over marks to remove them")),
+        }
+        self.undo = tool_button("undo", self.tr("Undo (Ctrl+Z)"))
+        self.redo = tool_button("redo", self.tr("Redo (Ctrl+Shift+Z)"))
+        self.width = QDoubleSpinBox()
+        self.width.setRange(0.0, 500.0)
+        self.width.setDecimals(0)
+        self.width.setSuffix(self.tr(" px"))
+        self.width.setValue(settings.stroke_width_px)
+        self.width.setToolTip(self.tr("In pixels of the image"))
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(heading(self.tr("Correct the map")))
+        column.addWidget(self.invitation)
+        column.addWidget(self.legend)
+        column.addLayout(self._tool_row())
+        column.addWidget(self._width_row())
+        column.addWidget(self.live)
+        column.addWidget(self.refresh)
+        column.addLayout(row(QLabel(self.tr("Map opacity")), self.opacity, self.export))
+
+    def _tool_row(self) -> QHBoxLayout:
+        tools = QHBoxLayout()
+        for button in self.tools.values():
+            tools.addWidget(button)
+        tools.addStretch(1)
+        tools.addWidget(self.undo)
+        tools.addWidget(self.redo)
+        return tools
+
+    def _width_row(self) -> QWidget:
+        self.width_row = QWidget()
+        line = row(QLabel(self.tr("Stroke width")), self.width)
+        line.setContentsMargins(0, 0, 0, 0)
+        self.width_row.setLayout(line)
+        self.width_row.hide()
+        return self.width_row
+
+    def _connect(self) -> None:
+        for name, button in self.tools.items():
+            button.clicked.connect(lambda on, name=name: self.tool_chosen.emit(name if on else ""))
+        self.width.valueChanged.connect(self.width_chosen)
+        self.undo.clicked.connect(self.undo_asked)
+        self.redo.clicked.connect(self.redo_asked)
+        self.live.clicked.connect(self.live_switched)
+        self.refresh.clicked.connect(self.refresh_asked)
+        self.opacity.valueChanged.connect(lambda percent: self.opacity_chosen.emit(percent / 100))
+        self.export.clicked.connect(self.export_asked)
