@@ -1,0 +1,194 @@
+"""The real `terrafine serve` in its own process, and clients that ask it over real ZeroMQ; an untrained network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+import zmq
+
+from terrafine.models import registry
+from terrafine.server.raster_io import Raster, open_raster
+from terrafine.shared import messages as m
+from terrafine.shared import wire
+from terrafine.shared.client import Client
+from terrafine.shared.geo import Grid, slices
+from terrafine.shared.patch import Patch
+from terrafine.shared.raster import RasterInfo
+from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
+from terrafine.shared.transport import ZmqTransport
+
+CLASSES = tuple(LandCover(i, name, f"#0000{i:02x}") for i, name in enumerate(("water", "land", "road")))
+SPEC = ModelSpec(
+    "tiny",
+    "Untrained",
+    "linknet",
+    registry.OWN_ENCODER,
+    ("red", "green", "blue"),
+    CLASSES,
+    0.5,
+    Normalisation((0.5,) * 3, (0.25,) * 3),
+    tile_px=128,
+    overlap_px=32,
+)
+COMMAND = [sys.executable, "-m", "terrafine.server.cli"]
+LARGE = RasterInfo(
+    Grid(4096, 4096, gsd_m=0.5), "uint8", (1, 2, 3), ((0.0, 255.0),) * 3, name="large"
+)  # minutes of work
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(3)
+    network = registry.build(SPEC)
+    with torch.no_grad():  # untrained networks answer one class everywhere; this one is torn between all
+        network.head.weight.mul_(100)
+    registry.save(folder / "tiny", SPEC, network)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(start_server: Callable[..., subprocess.Popen]) -> Iterator[str]:
+    process = start_server("--exit-with-stdin", "--threads", "1")
+    yield json.loads(process.stdout.readline())["address"]
+    process.stdin.close()
+    assert process.wait(20) == 0
+
+
+@pytest.fixture(scope="session")
+def start_server(models: Path) -> Callable[..., subprocess.Popen]:
+    """start_server(*words): `terrafine serve` on a free port, which its first line of output tells."""
+    line = [*COMMAND, "serve", "--port", "0", "--announce", "-", "--models", str(models)]
+    return lambda *words: subprocess.Popen([*line, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[Client]:
+    client = Client(ZmqTransport(address))
+    yield client
+    client.close()
+
+
+class Wire:
+    """A client that asks without waiting for answers."""
+
+    def __init__(self, address: str) -> None:
+        self._context = zmq.Context()
+        self.socket = self._context.socket(zmq.DEALER)
+        self.socket.connect(address)
+
+    def ask(self, request_id: str, message: m.Message) -> None:
+        self.socket.send_multipart(wire.pack(message, request_id))
+
+    def reply(self, timeout_s: float = 30.0) -> tuple[str, m.Message]:
+        assert self.socket.poll(int(timeout_s * 1000)), "the server does not answer"
+        return wire.unpack(self.socket.recv_multipart())
+
+    def last_reply(self, request_id: str) -> m.Message:
+        """The reply that ends a request; those to others are passed over."""
+        while True:
+            got_id, reply = self.reply()
+            if got_id == request_id and not isinstance(reply, (m.Progress, m.PatchReady)):
+                return reply
+
+    def close(self) -> None:
+        self._context.destroy(linger=0)
+
+
+@pytest.fixture
+def connect(address: str) -> Callable[[], Wire]:
+    """connect(): a raw connection to the server."""
+    return lambda: Wire(address)
+
+
+@pytest.fixture
+def busy(address: str) -> Iterator[tuple[Wire, str]]:
+    """A raw client and its session, whose server is at work on the client's request "big"."""
+    raw, session = Wire(address), str(uuid.uuid4())
+    raw.ask("open", m.OpenSession(session, "tiny", LARGE))
+    raw.ask("big", m.Predict(session, LARGE.grid.window))
+    missing = raw.last_reply("big")
+    for number, window in enumerate(missing.windows):
+        pixels = np.random.default_rng(number).integers(0, 256, (3, *window.shape), np.uint8)
+        raw.ask(f"put{number}", m.PutPixels(session, Patch(window, pixels, np.ones(window.shape, bool))))
+        raw.last_reply(f"put{number}")
+    raw.ask("big", m.Predict(session, LARGE.grid.window))
+    while not isinstance(raw.reply()[1], m.PatchReady):
+        continue
+    yield raw, session
+    raw.ask("close", m.CloseSession(session))
+    raw.last_reply("close")
+    raw.close()
+
+
+def _write(path: Path, image: np.ndarray, **profile: object) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            count=len(image),
+            height=image.shape[1],
+            width=image.shape[2],
+            dtype=image.dtype,
+            **profile,
+        ) as dataset:
+            dataset.write(image)
+    return path
+
+
+def _scene(height: int, width: int) -> np.ndarray:
+    """Blocks of colour under noise."""
+    rng = np.random.default_rng(height)
+    blocks = rng.integers(0, 200, (3, height // 20 + 1, width // 20 + 1))
+    return (blocks.repeat(20, 1).repeat(20, 2)[:, :height, :width] + rng.integers(0, 56, (3, height, width))).astype(
+        np.uint8
+    )
+
+
+def _mapped(
+    client: Client, session: str, raster: Raster, onto: np.ndarray | None = None, since: int | None = None
+) -> np.ndarray:
+    """The map of a whole raster; with `since`, the changes painted on `onto`."""
+    whole = raster.info.grid.window
+    out = np.full(whole.shape, 77, np.uint8) if onto is None else onto.copy()
+    for item in client.predict(session, whole, raster.read, changed_since=since):
+        if isinstance(item, Patch):
+            out[slices(item.window, whole)] = item.array[0]
+    return out
+
+
+@pytest.fixture
+def raster(tmp_path: Path) -> Iterator[Raster]:
+    place = {"crs": "EPSG:32640", "transform": rasterio.Affine(0.5, 0, 350000, 0, -0.5, 2780000)}
+    with open_raster(_write(tmp_path / "scene.tif", _scene(300, 620), **place), SPEC) as raster:
+        yield raster
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[..., Path]:
+    """write(path, image (bands, rows, columns), **profile)"""
+    return _write
+
+
+@pytest.fixture(scope="session")
+def scene() -> Callable[..., np.ndarray]:
+    """scene(height, width): uint8 (3, height, width)"""
+    return _scene
+
+
+@pytest.fixture(scope="session")
+def mapped() -> Callable[..., np.ndarray]:
+    """mapped(client, session, raster, onto=None, since=None)"""
+    return _mapped

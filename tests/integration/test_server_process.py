@@ -1,0 +1,79 @@
+"""The processes of `terrafine serve` and `terrafine predict`: how they start and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from terrafine.server.cli import main
+from terrafine.shared.client import Client
+from terrafine.shared.transport import ZmqTransport
+
+
+def test_the_server_ends_with_its_starter(start_server) -> None:
+    process = start_server("--exit-with-stdin")
+    assert json.loads(process.stdout.readline())["pid"] == process.pid
+    process.stdin.close()
+    assert process.wait(20) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_server(start_server, number: int, code: int) -> None:
+    process = start_server()
+    process.stdout.readline()
+    process.send_signal(number)
+    assert process.wait(20) == code
+
+
+def test_the_address_can_be_announced_in_a_file(start_server, tmp_path: Path) -> None:
+    process = start_server("--exit-with-stdin", "--announce", str(tmp_path / "address.json"))
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "address.json").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    client = Client(ZmqTransport(json.loads((tmp_path / "address.json").read_text())["address"]))
+    assert "tiny" in [spec.name for spec in client.models()]
+    client.close()
+    process.stdin.close()
+    assert process.wait(20) == 0
+
+
+def test_a_port_that_is_taken_is_said_so(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--port", address.rpartition(":")[2]]) == 2
+    assert "--port" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_predict_leaves_no_file(models: Path, write, tmp_path: Path, number: int) -> None:
+    path = write(tmp_path / "large.tif", np.zeros((3, 3000, 3000), np.uint8), compress="deflate")
+    line = [
+        sys.executable,
+        "-m",
+        "terrafine.server.cli",
+        "predict",
+        str(path),
+        str(tmp_path / "map.tif"),
+        "--model",
+        "tiny",
+        "--models",
+        str(models),
+    ]
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.iterdir())) < 2:  # the draft's folder
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(number)
+    assert process.wait(30) == 130
+    assert [item.name for item in tmp_path.iterdir()] == ["large.tif"]
