@@ -1,0 +1,139 @@
+"""The sockets, in this process, around a dispatcher that computes nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import zmq
+
+from terrafine.server import serve
+from terrafine.server.serve import Server
+from terrafine.shared import messages as m
+from terrafine.shared import wire
+from terrafine.shared.errors import ConfigError
+from terrafine.shared.geo import Window
+from terrafine.shared.patch import Patch
+
+PATCHES = 400  # of a quarter of a megabyte that no compression shrinks: more than all buffers on the way hold
+SIDE = 512
+
+
+class Flood:
+    """Answers Predict with as many patches as there is room for, everything else with SessionClosed."""
+
+    def __init__(self) -> None:
+        self.zoo = SimpleNamespace(device="cpu")
+        self.noise = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8)
+        self.sent = 0
+
+    def handle(self, message: m.Message, cancelled):
+        if not isinstance(message, m.Predict):
+            yield m.SessionClosed("s")
+            return
+        for self.sent in range(1, PATCHES + 1):
+            if cancelled():
+                yield m.Failed("cancelled", "")
+                return
+            patch = Patch(Window(0, 0, SIDE, SIDE), self.noise, np.ones((SIDE, SIDE), bool), self.sent)
+            yield m.PatchReady(patch)
+        yield m.Done(0)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def flood():
+    return Flood()
+
+
+@pytest.fixture
+def server(flood: Flood):
+    server = Server(flood)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield server
+    server.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def connect(server: Server):
+    context = zmq.Context()
+
+    def connected() -> zmq.Socket:
+        client = context.socket(zmq.DEALER)
+        client.set_hwm(1)
+        client.connect(server.address)
+        return client
+
+    yield connected
+    context.destroy(linger=0)
+
+
+def ask(client: zmq.Socket, request_id: str, message: m.Message) -> None:
+    client.send_multipart(wire.pack(message, request_id))
+
+
+def reply(client: zmq.Socket) -> m.Message:
+    assert client.poll(10_000), "the server does not answer"
+    return wire.unpack(client.recv_multipart())[1]
+
+
+def test_the_engine_waits_for_a_slow_client_and_nothing_is_lost(connect, flood: Flood) -> None:
+    client = connect()
+    ask(client, "1", m.Predict("s", Window(0, 0, 9, 9)))
+    reached = -1
+    while flood.sent != reached:
+        reached = flood.sent
+        time.sleep(0.5)
+    assert reached < PATCHES
+    assert [reply(client).patch.revision for _ in range(PATCHES)] == list(range(1, PATCHES + 1))
+    assert isinstance(reply(client), m.Done)
+
+
+def test_others_are_answered_while_a_client_takes_nothing(connect) -> None:
+    slow, other = connect(), connect()
+    ask(slow, "1", m.Predict("s", Window(0, 0, 9, 9)))
+    time.sleep(1.0)
+    ask(other, "1", m.Ping())
+    assert reply(other) == m.Pong(busy=True)
+
+
+def test_a_client_that_takes_nothing_for_long_is_given_up(connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "STALLED_S", 0.5)
+    slow, other = connect(), connect()
+    ask(slow, "1", m.Predict("s", Window(0, 0, 9, 9)))
+    ask(other, "1", m.CloseSession("t"))
+    assert reply(other) == m.SessionClosed("s")
+
+
+def test_a_server_without_an_engine_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    flood = Flood()
+    monkeypatch.setattr(flood, "handle", lambda *_: 1 / 0)
+    monkeypatch.setattr(threading, "excepthook", lambda _arguments: None)
+    server = Server(flood)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    with zmq.Context() as context, context.socket(zmq.DEALER) as client:
+        client.setsockopt(zmq.LINGER, 0)
+        client.connect(server.address)
+        ask(client, "1", m.CloseSession("s"))
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
+def test_only_this_computer_is_listened_to(flood: Flood, host: str) -> None:
+    with pytest.raises(ConfigError, match="encryption"):
+        Server(flood, host)
+
+
+def test_a_taken_port_is_a_usage_error(server: Server) -> None:
+    with pytest.raises(ConfigError, match="cannot be used"):
+        Server(Flood(), port=int(server.address.rpartition(":")[2]))
