@@ -63,6 +63,7 @@ class Kind(Enum):
 class Session:
     """One raster and one model being worked on.
 
+    is_kept its layers and files exist
     mapped  the window around everything that was classified
     shown   the marks that the map was computed from
     """
@@ -72,6 +73,7 @@ class Session:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     info: Optional[RasterInfo] = None
     log: AnnotationLog = field(default_factory=AnnotationLog)
+    is_kept: bool = False
     mapped: Window = NOTHING
     shown: Snapshot = Snapshot()
 
@@ -137,7 +139,7 @@ class Controller:
         log = self.session.log if self.session else AnnotationLog()
         return View(
             self.link, self.local, self.device, self.models, self.model, self.class_id, self.live, self.work,
-            self.session is not None and self.session.info is not None, len(log.marks), log.can_undo, log.can_redo,
+            self.session is not None and self.session.is_kept, len(log.marks), log.can_undo, log.can_redo,
             bool(self.session and self.session.is_behind), self.seconds,
         )  # fmt: skip
 
@@ -278,7 +280,7 @@ class Controller:
         """The raster can be used. The first time, its layers are made, before any patch arrives."""
         if not self._is_current(job):
             return []
-        known, self.session.info = self.session.info, info
+        known, self.session.info, self.session.is_kept = self.session.is_kept, info, True
         return [] if known else [CreateLayers()]
 
     def refused(self, error: TerrafineError) -> list[Effect]:
@@ -320,7 +322,7 @@ class Controller:
         if not self._is_current(job):
             return []
         work, self.work = self.work, None
-        if self.session.info is None:
+        if not self.session.is_kept:
             self.session = None  # nothing was made for it yet
             return [] if isinstance(error, Cancelled) else [told(error)]
         if not isinstance(error, (Cancelled, Superseded)):

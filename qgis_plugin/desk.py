@@ -38,6 +38,8 @@ class Desk(QObject):
         bench.sessions.find()
 
     def close(self) -> None:
+        """Hear nothing more: the dock lives until Qt's next turn, and the project may change before."""
+        self._dock.map.raster.layerChanged.disconnect()
         self._sampler.cancel()
         for keys in self._keys:
             keys.remove()

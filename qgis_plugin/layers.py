@@ -68,10 +68,9 @@ class SessionLayers:
     def is_in(self, folder: Path) -> bool:
         return Path(self.map.layer.source()).parent == folder
 
-    def move_to(self, folder: Path) -> None:
-        """Take the files to another folder; raises TerrafineError if they cannot be copied, and leaves them then."""
-        self.marks.move_to(folder)
-        self.map.move_to(folder)
+    def move_to(self, folder: Path) -> list[Path]:
+        """Work on copies in another folder from now on; returns the files left behind. Raises TerrafineError."""
+        return [*self.marks.move_to(folder), *self.map.move_to(folder)]
 
     def layer_ids(self) -> set[str]:
         return {self.marks.layer.id(), self.map.layer.id()}
@@ -156,7 +155,7 @@ def _restored(session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project:
     raster = project.mapLayer(str(result.customProperty(RASTER)))
     try:
         model = spec.loads(str(result.customProperty(MODEL)))
-        session = Session(raster_file(raster), model, session_id)
+        session = Session(raster_file(raster), model, session_id, is_kept=True)
         placement = Placement(open_dataset(session.raster.path))
     except (TerrafineError, AttributeError):  # AttributeError: the raster's layer was removed
         return None

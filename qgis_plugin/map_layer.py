@@ -65,8 +65,8 @@ class MapLayer:
             self.layer.dataProvider().reloadData()
             self.layer.triggerRepaint()
 
-    def move_to(self, folder: Path) -> None:
-        """Take the file to another folder; raises TerrafineError if that fails."""
+    def move_to(self, folder: Path) -> list[Path]:
+        """Work on a copy in another folder from now on; returns the files left behind. Raises TerrafineError."""
         self.close()
         old = Path(self.layer.source())
         new = folder / old.name
@@ -78,8 +78,7 @@ class MapLayer:
         except OSError as error:
             raise _unwritable(str(error.strerror)) from error
         self.layer.setDataSource(str(new), self.layer.name(), "gdal")
-        for source, _ in moved:
-            discard(source)
+        return [source for source, _ in moved]
 
     def close(self) -> None:
         """Finish the file and paint no more."""

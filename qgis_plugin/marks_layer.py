@@ -27,7 +27,6 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
-from terrafine.qgis_plugin.map_layer import discard
 from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.styles import marks_renderer
 from terrafine.shared.annotation import Annotation, Delta
@@ -74,8 +73,8 @@ class MarksLayer:
         self.layer.updateExtents()
         self.layer.triggerRepaint()
 
-    def move_to(self, folder: Path) -> None:
-        """Take the file to another folder; raises TerrafineError if that fails."""
+    def move_to(self, folder: Path) -> list[Path]:
+        """Work on a copy in another folder from now on; returns the file left behind. Raises TerrafineError."""
         old = Path(self.layer.source().split("|")[0])
         new = folder / old.name
         try:
@@ -83,7 +82,7 @@ class MarksLayer:
         except (OSError, sqlite3.Error) as error:
             raise _unwritable(str(error)) from error
         self.layer.setDataSource(f"{new}|layername={TABLE}", self.layer.name(), "ogr")
-        discard(old)
+        return [old, *(old.with_name(old.name + journal) for journal in ("-wal", "-shm"))]
 
     def _feature(self, mark: Annotation) -> QgsFeature:
         feature = QgsFeature(self.layer.fields())

@@ -63,8 +63,9 @@ class ServerProcess(QObject):
         self._patience.timeout.connect(self._too_slow)
 
     @property
-    def is_running(self) -> bool:
-        return self._process is not None
+    def pid(self) -> int:
+        """Of the server; 0 if there is none."""
+        return self._process.processId() if self._process is not None else 0
 
     def start(self, chosen: str, models_folder: str = "") -> None:
         """Start a server; raises ConfigError if none can be found."""

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Optional
 
 from qgis.core import QgsProject, QgsRasterLayer
-from qgis.PyQt.QtCore import QObject, pyqtSignal
+from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from terrafine.qgis_plugin import layers
 from terrafine.qgis_plugin.controller import Session
 from terrafine.qgis_plugin.layers import SessionLayers
+from terrafine.qgis_plugin.map_layer import discard
 
 
 class Sessions(QObject):
@@ -69,13 +70,19 @@ class Sessions(QObject):
         self._all.clear()
 
     def _adopt(self) -> None:
-        """Bring the files of sessions that began before the project was saved into its folder, and save it again."""
+        """Bring the files of sessions that began before the project was saved into its folder."""
         home = layers.session_folder(self._project, self._chosen_folder)
-        homeless = [entry for entry in self._all.values() if entry.is_in(layers.waiting_folder(self._chosen_folder))]
-        for entry in homeless:
-            entry.move_to(home)
-        if homeless:
-            self._project.write()
+        waiting = layers.waiting_folder(self._chosen_folder)
+        left = [path for entry in self._all.values() if entry.is_in(waiting) for path in entry.move_to(home)]
+        if left:
+            name = self._project.fileName()
+            QTimer.singleShot(0, lambda: self._save_again(name, left))  # when QGIS has finished writing the project
+
+    def _save_again(self, name: str, left: list[Path]) -> None:
+        """Let the project file refer to the files' new place; only then do the old ones go."""
+        if self._project.fileName() == name and self._project.write():
+            for path in left:
+                discard(path)
 
     def _forget(self, layer_ids: list[str]) -> None:
         gone = [key for key, entry in self._all.items() if entry.layer_ids() & set(layer_ids)]

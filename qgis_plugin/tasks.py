@@ -244,7 +244,7 @@ class ProgressTask(QgsTask):
 
 
 class TaskMirror:
-    """Keeps one ProgressTask in QGIS's task manager for as long as there is work."""
+    """Keeps one ProgressTask in QGIS's task manager for as long as there is work that can be cancelled."""
 
     def __init__(self, cancel: Callable[[], None]) -> None:
         self._cancel = cancel
@@ -257,13 +257,17 @@ class TaskMirror:
             return
         if self._task is None:
             self._task = ProgressTask(description)
-            self._task.cancel_requested.connect(self._cancel)
+            self._task.cancel_requested.connect(self._cancelled)
             QgsApplication.taskManager().addTask(self._task)
         if progress is not None and progress.total:
             self._task.setProgress(100.0 * progress.done / progress.total)
 
+    def _cancelled(self) -> None:
+        """The task manager deletes the task soon: touch it no more."""
+        self._task = None
+        self._cancel()
+
     def _end(self) -> None:
         task, self._task = self._task, None
         if task is not None:
-            task.cancel_requested.disconnect(self._cancel)
             task.end()

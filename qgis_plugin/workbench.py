@@ -90,7 +90,8 @@ class Workbench(QObject):
         self.dock.show_view(view)
         if current is not None:
             self.dock.marks.show_opacity(current.map.layer.opacity())
-        self.task.show(self.dock.work_words(view), view.work.progress if view.work else None)
+        work = view.work if view.work and not view.work.cancelling else None
+        self.task.show(self.dock.work_words(view) if work else "", work.progress if work else None)
         if self.toolbox.current and not view.has_session:
             self.toolbox.choose("")
         self.toolbox.show_width()

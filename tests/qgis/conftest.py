@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Iterator
 
@@ -103,14 +104,26 @@ def mapped(analyst, address: str, scene: Path):
     return analyst
 
 
+# QGIS's libraries are prone to crash while the interpreter takes them down, with objects of failed tests still held:
+# leave QGIS running, and end the process at once when the report is out.
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """QGIS's libraries are prone to crash while the interpreter takes them down: leave once the report is out."""
-    status = getattr(config, "terrafine_status", None)
-    if status is not None:
-        os._exit(status)
+def pytest_configure(config: pytest.Config) -> None:
+    settings = getattr(config, "_plugin_settings", None)  # of pytest-qgis
+    if settings is not None:
+        config._plugin_settings = settings._replace(qgis_exit_disabled=True)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if importlib.util.find_spec("qgis") is not None:
         session.config.terrafine_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    status = getattr(config, "terrafine_status", None)
+    if status is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

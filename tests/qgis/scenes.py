@@ -10,6 +10,7 @@ import numpy as np
 from osgeo import gdal, osr
 
 SIZE = 160
+SPOT = (slice(37, 44), slice(47, 54))  # rows and columns of one value, around the centre of pixel (50, 40)
 NORTH_UP = (326000.0, 1.0, 0.0, 2785000.0, 0.0, -1.0)  # 1 m pixels near Dubai, EPSG:32640
 Transform = tuple[float, float, float, float, float, float]
 
@@ -17,7 +18,9 @@ Transform = tuple[float, float, float, float, float, float]
 def noise(bands: int, dtype: str = "uint8", size: int = SIZE) -> np.ndarray:
     """The same random values each time: (bands, size, size)."""
     rng = np.random.default_rng(1)
-    return (rng.random((bands, size, size)) * {"uint8": 255, "uint16": 40000}.get(dtype, 1.0)).astype(dtype)
+    values = (rng.random((bands, size, size)) * {"uint8": 255, "uint16": 40000}.get(dtype, 1.0)).astype(dtype)
+    values[(slice(None), *SPOT)] = 77
+    return values
 
 
 def write(
