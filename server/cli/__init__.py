@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -31,6 +32,9 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one subcommand and return its exit code."""
+    # Before torch is loaded: threads that spin while they wait for each other take ten times as long, and QGIS's time,
+    # as soon as anything else wants a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if argv is None else argv)
     arguments, module = _parse(words)
     logging.basicConfig(
