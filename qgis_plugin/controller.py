@@ -159,8 +159,8 @@ class Controller:
 
     def connected(self, device: str, models: tuple[ModelSpec, ...]) -> list[Effect]:
         self.link, self.device, self.models = Link.ONLINE, device, models
-        chosen = self.model.name if self.model else ""
-        self.choose_model(chosen)
+        if self.session is None:
+            self.choose_model(self.model.name if self.model else "")
         if not models:
             return [Tell("The server has no models.", "Add one with its option --models.")]
         return self._refresh_if_live()
@@ -292,7 +292,7 @@ class Controller:
         return [Tell(warning) for warning in warnings]
 
     def progressed(self, job: int, progress: Progress) -> list[Effect]:
-        if self._is_current(job):
+        if self.work is not None and self._is_current(job):
             self.work = replace(self.work, progress=progress)
         return []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 from pathlib import Path
@@ -165,10 +166,9 @@ def _window_of(dataset: gdal.Dataset) -> Window:
 
 def _overviews(dataset: gdal.Dataset) -> list[int]:
     """Factors 2, 4, 8 … until the smallest overview is small."""
-    side, factors = max(dataset.RasterXSize, dataset.RasterYSize), []
-    while side > SMALLEST_OVERVIEW_PX:
-        side, factors = side / 2, [*factors, 2 ** (len(factors) + 1)]
-    return factors
+    side = max(dataset.RasterXSize, dataset.RasterYSize)
+    count = max(0, math.ceil(math.log2(side / SMALLEST_OVERVIEW_PX)))
+    return [2**power for power in range(1, count + 1)]
 
 
 def _unwritable(why: str) -> TerrafineError:

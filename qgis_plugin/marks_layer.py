@@ -33,7 +33,7 @@ from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.spec import LandCover
 
-TABLE = "marks"
+TABLE, KEY = "marks", "fid"
 ARC_SEGMENTS = 8  # of a quarter circle at a stroke's ends
 COLUMNS = {
     "mark_id": QVariant.String,
@@ -53,7 +53,7 @@ class MarksLayer:
         self._placement = placement
         self._names = {item.id: item.name for item in classes}
         layer.setReadOnly(True)  # edited with the plugin's tools, which know pixels and undo
-        self._features = {feature["mark_id"]: feature.id() for feature in layer.getFeatures()}
+        self._ids = {feature["mark_id"]: feature.id() for feature in layer.getFeatures()}  # of removed marks as well
 
     def marks(self) -> tuple[Annotation, ...]:
         """All marks in the file, oldest first."""
@@ -63,13 +63,13 @@ class MarksLayer:
     def apply(self, delta: Delta) -> None:
         """Write a change to the file; raises TerrafineError if the file cannot be written."""
         provider = self.layer.dataProvider()
-        gone = [self._features.pop(mark_id) for mark_id in delta.removed if mark_id in self._features]
+        gone = [self._ids[mark_id] for mark_id in delta.removed]
         if gone and not provider.deleteFeatures(gone):
             raise _unwritable(provider.error().summary())
         added, features = provider.addFeatures([self._feature(mark) for mark in delta.added])
         if not added:
             raise _unwritable(provider.error().summary())
-        self._features.update({feature["mark_id"]: feature.id() for feature in features})
+        self._ids.update({feature["mark_id"]: feature.id() for feature in features})
         self.layer.updateExtents()
         self.layer.triggerRepaint()
 
@@ -90,6 +90,8 @@ class MarksLayer:
         values = (mark.id, mark.class_id, self._names.get(mark.class_id, ""), mark.kind, mark.width_px, vertices)
         for column, value in zip(COLUMNS, values):
             feature[column] = value
+        if mark.id in self._ids:
+            feature[KEY] = self._ids[mark.id]  # an undo puts it back at its place in the order
         feature.setGeometry(_placed(_footprint(mark), self._placement))
         return feature
 
@@ -123,7 +125,8 @@ def _copy_database(old: Path, new: Path) -> None:
 
 
 def _mark(feature: QgsFeature) -> Annotation:
-    vertices = tuple(tuple(map(float, pair.split())) for pair in feature["vertices"].split(","))
+    pairs = (pair.split() for pair in feature["vertices"].split(","))
+    vertices = tuple((float(x), float(y)) for x, y in pairs)
     return Annotation(feature["mark_id"], feature["kind"], vertices, feature["class_id"], feature["width_px"])
 
 

@@ -43,11 +43,17 @@ class Sessions(QObject):
         """The layers of a session; None while it has none."""
         return self._all.get(session.id) if session else None
 
+    def kept(self, session: Session) -> SessionLayers:
+        """The layers of a session that has them."""
+        return self._all[session.id]
+
     def matching(self, raster: Optional[QgsRasterLayer], model: str) -> Optional[Session]:
-        """The newest session on that raster with that model, else the newest on that raster."""
-        on_raster = [entry.session for entry in self._all.values() if raster and entry.raster_id == raster.id()]
-        with_model = [session for session in on_raster if session.model.name == model]
-        return (with_model or ([] if model else on_raster) or [None])[-1]
+        """The newest session on that raster with that model; without a model, the newest on that raster."""
+        found = None
+        for entry in self._all.values():
+            if raster is not None and entry.raster_id == raster.id() and model in ("", entry.session.model.name):
+                found = entry.session
+        return found
 
     def sample_path(self, name: str) -> Path:
         """Where the pixels of a base map go; raises TerrafineError where nothing can be written."""

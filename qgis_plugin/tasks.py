@@ -102,7 +102,7 @@ class _Connection(threading.Thread):
     # ---- the thread ------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        ended = ConnectionFailed("The connection to the server broke down.", "Reconnect; nothing drawn is lost.")
+        ended: TerrafineError = ConnectionFailed("The connection broke down.", "Reconnect; nothing drawn is lost.")
         try:
             self._open()
             while self._serve_one():
@@ -185,7 +185,7 @@ class _Connection(threading.Thread):
         delta = difference(held, marks)
         try:
             if delta is None:
-                raise RevisionMismatch("The marks have changed their order.")
+                raise RevisionMismatch("No change leads from the marks that the server holds to these.")
             self._client.change_annotations(session, delta)
             self._held[session] = marks
         except RevisionMismatch:
@@ -210,13 +210,19 @@ class _Connection(threading.Thread):
 
 
 def difference(before: Snapshot, after: Snapshot) -> Optional[Delta]:
-    """The delta from one set of marks to another; None where no delta keeps their order (later marks win)."""
+    """The delta from one revision's marks to another's; None where no delta leads there."""
     old, new = {mark.id for mark in before.marks}, {mark.id for mark in after.marks}
-    added = tuple(mark for mark in after.marks if mark.id not in old)
-    removed = tuple(mark.id for mark in before.marks if mark.id not in new)
-    kept = tuple(mark for mark in before.marks if mark.id in new)
-    in_order = kept + added == after.marks and after.revision > before.revision
-    return Delta(before.revision, after.revision, added, removed) if in_order else None
+    kept = [[mark for mark in marks if mark.id in old & new] for marks in (before.marks, after.marks)]
+    if kept[0] != kept[1] or after.revision <= before.revision:
+        return None
+    added = [(place, mark) for place, mark in enumerate(after.marks) if mark.id not in old]
+    return Delta(
+        before.revision,
+        after.revision,
+        added=tuple(mark for _, mark in added),
+        removed=tuple(mark.id for mark in before.marks if mark.id not in new),
+        places=tuple(place for place, _ in added),
+    )
 
 
 class ProgressTask(QgsTask):

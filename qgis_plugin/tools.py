@@ -209,7 +209,7 @@ class EraserTool(MarkTool):
 
     def _collect(self, point: QgsPointXY) -> None:
         pixel = self._pixel(point)
-        if pixel is None:
+        if pixel is None or self._found is None:
             return
         for mark_id in marks_near(self.surface.marks(), pixel, ERASER_REACH / self._screen_per_pixel()):
             if mark_id not in self._found:

@@ -127,15 +127,17 @@ class Workbench(QObject):
         self.server.stop()
 
     def _create_layers(self) -> None:
+        session, raster = self.controller.session, self.dock.map.current_raster()
         try:
-            self.sessions.create(self.controller.session, self.dock.map.current_raster())
+            if session is not None and raster is not None:
+                self.sessions.create(session, raster)
         except TerrafineError as failure:
             error = failure
             self.handle(lambda controller: controller.refused(error))
 
     def _current(self) -> SessionLayers:
         """The layers of the session at work; they are made before anything is shown or stored in them."""
-        return self.sessions.of(self.controller.session)
+        return self.sessions.kept(self.controller.session)  # type: ignore[arg-type]
 
     def _show_map(self) -> None:
         current = self.sessions.of(self.controller.session)

@@ -193,8 +193,9 @@ def test_refining_again_and_again_does_not_make_the_map_s_file_grow(mapped):
 def test_both_layers_are_in_one_group_and_styled_with_the_legend(mapped):
     group = next(node for node in QgsProject.instance().layerTreeRoot().findGroups() if "Terrafine" in node.name())
     assert {layer.layerId() for layer in group.findLayers()} == {mapped.marks_layer.id(), mapped.map_layer.id()}
-    assert [category.label() for category in mapped.marks_layer.renderer().categories()] == ["water", "land", "building"]
-    assert [item.label for item in mapped.map_layer.renderer().classes()] == ["water", "land", "building"]
+    names = ["water", "land", "building"]
+    assert [category.label() for category in mapped.marks_layer.renderer().categories()] == names
+    assert [item.label for item in mapped.map_layer.renderer().classes()] == names
 
 
 def test_removing_the_layers_ends_the_session_and_classifying_begins_another(mapped):

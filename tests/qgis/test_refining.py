@@ -101,6 +101,20 @@ def test_backspace_removes_the_last_mark_and_undo_brings_it_back(mapped):
     assert mapped.marks == (first, second)
 
 
+def test_an_undone_erasure_puts_the_mark_back_at_its_place_in_the_file_too(mapped):
+    for x in (30.5, 70.5, 110.5):
+        mapped.mark(x, 40.5, 1)
+    marks = mapped.marks
+    mapped.use("eraser")
+    mapped.window.click(mapped.at(30.5, 40.5))
+    mapped.settle()
+    assert mapped.marks == marks[1:]
+    mapped.key(Qt.Key.Key_Z, CONTROL)
+    mapped.settle()
+    assert mapped.marks == marks
+    assert [mark_id for mark_id, _, _ in mapped.stored()] == [mark.id for mark in marks]
+
+
 def test_the_eraser_removes_the_marks_it_is_drawn_over(mapped):
     before = mapped.map()
     for x in (30.5, 50.5, 120.5):

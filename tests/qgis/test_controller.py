@@ -1,0 +1,291 @@
+"""The controller alone: events in, effects out. Nothing here has a window, a socket or a file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from terrafine.qgis_plugin.controller import Controller, Kind, Link
+from terrafine.qgis_plugin.effects import (
+    CancelPredict,
+    Connect,
+    CreateLayers,
+    Disconnect,
+    Predict,
+    ShowMap,
+    ShowPatch,
+    StartServer,
+    StoreMarks,
+    Tell,
+)
+from terrafine.qgis_plugin.raster import RasterFile
+from terrafine.qgis_plugin.tasks import difference
+from terrafine.shared.annotation import AnnotationLog
+from terrafine.shared.errors import Cancelled, ConnectionFailed, UnusableRaster
+from terrafine.shared.geo import Grid, Window
+from terrafine.shared.messages import Progress
+from terrafine.shared.patch import Patch
+from terrafine.shared.raster import RasterInfo
+from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
+
+pytestmark = pytest.mark.qgis
+CLASSES = (LandCover(0, "water", "#0000ff"), LandCover(1, "land", "#00ff00"))
+MODEL = ModelSpec("m", "M", "linknet", "e", ("red",), CLASSES, 1.0, Normalisation((0.5,), (0.5,)))
+RASTER = RasterFile("scene.tif", "scene", "")
+INFO = RasterInfo(Grid(100, 100), "uint8", (1,), ((0.0, 255.0),))
+AREA = Window(0, 0, 50, 50)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def online(clock):
+    controller = Controller(clock)
+    controller.connect("tcp://somewhere:1")
+    controller.connected("cpu", (MODEL,))
+    return controller
+
+
+def patch(window: Window = AREA) -> Patch:
+    return Patch(window, np.zeros((1, *window.shape), np.uint8), np.ones(window.shape, bool))
+
+
+def finish(controller: Controller) -> list:
+    """The server does its work: describes the raster, sends one patch, is done."""
+    work = controller.work
+    effects = controller.described(work.job, INFO)
+    effects += controller.patched(work.job, patch(work.window))
+    return effects + controller.done(work.job)
+
+
+@pytest.fixture
+def mapped(online):
+    online.classify(RASTER, AREA)
+    finish(online)
+    return online
+
+
+def kinds(effects: list) -> list[type]:
+    return [type(effect) for effect in effects]
+
+
+def test_a_local_server_is_started_and_then_connected_to():
+    controller = Controller()
+    assert controller.start_server() == [StartServer()]
+    assert controller.server_started("tcp://127.0.0.1:5") == [Connect("tcp://127.0.0.1:5")]
+    controller.connected("cpu", (MODEL,))
+    assert controller.link is Link.ONLINE
+    assert controller.model is MODEL
+
+
+def test_a_server_without_models_is_said():
+    (effect,) = Controller().connected("cpu", ())
+    assert isinstance(effect, Tell)
+
+
+def test_classifying_offline_tells_what_to_do():
+    (effect,) = Controller().classify(RASTER, AREA)
+    assert "Start a local server" in effect.hint
+
+
+def test_an_empty_area_is_not_sent(online):
+    assert kinds(online.classify(RASTER, Window(0, 0, 0, 5))) == [Tell]
+    assert online.session is None
+
+
+def test_layers_are_made_before_the_first_patch_is_shown(online):
+    (request,) = online.classify(RASTER, AREA)
+    assert request.shown is None
+    assert kinds(finish(online)) == [CreateLayers, ShowPatch, ShowMap]
+
+
+def test_a_second_area_on_the_same_raster_is_the_same_session(mapped):
+    session = mapped.session
+    mapped.classify(RASTER, Window(50, 50, 10, 10))
+    assert kinds(finish(mapped)) == [ShowPatch, ShowMap]
+    assert mapped.session is session
+    assert session.mapped == Window(0, 0, 60, 60)
+
+
+def test_a_mark_is_stored_before_it_is_sent(mapped):
+    effects = mapped.draw("point", ((3.5, 4.5),))
+    assert kinds(effects) == [StoreMarks, Predict]
+    assert effects[1].window == AREA
+    assert effects[1].shown.revision == 0
+    assert effects[1].marks.revision == 1
+
+
+def test_a_mark_has_the_current_class(mapped):
+    mapped.choose_class(1)
+    mapped.draw("point", ((3.5, 4.5),))
+    assert mapped.session.log.marks[0].class_id == 1
+
+
+def test_a_class_that_the_legend_lacks_becomes_the_first(mapped):
+    mapped.choose_class(7)
+    assert mapped.class_id == 0
+
+
+def test_a_mark_overtakes_the_refinement_before_it_and_stale_patches_are_dropped(mapped):
+    mapped.draw("point", ((3.5, 4.5),))
+    overtaken = mapped.work.job
+    (_, request) = mapped.draw("point", ((9.5, 9.5),))
+    assert request.job != overtaken
+    assert request.shown.revision == 0  # the map still shows none of the marks for sure
+    assert mapped.patched(overtaken, patch()) == []
+    assert mapped.done(overtaken) == []
+    assert kinds(finish(mapped)) == [ShowPatch, ShowMap]
+    assert not mapped.session.is_behind
+
+
+def test_marks_wait_while_an_area_is_classified_and_follow_then(mapped):
+    mapped.classify(RASTER, AREA)
+    assert kinds(mapped.draw("point", ((3.5, 4.5),))) == [StoreMarks]
+    effects = finish(mapped)
+    assert kinds(effects) == [ShowPatch, ShowMap, Predict]
+    assert mapped.work.kind is Kind.REFINING
+
+
+def test_an_area_classified_with_newer_marks_leaves_the_rest_of_the_map_behind(mapped):
+    mapped.set_live(False)
+    mapped.draw("point", ((3.5, 4.5),))
+    mapped.classify(RASTER, Window(60, 0, 10, 10))
+    finish(mapped)
+    assert mapped.session.is_behind
+    assert mapped.refresh()[0].window == Window(0, 0, 70, 50)
+
+
+def test_without_live_refresh_nothing_is_sent_until_it_is_asked_for(mapped):
+    mapped.set_live(False)
+    assert kinds(mapped.draw("point", ((3.5, 4.5),))) == [StoreMarks]
+    assert kinds(mapped.refresh()) == [Predict]
+
+
+def test_undo_and_redo_are_stored_and_sent(mapped):
+    mapped.draw("point", ((3.5, 4.5),))
+    finish(mapped)
+    assert kinds(mapped.undo()) == [StoreMarks, Predict]
+    finish(mapped)
+    assert mapped.session.log.marks == ()
+    assert kinds(mapped.redo()) == [StoreMarks, Predict]
+    assert len(mapped.session.log.marks) == 1
+
+
+def test_undo_of_nothing_does_nothing(mapped):
+    assert mapped.undo() == []
+    assert mapped.redo() == []
+
+
+def test_cancelling_asks_once_and_ends_quietly(mapped):
+    mapped.classify(RASTER, AREA)
+    assert mapped.cancel() == [CancelPredict()]
+    assert mapped.cancel() == []
+    assert mapped.failed(mapped.work.job, Cancelled("stopped")) == [ShowMap()]
+    assert mapped.work is None
+
+
+def test_a_mark_drawn_while_cancelling_is_sent_when_that_is_over(mapped):
+    mapped.draw("point", ((3.5, 4.5),))
+    mapped.cancel()
+    assert kinds(mapped.draw("point", ((9.5, 9.5),))) == [StoreMarks]
+    assert kinds(mapped.failed(mapped.work.job, Cancelled("stopped"))) == [ShowMap, Predict]
+
+
+def test_a_raster_that_cannot_be_used_leaves_no_session(online):
+    online.classify(RASTER, AREA)
+    (effect,) = online.failed(online.work.job, UnusableRaster("It is complex.", "Convert it."))
+    assert (effect.message, effect.hint) == ("It is complex.", "Convert it.")
+    assert online.session is None
+
+
+def test_a_lost_server_ends_the_work_and_keeps_the_marks(mapped):
+    mapped.draw("point", ((3.5, 4.5),))
+    effects = mapped.failed(mapped.work.job, ConnectionFailed("gone", "start it"))
+    assert kinds(effects) == [Disconnect, ShowMap, Tell]
+    assert mapped.link is Link.LOST
+    assert mapped.work is None
+    assert len(mapped.session.log.marks) == 1
+
+
+def test_a_loss_is_told_once(mapped):
+    mapped.connection_failed(ConnectionFailed("gone"))
+    assert mapped.connection_failed(ConnectionFailed("gone again")) == []
+
+
+def test_marks_of_the_time_without_a_server_are_sent_on_reconnecting(mapped):
+    mapped.connection_failed(ConnectionFailed("gone"))
+    assert kinds(mapped.draw("point", ((3.5, 4.5),))) == [StoreMarks]
+    effects = mapped.connected("cpu", (MODEL,))
+    assert kinds(effects) == [Predict]
+    assert effects[0].shown.revision == 0
+    assert effects[0].marks.revision == 1
+
+
+def test_a_session_s_model_stays_when_another_server_lacks_it(mapped):
+    other = ModelSpec("other", "Other", "linknet", "e", ("red",), CLASSES, 1.0, Normalisation((0.5,), (0.5,)))
+    mapped.connection_failed(ConnectionFailed("gone"))
+    mapped.connected("cpu", (other,))
+    assert mapped.model is MODEL
+
+
+def test_another_session_stops_the_work_of_this_one(mapped):
+    mapped.classify(RASTER, AREA)
+    assert CancelPredict() in mapped.activate(None)
+    assert mapped.work is None
+    assert mapped.session is None
+
+
+def test_the_time_of_a_click_counts_from_the_click(mapped, clock):
+    clock.now = 10.0
+    mapped.draw("point", ((3.5, 4.5),))
+    clock.now = 10.5
+    finish(mapped)
+    assert mapped.view().seconds == pytest.approx(0.5)
+
+
+def test_progress_of_overtaken_work_is_not_shown(mapped):
+    mapped.draw("point", ((3.5, 4.5),))
+    overtaken = mapped.work.job
+    mapped.draw("point", ((9.5, 9.5),))
+    mapped.progressed(overtaken, Progress(3, 4))
+    assert mapped.work.progress is None
+
+
+def test_the_difference_of_two_sets_of_marks_turns_one_into_the_other(mapped):
+    mapped.draw("point", ((3.5, 4.5),))
+    before = mapped.session.now
+    mapped.erase((before.marks[0].id,))
+    mapped.draw("point", ((9.5, 9.5),))
+    after = mapped.session.now
+    delta = difference(before, after)
+    assert (delta.base, delta.revision) == (1, 3)
+    log = AnnotationLog()
+    log.replace(before.marks, before.revision)
+    log.apply(delta)
+    assert (log.marks, log.revision) == (after.marks, after.revision)
+
+
+def test_the_difference_puts_a_mark_back_at_its_place(mapped):
+    mapped.draw("point", ((3.5, 4.5),))
+    mapped.draw("point", ((9.5, 9.5),))
+    first, second = mapped.session.log.marks
+    mapped.erase((first.id,))
+    before = mapped.session.now
+    mapped.undo()
+    assert difference(before, mapped.session.now).places == (0,)
+
+
+def test_there_is_no_difference_back_to_an_older_revision(mapped):
+    before = mapped.session.now
+    mapped.draw("point", ((3.5, 4.5),))
+    assert difference(mapped.session.now, before) is None
