@@ -43,8 +43,8 @@ def test_a_change_of_marks_overtakes_the_prediction(busy) -> None:
 
 def test_of_several_predictions_only_the_newest_is_run(busy) -> None:
     raw, session = busy
-    for request_id in ("second", "third"):
-        raw.ask(request_id, m.Predict(session, Window(0, 0, 50, 50)))
+    raw.ask("second", m.Predict(session, Window(0, 0, 4096, 4096)))
+    raw.ask("third", m.Predict(session, Window(0, 0, 50, 50)))
     codes = {}
     while len(codes) < 3:
         request_id, reply = raw.reply()
