@@ -189,6 +189,7 @@ def test_a_base_map_is_sampled_at_the_chosen_size_and_classified(analyst, addres
 def test_a_base_map_over_too_large_an_area_is_refused_with_the_reason(analyst, address, base_map):
     analyst.connect(address)
     look_at_tiles(analyst, base_map)
+    analyst.window.canvas.setRenderFlag(False)
     analyst.window.canvas.zoomByFactor(100)
     analyst.dock.map.gsd.setValue(0.1)
     assert "million pixels" in analyst.dock.map.area_note.text()
