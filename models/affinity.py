@@ -17,7 +17,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 MARKED = 0.8  # a cell is marked if its channel comes this close to 1
-MAX_CELLS = 512  # marked cells that are attended to in one tile; of more, evenly spread ones
+MAX_CELLS = 256  # marked cells that are attended to in one tile; of more, evenly spread ones
 # κ, ℓ (in cells) and b at the start: far, middle and near
 START = ((12.0, 200.0, 11.0), (8.0, 24.0, 6.0), (4.0, 6.0, 1.0))
 
@@ -47,13 +47,16 @@ class MarkAffinity(nn.Module):
         place = _distance(cells, rows, cols)
         similarity = embedding.flatten(1).T @ embedding[:, cells[:, 1], cells[:, 2]]
         owner = F.one_hot(cells[:, 0], classes).to(similarity.dtype)  # (M, classes)
-        maps = []
-        for head in range(self.heads):
-            score = self.sharpness[head].exp() * similarity - place / self.reach[head].exp()
-            nothing = self.nothing[head].expand(len(score), 1)
-            share = torch.softmax(torch.cat([nothing, score], dim=1), dim=1)[:, 1:]
-            maps.append((share @ owner).T.reshape(classes, rows, cols))
-        return torch.cat(maps)
+        maps = [self._shares(head, similarity, place, owner) for head in range(self.heads)]
+        return torch.cat([share.T.reshape(classes, rows, cols) for share in maps])
+
+    def _shares(self, head: int, similarity: Tensor, place: Tensor, owner: Tensor) -> Tensor:
+        """p of one head, (pixels, classes). Everything is divided by exp of the largest score there can be."""
+        sharpness, nothing = self.sharpness[head].exp(), self.nothing[head]
+        largest = torch.maximum(sharpness, nothing).detach()
+        weights = (sharpness * similarity - place / self.reach[head].exp() - largest).exp()
+        by_class = weights @ owner
+        return by_class / (by_class.sum(1, keepdim=True) + (nothing - largest).exp())
 
 
 def _marked_cells(marks: Tensor) -> Tensor:

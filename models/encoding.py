@@ -38,7 +38,7 @@ def encode(
     """
     channels = np.zeros((classes, *window.shape), np.float32)
     for mark in marks:
-        if mark.class_id >= classes:
+        if mark.class_id >= classes or not _near(mark, window, spec.radius_px, scale):
             continue
         for part, distance in _distances(mark, window, spec.radius_px, scale):
             rows, cols = slices(part, window)
@@ -55,6 +55,8 @@ def marked_pixels(marks: Sequence[Annotation], window: Window) -> NDArray[np.int
     """
     classes = np.full(window.shape, UNMARKED, np.int16)
     for mark in marks:
+        if not _near(mark, window, HAIRLINE_PX, 1.0):
+            continue
         if mark.kind == "point":
             _mark_point(classes, mark, window)
             continue
@@ -64,6 +66,14 @@ def marked_pixels(marks: Sequence[Annotation], window: Window) -> NDArray[np.int
             covered = distance <= (0.0 if mark.kind == "polygon" else reach)
             classes[rows, cols][covered] = mark.class_id
     return classes
+
+
+def _near(mark: Annotation, window: Window, reach: float, scale: float) -> bool:
+    """Can any pixel of the window lie within reach of the mark? Cheap, so that far strokes cost nothing."""
+    grow = reach + mark.width_px * scale / 2
+    xs, ys = zip(*mark.vertices)
+    inside_x = min(xs) * scale - grow <= window.col_end and window.col <= max(xs) * scale + grow
+    return inside_x and min(ys) * scale - grow <= window.row_end and window.row <= max(ys) * scale + grow
 
 
 def _falloff(distance: NDArray[np.float64], spec: EncodingSpec) -> Floats:
@@ -99,9 +109,9 @@ def _distances(
 
 def _around(points: NDArray[np.float64], reach: float, window: Window) -> Window:
     """The part of `window` within `reach` of the points' bounding box."""
-    low = np.floor(points.min(axis=0) - reach).astype(int)
-    high = np.ceil(points.max(axis=0) + reach).astype(int) + 1
-    return intersection(Window(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])), window)
+    left, top = (math.floor(value - reach) for value in points.min(axis=0).tolist())
+    right, bottom = (math.ceil(value + reach) + 1 for value in points.max(axis=0).tolist())
+    return intersection(Window(left, top, right - left, bottom - top), window)
 
 
 def _centres(window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -5,6 +5,7 @@ A model folder holds `model.json` (the ModelSpec), `weights.safetensors` and `ca
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from terrafine.models.linknet import LateLinkNet
+from terrafine.models.linknet import WIDTHS, LateLinkNet
 from terrafine.models.mobilenet import MobileNetV2
 from terrafine.models.network import EarlyFusion, MarkedNetwork
 from terrafine.shared import spec as specs
-from terrafine.shared.errors import NotFound, UnusableModel
+from terrafine.shared.errors import NotFound, TerrafineError, UnusableModel
 from terrafine.shared.spec import ModelSpec
+
+log = logging.getLogger(__name__)
 
 ZOO = Path(__file__).parent / "zoo"
 DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
@@ -47,6 +50,8 @@ def describe(folder: Path) -> ModelSpec:
     """The ModelSpec of a model folder."""
     try:
         return specs.loads((folder / DESCRIPTION).read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise UnusableModel(f"'{folder / DESCRIPTION}' is not UTF-8.") from error
     except OSError as error:
         hint = f"A model folder holds {DESCRIPTION} and {WEIGHTS}."
         raise NotFound(f"There is no model in '{folder}'.", hint) from error
@@ -63,7 +68,13 @@ def zoo(extra: Sequence[Path] = ()) -> dict[str, Path]:
     """Name → folder of every model in the zoo and in the folders of `extra`; the latter win."""
     folders = [path.parent for root in (ZOO, *extra) for path in sorted(root.glob(f"*/{DESCRIPTION}"))]
     folders += [path for path in extra if (path / DESCRIPTION).is_file()]
-    return {describe(folder).name: folder for folder in folders}
+    found = {}
+    for folder in folders:
+        try:
+            found[describe(folder).name] = folder
+        except TerrafineError as error:  # one broken model must not hide the others
+            log.warning("the model in '%s' is left out: %s", folder, error)
+    return found
 
 
 def find(name: str, extra: Sequence[Path] = ()) -> Path:
@@ -76,8 +87,10 @@ def find(name: str, extra: Sequence[Path] = ()) -> Path:
 
 def _build_linknet(spec: ModelSpec) -> MarkedNetwork:
     """Late fusion by default; the option fusion = "early" gives DISIR's network from the library."""
-    if spec.options.get("fusion", "late") == "early":
+    if spec.options.get("fusion") == "early":
         return _build_from_library(spec)
+    if dict(spec.options) not in ({}, {"fusion": "late"}):
+        raise UnusableModel("LinkNet with late fusion has no options but 'fusion'.", 'fusion is "late" or "early".')
     encoder, channels = _encoder(spec.encoder, len(spec.bands))
     return LateLinkNet(encoder, channels, len(spec.classes))
 
@@ -89,9 +102,12 @@ def _encoder(name: str, bands: int) -> tuple[nn.Module, tuple[int, ...]]:
     library = _library(name)
     try:
         inner = library.encoders.get_encoder(name, in_channels=bands, depth=5, weights=None)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RuntimeError) as error:
         raise UnusableModel(f"There is no encoder '{name}' for late fusion: {error}.") from error
-    return _WithoutInput(inner), tuple(inner.out_channels[1:])
+    channels = tuple(inner.out_channels[1:])
+    if len(channels) != len(WIDTHS) or 0 in channels:
+        raise UnusableModel(f"The encoder '{name}' lacks a map at one of the strides 2 to 32.", "Use early fusion.")
+    return _WithoutInput(inner), channels
 
 
 class _WithoutInput(nn.Module):
@@ -107,14 +123,15 @@ class _WithoutInput(nn.Module):
 
 
 def _build_from_library(spec: ModelSpec) -> MarkedNetwork:
-    """Any architecture of segmentation-models-pytorch, marks stacked under the image (early fusion)."""
+    """Any architecture of segmentation-models-pytorch, marks stacked under the image; options go to its builder."""
     library = _library(spec.architecture)
     inputs = len(spec.bands) + len(spec.classes)
     try:
         network = library.create_model(
-            spec.architecture, spec.encoder, encoder_weights=None, in_channels=inputs, classes=len(spec.classes)
-        )
-    except (KeyError, ValueError) as error:
+            spec.architecture, spec.encoder, encoder_weights=None, in_channels=inputs, classes=len(spec.classes),
+            **{name: value for name, value in spec.options.items() if name != "fusion"},
+        )  # fmt: skip
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise UnusableModel(f"'{spec.architecture}' with encoder '{spec.encoder}' cannot be built: {error}.") from error
     return EarlyFusion(network)
 

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from terrafine.models.encoding import HAIRLINE_PX
 from terrafine.models.metrics import VOID
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import ConfigError
 
 PROTOCOLS = ("ritm", "disir")
+OFF_CENTRE_PX = 0.75  # a straight line runs at most this far from the centres of the pixels it is rounded to
 TOP_MISTAKES = 8  # DISIR: one of the largest eight, at random
 
 Classes = NDArray[np.uint8]
@@ -67,9 +69,7 @@ def next_click(
 
 def deepest(mistake: Mistake) -> tuple[int, int]:
     """(row, column) in the mistake's box of the pixel farthest from its edge; the raster's edge counts as one."""
-    depth = ndimage.distance_transform_edt(np.pad(mistake.mask, 1))[1:-1, 1:-1]
-    row, col = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(row), int(col)
+    return _peak(_depth(mistake.mask))
 
 
 def anywhere(mistake: Mistake, rng: np.random.Generator) -> tuple[int, int]:
@@ -86,15 +86,32 @@ def point_in(mistake: Mistake, place: tuple[int, int], rng: np.random.Generator)
 
 
 def stroke_in(mistake: Mistake, rng: np.random.Generator, width_px: float) -> Annotation:
-    """A straight stroke that stays inside the mistake, or its deepest point where it is too small for one."""
-    row, col = deepest(mistake)
+    """A straight stroke that stays inside the mistake, or its deepest point where it is too small for one.
+
+    `width_px` wide, or less where there is less room.
+    """
+    depth = _depth(mistake.mask)
+    row, col = _peak(depth)
+    width_px = min(width_px, 2.0 * (float(depth[row, col]) - OFF_CENTRE_PX))
     angle = rng.uniform(0, np.pi)
-    ends = [_walk(mistake.mask, row, col, angle + turn) for turn in (0.0, np.pi)]
-    if ends[0] == ends[1]:
+    roomy = depth >= width_px / 2 + OFF_CENTRE_PX
+    ends = [_walk(roomy, row, col, angle + turn) for turn in (0.0, np.pi)]
+    if ends[0] == ends[1] or width_px < HAIRLINE_PX:
         return point_in(mistake, (row, col), rng)
     top, left = mistake.box[0].start, mistake.box[1].start
     vertices = tuple((left + c + 0.5, top + r + 0.5) for r, c in ends)
     return Annotation(_new_id(rng), "stroke", vertices, mistake.class_id, width_px)
+
+
+def _depth(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of every pixel of the mask to the nearest one outside, 1 at the edge; the box's edge is one."""
+    depth: NDArray[np.float64] = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    return depth
+
+
+def _peak(depth: NDArray[np.float64]) -> tuple[int, int]:
+    row, col = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(row), int(col)
 
 
 def _walk(mask: NDArray[np.bool_], row: int, col: int, angle: float) -> tuple[int, int]:
@@ -134,6 +151,23 @@ def marks_from_errors(
     areas = np.array([m.area for m in found], np.float64)
     chosen = rng.choice(len(found), min(count, len(found)), replace=False, p=areas / areas.sum())
     return [_mark_in(found[index], rng, stroke_share) for index in chosen]
+
+
+def relabelled(truth: Classes, classes: int, rng: np.random.Generator) -> Classes:
+    """`truth` with one class, or one connected region of it, called by another class's name.
+
+    Whoever is shown marks drawn from it must believe them rather than the image.
+    """
+    present = [c for c in np.unique(truth) if c != VOID]
+    if not present or classes < 2:
+        return truth
+    old = int(rng.choice(present))
+    new = int(rng.choice([c for c in range(classes) if c != old]))
+    where = truth == old
+    if rng.random() < 0.5:
+        regions, _ = ndimage.label(where)
+        where = regions == rng.choice(regions[where])  # by area
+    return np.where(where, np.uint8(new), truth)
 
 
 def _mark_in(mistake: Mistake, rng: np.random.Generator, stroke_share: float) -> Annotation:

@@ -38,9 +38,15 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class MarkOptions:
-    """How marks are simulated: none in a share `none` of the crops, otherwise 1 … `most`, fewer more often."""
+    """How marks are simulated: none in a share `none` of the crops, otherwise 1 … `most`, fewer more often.
+
+    In a share `relabel` of the crops the marks and the truth that they are drawn from have one class where another was
+    (`simulate.relabelled`): only the marks know. Without that a network that has become good on its training images
+    finds nothing large to be corrected any more, and forgets to listen.
+    """
 
     none: float = 0.15
+    relabel: float = 0.35
     most: int = 24
     rounds: int = 3
     stroke_share: float = 0.15
@@ -129,16 +135,19 @@ class Trainer:
         with self._autocast():
             features = self.network.features(images)
             plain = self.network.decode(features, torch.zeros(self._marks_shape(batch), device=self.device))
-            marks = self._simulate(features, plain, batch.truth.numpy(), rng)
+            counts = [_how_many(self.options.marks, rng) for _ in batch.truth]
+            meant = self._relabelled(batch.truth.numpy(), counts, rng)
+            marks = self._simulate(features, plain, meant, counts, rng)
             marked = self.network.decode(features, marks)
+        marked_truth = torch.from_numpy(meant).to(self.device)
         plain_loss = losses.cross_entropy(plain, truth, self.class_weights)
-        marked_loss = losses.cross_entropy(marked, truth, self.class_weights)
+        marked_loss = losses.cross_entropy(marked, marked_truth, self.class_weights)
         self.optimiser.zero_grad(set_to_none=True)
         (plain_loss + marked_loss).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
         self.averaged.update_parameters(self.network)
-        right = [float((x.argmax(1) == truth)[truth != metrics.VOID].float().mean()) for x in (plain, marked)]
+        right = [_accuracy(plain, truth), _accuracy(marked, marked_truth)]
         return {
             "loss_plain": float(plain_loss.detach()), "loss_marked": float(marked_loss.detach()),
             "accuracy_plain": right[0], "accuracy_marked": right[1],
@@ -150,20 +159,32 @@ class Trainer:
     def _marks_shape(self, batch: Batch) -> tuple[int, ...]:
         return (len(batch.truth), len(self.spec.classes), *batch.truth.shape[1:])
 
+    def _relabelled(
+        self, truth: NDArray[np.uint8], counts: Sequence[int], rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """The truth that the marks are drawn from: in some crops with marks, a class has another's name."""
+        chosen = [count > 0 and rng.random() < self.options.marks.relabel for count in counts]
+        classes = len(self.spec.classes)
+        return np.stack([simulate.relabelled(c, classes, rng) if yes else c for c, yes in zip(truth, chosen)])
+
     @torch.no_grad()
     def _simulate(
-        self, features: tuple[Tensor, ...], plain: Tensor, truth: NDArray[np.uint8], rng: np.random.Generator
+        self,
+        features: tuple[Tensor, ...],
+        plain: Tensor,
+        truth: NDArray[np.uint8],
+        counts: Sequence[int],
+        rng: np.random.Generator,
     ) -> Tensor:
-        """Marks for every crop, some a round, each round on the errors that are left."""
+        """`counts` marks for the crops, some a round, each round on the errors that are left."""
         options = self.options.marks
-        wanted = [_how_many(options, rng) for _ in truth]
         drawn: list[list[Annotation]] = [[] for _ in truth]
         rounds = int(rng.integers(1, options.rounds + 1))
         late = self.step >= options.from_errors_after * self.options.steps
         prediction = plain
         for index in range(rounds):
             classes = prediction.argmax(1).to(torch.uint8).cpu().numpy()
-            for marks, count, seen, right in zip(drawn, wanted, classes, truth):
+            for marks, count, seen, right in zip(drawn, counts, classes, truth):
                 share = math.ceil((count - len(marks)) / (rounds - index))
                 if late:
                     marks += simulate.marks_from_errors(seen, right, share, rng, options.stroke_share)
@@ -221,6 +242,11 @@ class Trainer:
     def result(self) -> MarkedNetwork:
         """The averaged weights: what validation measures and what is saved."""
         return cast(MarkedNetwork, self.averaged.module)
+
+
+def _accuracy(logits: Tensor, truth: Tensor) -> float:
+    counted = truth != metrics.VOID
+    return float((logits.argmax(1) == truth)[counted].float().mean())
 
 
 def schedule(step: int, warmup: int, steps: int) -> float:

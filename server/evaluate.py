@@ -62,16 +62,18 @@ def annotate(
     Where nothing is wrong any more, the last map is repeated: every raster has the same number of steps.
     """
     session, log = Session(subject.info, subject.source, predictor), AnnotationLog()
-    before = prediction = np.full(subject.truth.shape, NODATA_CLASS, np.uint8)
+    truth, whole = subject.truth, session.info.grid.window
+    truth = np.where(subject.source.read(whole).valid, truth, np.uint8(metrics.VOID))  # nobody clicks where nothing is
+    before = prediction = np.full(truth.shape, NODATA_CLASS, np.uint8)
     for count in range(clicks + 1):
-        click = simulate.next_click(prediction, subject.truth, rng, protocol) if count else None
+        click = simulate.next_click(prediction, truth, rng, protocol) if count else None
         started, revision = time.perf_counter(), log.revision
         if click is not None:
             session.change(log.add(click))
         if click is not None or count == 0:
             prediction = _refreshed(before, session, revision if count else None)
         seconds = time.perf_counter() - started
-        yield _step(subject.truth, before, prediction, session, seconds)
+        yield _step(truth, before, prediction, session, seconds)
         before = prediction
     session.close()
 
@@ -89,7 +91,7 @@ def _refreshed(before: Classes, session: Session, changed_since: int | None) -> 
 def _step(truth: Classes, before: Classes, after: Classes, session: Session, seconds: float) -> Step:
     classes = len(session.spec.classes)
     marked = marked_pixels(session.log.marks, session.info.grid.window)
-    unmarked = marked == UNMARKED
+    unmarked = (marked == UNMARKED) | (after == NODATA_CLASS)
     counted = truth != metrics.VOID
     was_right, is_right = (before == truth) & counted, (after == truth) & counted
     return Step(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional, TypeVar, Union
 
 import numpy as np
 import torch
@@ -30,6 +30,15 @@ else:
     import tomli as tomllib
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+DATA_TYPES: dict[str, tuple[Union[type, tuple[type, ...]], str]] = {
+    "images": (str, "a folder"),
+    "labels": (str, "a folder"),
+    "train": (list, "a list of patterns"),
+    "validate": (list, "a list of patterns"),
+    "gsd_m": ((int, float), "a number of metres"),
+    "counted": (int, "a number of classes"),
+    "labels_are": (str, "'indices' or 'colours'"),
+}
 HINT = "Check [data], or give --data FOLDER."
 Options = TypeVar("Options", TrainOptions, MarkOptions, Augmentation)
 
@@ -69,7 +78,7 @@ def read_config(path: Path) -> TrainingConfig:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"'{path}' cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"'{path}' is not TOML: {error}.") from error
     missing = {"model", "data"} - document.keys()
     if missing:
@@ -109,7 +118,8 @@ def read_labels(path: Path, spec: ModelSpec, kind: str = "indices") -> NDArray[n
     """Classes uint8 (rows, columns) from an index or a colour raster; what is neither class nor colour is VOID."""
     bands = raster_io.read_all(path)
     if kind == "indices":
-        return np.where(bands[0] < len(spec.classes), bands[0], VOID).astype(np.uint8)
+        known = (bands[0] >= 0) & (bands[0] < len(spec.classes))
+        return np.where(known, bands[0], VOID).astype(np.uint8)
     if kind != "colours" or len(bands) < 3:
         raise ConfigError(f"The labels of '{path}' cannot be read as {kind}.", "labels_are is 'indices' or 'colours'.")
     truth = np.full(bands.shape[1:], VOID, np.uint8)
@@ -147,10 +157,12 @@ def _spec(table: dict[str, Any]) -> ModelSpec:
 
 
 def _data(table: Mapping[str, Any]) -> DataOptions:
-    known = {item.name for item in dataclasses.fields(DataOptions)}
-    _refuse_unknown("data", table, known)
+    _refuse_unknown("data", table, set(DATA_TYPES))
+    for key, (kind, words) in DATA_TYPES.items():
+        if key in table and (not isinstance(table[key], kind) or isinstance(table[key], bool)):
+            raise ConfigError(f"[data] {key} must be {words}, not {table[key]!r}.")
+    values: dict[str, Any] = {k: tuple(map(str, v)) if isinstance(v, list) else v for k, v in table.items()}
     try:
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
         return DataOptions(**values)
     except TypeError as error:
         raise ConfigError(f"[data]: {error}.") from error

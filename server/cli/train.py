@@ -7,6 +7,7 @@ import csv
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Optional
 
 import torch
 from tqdm import tqdm
@@ -26,6 +27,7 @@ examples:
   terrafine train models/zoo/landcover-rgb/train.toml --data ~/data --out runs/landcover
   terrafine train my-city.toml --data . --out runs/my-city --device cuda
   terrafine train my-city.toml --data . --out runs/my-city --resume
+  terrafine train finer.toml --data . --out runs/finer --start-from runs/my-city/model
 
 The folder given with --out receives model/ (for `terrafine serve --models`), log.csv, curves.png and the checkpoint
 from which --resume goes on. --data defaults to $TERRAFINE_DATA, then to the configuration file's folder.
@@ -39,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, help="TOML file; models/zoo/landcover-rgb/train.toml is an example")
     parser.add_argument("--data", type=Path, help="folder that the paths in the file are relative to")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model, the log and the checkpoint")
+    parser.add_argument("--start-from", type=Path, metavar="DIR", help="begin with the weights of this model folder")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads (all by default)")
@@ -53,16 +56,29 @@ def run(arguments: argparse.Namespace) -> int:
         hint = "Go on with --resume, or choose another --out."
         raise ConfigError(f"'{arguments.out}' holds a training already.", hint)
     torch.manual_seed(config.training.seed)
-    network = registry.build(config.spec)
+    network = _network(config, arguments.start_from)
     scenes = load_scenes(config, root, config.data.train)
     trainer = Trainer(config.spec, network, scenes, config.training, arguments.out, arguments.device)
-    if not (arguments.resume and trainer.resume()):
+    if not (arguments.resume and trainer.resume()) and arguments.start_from is None:
         _start_encoder(config, root, network, trainer)
     validation = [_middle(scene) for scene in load_scenes(config, root, config.data.validate)]
     _train(config, trainer, validation, arguments)
     registry.save(arguments.out / MODEL, config.spec, trainer.result)
     print(f"The model is in {arguments.out / MODEL}; its curves are in {arguments.out / CURVES}.")
     return 0
+
+
+def _network(config: TrainingConfig, start_from: Optional[Path]) -> MarkedNetwork:
+    """The network that the file describes, with random weights or those of a model of the same make."""
+    if start_from is None:
+        return registry.build(config.spec)
+    spec, network = registry.load(start_from)
+    for part in ("architecture", "encoder", "options", "bands", "encoding"):
+        if getattr(spec, part) != getattr(config.spec, part):
+            raise ConfigError(f"The model in '{start_from}' has another {part}.", "Start from one of the same make.")
+    if len(spec.classes) != len(config.spec.classes):
+        raise ConfigError(f"The model in '{start_from}' has {len(spec.classes)} classes, not {len(config.spec.classes)}.")
+    return network
 
 
 def _start_encoder(config: TrainingConfig, root: Path, network: MarkedNetwork, trainer: Trainer) -> None:

@@ -159,6 +159,28 @@ def test_models_are_found_by_name_in_extra_folders(tmp_path):
         registry.find("nothing-like-it", [tmp_path])
 
 
+def test_a_broken_model_does_not_hide_the_others(tmp_path):
+    registry.save(tmp_path / "good", spec(), registry.build(spec()))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / registry.DESCRIPTION).write_bytes("{\"name\": \"é\"".encode("latin-1"))
+    assert registry.find("tiny", [tmp_path]) == tmp_path / "good"
+
+
+def test_options_go_to_the_builder_and_unknown_ones_are_refused():
+    pytest.importorskip("segmentation_models_pytorch")
+    unet = {"architecture": "unet", "encoder": "resnet18"}
+    plain, attentive = (registry.build(spec(**unet, options=o)) for o in ({}, {"decoder_attention_type": "scse"}))
+    assert len(attentive.state_dict()) > len(plain.state_dict())
+    with pytest.raises(UnusableModel):
+        registry.build(spec(options={"nonsense": 1}))
+
+
+def test_an_encoder_without_a_map_at_stride_2_is_refused_for_late_fusion():
+    pytest.importorskip("segmentation_models_pytorch")
+    with pytest.raises(UnusableModel, match="stride"):
+        registry.build(spec(encoder="mit_b0"))
+
+
 def test_weights_that_do_not_fit_or_cannot_be_read_are_refused(tmp_path):
     registry.save(tmp_path, spec(), registry.build(spec()))
     (tmp_path / registry.DESCRIPTION).write_text(

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terrafine.models import simulate
+from terrafine.models.encoding import marked_pixels
 from terrafine.models.metrics import VOID
 from terrafine.shared.errors import ConfigError
+from terrafine.shared.geo import Window
 
 RIGHT = np.zeros((9, 12), np.uint8)
 
@@ -91,6 +93,35 @@ def test_marks_from_truth_draw_rare_classes_as_often_as_common_ones():
     truth = wrong_rectangle(slice(0, 1), slice(0, 2), 5)
     classes = [mark.class_id for mark in simulate.marks_from_truth(truth, 400, rng())]
     assert 140 < classes.count(5) < 260
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(3, 11))
+def test_the_whole_width_of_a_stroke_lies_on_its_mistake(seed, width, height):
+    truth = np.zeros((20, 40), np.uint8)
+    truth[4 : 4 + height, 3:35] = 1
+    mark = simulate.stroke_in(simulate.mistakes(np.zeros_like(truth), truth)[0], rng(seed), float(width))
+    covered = marked_pixels([mark], Window(0, 0, 40, 20)) == 1
+    assert covered.any()
+    assert (truth[covered] == 1).all()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1))
+def test_relabelling_calls_one_class_or_one_region_of_it_by_another_name(seed):
+    truth = wrong_rectangle(slice(1, 4), slice(1, 4), 1)
+    truth[6:8, 6:10], truth[0, 0] = 1, VOID
+    changed = simulate.relabelled(truth, 4, rng(seed))
+    where = changed != truth
+    (old,), (new,) = np.unique(truth[where]), np.unique(changed[where])
+    assert old != VOID
+    assert new not in (old, VOID)
+    assert where.sum() in {(truth == old).sum(), 9, 8}
+
+
+def test_relabelling_what_is_all_void_changes_nothing():
+    void = np.full((3, 3), VOID, np.uint8)
+    assert np.array_equal(simulate.relabelled(void, 4, rng()), void)
 
 
 def test_a_stroke_never_leaves_its_mistake():

@@ -82,6 +82,18 @@ def test_marked_pixels_are_obeyed_and_left_out_where_asked(truth):
     assert click.confusion.sum() - click.unmarked.sum() == 1
 
 
+def test_nobody_clicks_where_there_is_no_data(truth, monkeypatch):
+    def half(self, window):
+        valid = np.ones(window.shape, bool)
+        valid[:, : 24 - window.col] = False
+        return Patch(window, np.zeros((1, *window.shape), np.uint8), valid)
+
+    monkeypatch.setattr(Grey, "read", half)
+    result = steps(truth, 3)
+    assert result[0].confusion.sum() == SIZE * (SIZE - 24) - 1
+    assert all(step.obeyed for step in result)
+
+
 def test_where_nothing_is_wrong_the_last_map_is_repeated():
     result = steps(np.zeros((SIZE, SIZE), np.uint8), 3)
     assert [step.clicks for step in result] == [0, 0, 0, 0]

@@ -118,9 +118,23 @@ def test_pixels_without_data_are_void(folder):
     assert (truth[6] != VOID).all()
 
 
+def test_negative_labels_are_void(folder):
+    (folder / "labels" / "a1.png").unlink()
+    with rasterio.open(
+        folder / "labels" / "a1.tif", "w", driver="GTiff", width=70, height=64, count=1, dtype="int16"
+    ) as dataset:
+        labels = np.ones((1, 64, 70), np.int16)
+        labels[0, 0, :2] = -9999, -2
+        dataset.write(labels)
+    truth = load_scenes(read_config(folder / "toy.toml"), folder, ["a*"])[0].truth
+    assert (truth[0, :3] == [VOID, VOID, 1]).all()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "word"),
     [
+        ('train = ["a*"]', 'train = "a*"', "train"),
+        ('train = ["a*"]', 'train = ["a*"]\ncounted = "all"', "counted"),
         ('name = "toy"\n', "", "name"),
         ("[data]", "[date]", "data"),
         ("steps = 2", "stepz = 2", "stepz"),
@@ -160,6 +174,16 @@ def test_training_leaves_a_model_a_log_and_curves_and_goes_on(folder, capsys):
     assert main(command) == 2
     assert "--resume" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
+
+
+def test_a_training_can_start_from_a_model_of_the_same_make_only(folder, capsys):
+    spec = read_config(folder / "toy.toml").spec
+    registry.save(folder / "model", spec, registry.build(spec))
+    command = ["train", str(folder / "toy.toml"), "--data", str(folder), "--start-from", str(folder / "model")]
+    assert main([*command, "--out", str(folder / "a")]) == 0
+    config_with(folder, "overlap_px = 16", 'overlap_px = 16\nencoding = { kind = "binary", radius_px = 3.0 }')
+    assert main([*command, "--out", str(folder / "b")]) == 2
+    assert "encoding" in capsys.readouterr().err
 
 
 def test_evaluation_prints_the_curve(folder, capsys):
