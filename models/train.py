@@ -129,6 +129,7 @@ class Trainer:
 
     def _train_step(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
         self._set_learning_rates()
+        torch.manual_seed(int(rng.integers(2**63)))  # dropout's numbers come from the step, too
         self.network.train()
         images = batch.images.to(self.device, memory_format=torch.channels_last)
         truth = batch.truth.to(self.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from terrafine.models import pretrained, registry
 from terrafine.models.data import Scene
+from terrafine.models.metrics import VOID
 from terrafine.models.mobilenet import MobileNetV2
 from terrafine.models.network import MarkedNetwork
 from terrafine.models.train import Trainer, validate
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    _check_usable(arguments.device)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     config = read_config(arguments.config)
@@ -58,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     torch.manual_seed(config.training.seed)
     network = _network(config, arguments.start_from)
     scenes = load_scenes(config, root, config.data.train)
+    if all((scene.truth == VOID).all() for scene in scenes):
+        raise ConfigError("The training images have no label at all.", "Check labels_are and the classes' colours.")
     trainer = Trainer(config.spec, network, scenes, config.training, arguments.out, arguments.device)
     if not (arguments.resume and trainer.resume()) and arguments.start_from is None:
         _start_encoder(config, root, network, trainer)
@@ -66,6 +71,14 @@ def run(arguments: argparse.Namespace) -> int:
     registry.save(arguments.out / MODEL, config.spec, trainer.result)
     print(f"The model is in {arguments.out / MODEL}; its curves are in {arguments.out / CURVES}.")
     return 0
+
+
+def _check_usable(device: str) -> None:
+    """Better now than after hours."""
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError("There is no CUDA device here.", "Use --device cpu.")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ConfigError("The curves are drawn with matplotlib, which is missing.", "pip install 'terrafine[train]'")
 
 
 def _network(config: TrainingConfig, start_from: Optional[Path]) -> MarkedNetwork:
@@ -77,7 +90,8 @@ def _network(config: TrainingConfig, start_from: Optional[Path]) -> MarkedNetwor
         if getattr(spec, part) != getattr(config.spec, part):
             raise ConfigError(f"The model in '{start_from}' has another {part}.", "Start from one of the same make.")
     if len(spec.classes) != len(config.spec.classes):
-        raise ConfigError(f"The model in '{start_from}' has {len(spec.classes)} classes, not {len(config.spec.classes)}.")
+        known, wanted = len(spec.classes), len(config.spec.classes)
+        raise ConfigError(f"The model in '{start_from}' has {known} classes, not {wanted}.")
     return network
 
 
@@ -102,7 +116,8 @@ def _train(
     config: TrainingConfig, trainer: Trainer, validation: Sequence[Scene], arguments: argparse.Namespace
 ) -> None:
     options, counted = config.training, config.data.counted or len(config.spec.classes)
-    with tqdm(total=options.steps, initial=trainer.step, unit="step") as bar, Log(arguments.out / LOG) as log:
+    bar = tqdm(total=options.steps, initial=trainer.step, unit="step")
+    with bar, Log(arguments.out / LOG, trainer.step) as log:
         for step, values in trainer.run():
             bar.update()
             bar.set_postfix({name: f"{value:.3f}" for name, value in values.items()})
@@ -113,11 +128,14 @@ def _train(
                 values |= {f"miou_{clicks}_clicks": value for clicks, value in curve.items()}
                 registry.save(arguments.out / MODEL, config.spec, trainer.result)
             log.write(step, values)
-    draw_curves(arguments.out / LOG, arguments.out / CURVES)
+            if "miou_0_clicks" in values:
+                draw_curves(arguments.out / LOG, arguments.out / CURVES)
 
 
 def _middle(scene: Scene) -> Scene:
     """The middle of a validation scene, in one tile: sides are multiples of 32, as networks want them."""
+    if min(scene.truth.shape) < 32:
+        raise ConfigError(f"'{scene.name}' is smaller than 32 pixels at the model's GSD: too small for validation.")
     rows, cols = (min(VALIDATION_PX, side // 32 * 32) for side in scene.truth.shape)
     top, left = (scene.truth.shape[0] - rows) // 2, (scene.truth.shape[1] - cols) // 2
     inside = slice(top, top + rows), slice(left, left + cols)
@@ -125,14 +143,15 @@ def _middle(scene: Scene) -> Scene:
 
 
 class Log:
-    """log.csv, in long form: step, name, value; one row a value, so that a resumed training appends."""
+    """log.csv, in long form: step, name, value. What a resumed training does again is forgotten first."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, step: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", newline="", encoding="utf-8")
+        kept = [row for row in _rows(path) if row[0] <= step] if path.exists() else []
+        self._file = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)
-        if self._file.tell() == 0:
-            self._writer.writerow(["step", "name", "value"])
+        self._writer.writerow(["step", "name", "value"])
+        self._writer.writerows((step, name, f"{value:.6g}") for step, name, value in kept)
 
     def __enter__(self) -> Log:
         return self

@@ -12,6 +12,7 @@ from PIL import Image
 from terrafine.models import registry
 from terrafine.models.metrics import VOID
 from terrafine.server.cli import main
+from terrafine.server.cli.train import Log
 from terrafine.server.training import load_scenes, read_config
 from terrafine.shared.errors import ConfigError
 
@@ -174,6 +175,23 @@ def test_training_leaves_a_model_a_log_and_curves_and_goes_on(folder, capsys):
     assert main(command) == 2
     assert "--resume" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
+
+
+def test_a_resumed_training_forgets_what_the_log_says_of_later_steps(tmp_path):
+    with Log(tmp_path / "log.csv", 0) as log:
+        for step in (1, 2, 3):
+            log.write(step, {"loss_plain": step / 2})
+    with Log(tmp_path / "log.csv", 2) as log:
+        log.write(3, {"loss_plain": 9.0})
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert rows == ["step,name,value", "1,loss_plain,0.5", "2,loss_plain,1", "3,loss_plain,9"]
+
+
+def test_images_without_a_single_label_are_refused(folder, capsys):
+    Image.fromarray(np.full((64, 70), VOID, np.uint8)).save(folder / "labels" / "a1.png")
+    command = ["train", str(folder / "toy.toml"), "--data", str(folder), "--out", str(folder / "out")]
+    assert main(command) == 2
+    assert "label" in capsys.readouterr().err
 
 
 def test_a_training_can_start_from_a_model_of_the_same_make_only(folder, capsys):
