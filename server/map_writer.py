@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio import windows
+from rasterio.crs import CRS
 from rasterio.enums import Resampling
 
 from terrafine.server.raster_io import GDAL_ERRORS, Georeference, without_georeference_warnings
@@ -80,13 +81,16 @@ class MapWriter:
             self._remove()
 
     def _create(self, georeference: Georeference) -> rasterio.io.DatasetWriter:
-        with _writing(self._path), without_georeference_warnings():
-            dataset = rasterio.open(self._draft, "w", **_profile(*self._size), **_place(georeference))
+        with _writing(self._path), without_georeference_warnings(), ExitStack() as opened:
+            dataset = opened.enter_context(
+                rasterio.open(self._draft, "w", **_profile(*self._size), **_place(georeference))
+            )
             if georeference.gcps:
-                dataset.gcps = list(georeference.gcps), georeference.crs
+                dataset.gcps = list(georeference.gcps), georeference.crs or CRS()
             dataset.set_band_description(1, self._layer.description)
             if self._layer.classes:
                 dataset.write_colormap(1, {item.id: _rgba(item.color) for item in self._layer.classes})
+            opened.pop_all()  # it stays open, unless one of these has failed
         return dataset
 
     def _finish(self) -> None:

@@ -78,8 +78,10 @@ GCPS = tuple(GroundControlPoint(row, col, 350000 + col, 2780000 - row, 0) for ro
         Georeference((0.4, 0.3, 350000.0, 0.3, -0.4, 2780000.0), (), None),
         Georeference(IDENTITY, (), None),
         Georeference(IDENTITY, GCPS, CRS.from_epsg(32640)),
+        Georeference(IDENTITY, GCPS, None),
+        Georeference(IDENTITY, GCPS[:1], CRS.from_epsg(32640)),
     ],
-    ids=["north up", "south up", "rotated, no CRS", "nowhere", "control points"],
+    ids=["north up", "south up", "rotated, no CRS", "nowhere", "control points", "without CRS", "a single point"],
 )
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_the_map_lies_where_the_raster_does(tmp_path: Path, layer: Layer, place: Georeference) -> None:
@@ -113,6 +115,20 @@ def test_nothing_lies_beside_the_finished_map_but_its_names_and_style(tmp_path: 
 def test_a_map_without_classes_has_neither(tmp_path: Path) -> None:
     written(tmp_path / "doubt.tif", Layer("uncertainty"))
     assert [path.name for path in tmp_path.iterdir()] == ["doubt.tif"]
+
+
+def test_a_file_that_cannot_be_begun_is_closed_again(tmp_path: Path, layer: Layer, monkeypatch) -> None:
+    begun = []
+
+    def refuse(dataset, *_arguments) -> None:
+        begun.append(dataset)
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(rasterio.io.DatasetWriter, "set_band_description", refuse, raising=False)
+    with pytest.raises(TerrafineError, match="disk is gone"):
+        MapWriter(tmp_path / "map.tif", GRID, UTM, layer)
+    assert begun[0].closed
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path, layer: Layer) -> None:
