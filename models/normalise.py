@@ -18,7 +18,7 @@ def to_unit(values: NDArray[np.generic], info: RasterInfo) -> NDArray[np.float32
     A palette is looked up, the bands are put in the model's order, and each is stretched by its range.
     """
     if info.palette is not None:
-        return _look_up(values[0], info.palette)
+        return _look_up(values[0].astype(np.uint8, casting="no"), info.palette)
     place = {band: index for index, band in enumerate(info.file_bands)}
     unit = np.empty((len(info.bands), *values.shape[1:]), np.float32)
     for out, band, (low, high) in zip(unit, info.bands, info.ranges):
@@ -33,8 +33,7 @@ def to_network(unit: NDArray[np.float32], valid: NDArray[np.bool_], spec: ModelS
     return np.where(valid, (unit - mean) / std, np.float32(0.0))
 
 
-def _look_up(indices: NDArray[np.generic], palette: tuple[tuple[int, int, int], ...]) -> NDArray[np.float32]:
+def _look_up(indices: NDArray[np.uint8], palette: tuple[tuple[int, int, int], ...]) -> NDArray[np.float32]:
     colours = np.zeros((256, 3), np.float32)
-    table = np.asarray(palette, np.float32)[:256]
-    colours[: len(table)] = table / 255.0
-    return np.ascontiguousarray(colours[indices.astype(np.uint8)].transpose(2, 0, 1))
+    colours[: len(palette)] = np.asarray(palette, np.float32) / 255.0
+    return np.ascontiguousarray(colours[indices].transpose(2, 0, 1))

@@ -13,16 +13,14 @@ from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
 from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
-from terrafine.shared.errors import BadRequest, NotFound, OutOfMemory, TerrafineError, TooLarge, UnusableModel
+from terrafine.shared.errors import BadRequest, NotFound, OutOfMemory, TerrafineError
 from terrafine.shared.patch import Patch
-from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import ModelSpec
+from terrafine.shared.raster import check_fit
 from terrafine.shared.wire import LIMITS
 
 log = logging.getLogger(__name__)
 MAX_SESSIONS = 16  # the one that was not used for longest makes room; its client opens it again
 MAX_MISSING = 4096  # windows in one MissingPixels
-MAX_PIXELS = 1 << 36  # of one raster: a quarter of a million pixels square
 # What torch, numpy and the operating system raise. torch reports exhausted memory, too, as a RuntimeError.
 FOREIGN_ERRORS = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
@@ -99,7 +97,7 @@ class Dispatcher:
 
     def _new(self, request: m.OpenSession) -> _Opened:
         predictor = self.zoo.predictor(request.model)
-        check_raster(request.raster, predictor.spec)
+        check_fit(request.raster, predictor.spec)
         self._forget(request.session)
         while len(self._sessions) >= MAX_SESSIONS:
             self._forget(next(iter(self._sessions)))
@@ -167,13 +165,3 @@ class _Opened:
 
 def welcome(device: str) -> m.Welcome:
     return m.Welcome(f"terrafine-server {metadata.version('terrafine')}", device, {**LIMITS, "windows": MAX_MISSING})
-
-
-def check_raster(info: RasterInfo, spec: ModelSpec) -> None:
-    """Raise where a raster does not fit the model, or is too large to plan for."""
-    if info.grid.window.pixels > MAX_PIXELS:
-        raise TooLarge(f"The raster has {info.grid.window.pixels} pixels; {MAX_PIXELS} are allowed.")
-    if len(info.bands) != len(spec.bands):
-        raise UnusableModel(f"The model needs {len(spec.bands)} bands; the raster offers {list(info.bands)}.")
-    if info.palette is not None and (len(spec.bands) != 3 or info.dtype != "uint8"):
-        raise UnusableModel("A raster with a colour table feeds only models of red, green and blue.")

@@ -32,7 +32,7 @@ from rasterio.warp import transform as transform_points
 from terrafine.shared.errors import NotFound, UnusableRaster
 from terrafine.shared.geo import IDENTITY, Affine, Grid, Window, contains, gsd_from_corners, pixel_to_map
 from terrafine.shared.patch import Patch
-from terrafine.shared.raster import STRETCH_SAMPLE_PX, RasterInfo, check_dtype, choose_bands, stretch_range
+from terrafine.shared.raster import STRETCH_SAMPLE_PX, RasterInfo, check_dtype, check_fit, choose_bands, stretch_range
 from terrafine.shared.spec import ModelSpec
 
 GDAL_OPTIONS = {"GDAL_CACHEMAX": 256 << 20}  # bytes; its own default is a share of all memory
@@ -55,8 +55,21 @@ class Georeference:
 
     @property
     def affine(self) -> Affine:
-        """The transform, fitted where there are only ground control points."""
-        return tuple(from_gcps(self.gcps))[:6] if self.gcps else self.transform
+        """The transform, fitted where there are only ground control points; IDENTITY where they are too few for that,
+        or lie on one line: GDAL then fits nothing, and rasterio hands over what was in memory.
+        """
+        if not self.gcps:
+            return self.transform
+        if not self.is_placed:
+            return IDENTITY
+        return tuple(from_gcps(self.gcps))[:6]
+
+    @property
+    def is_placed(self) -> bool:
+        """Does the file say where its pixels lie? Ground control points must span an area, here and on the map."""
+        here = np.array([(point.col, point.row) for point in self.gcps])
+        there = np.array([(point.x, point.y) for point in self.gcps])
+        return not self.gcps or (_spans_area(here) and _spans_area(there))
 
 
 class Raster:
@@ -159,7 +172,9 @@ def _describe(
         georeference.crs.to_wkt() if georeference.crs else "",
         _gsd_m(georeference, dataset.width / 2, dataset.height / 2),
     )
-    return RasterInfo(grid, dtype, bands, tuple(ranges[band] for band in bands), palette, Path(dataset.name).name)
+    info = RasterInfo(grid, dtype, bands, tuple(ranges[band] for band in bands), palette, Path(dataset.name).name)
+    check_fit(info, spec)
+    return info
 
 
 def _dtype(dataset: rasterio.DatasetReader) -> str:
@@ -193,8 +208,16 @@ def _range(dataset: rasterio.DatasetReader, band: int, dtype: str) -> tuple[floa
     return stretch_range(values[0][valid], dtype)
 
 
+def _spans_area(points: NDArray[np.float64]) -> bool:
+    """Float (n, 2): neither too few, nor on one line but for rounding."""
+    if len(points) < 3 or not np.isfinite(points).all():
+        return False
+    length, width = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return bool(width > 1e-6 * length)
+
+
 def _gsd_m(georeference: Georeference, x: float, y: float) -> Optional[float]:
-    if georeference.crs is None:
+    if georeference.crs is None or not georeference.is_placed:
         return None
     corners = [pixel_to_map(georeference.affine, *corner) for corner in ((x, y), (x + 1, y), (x, y + 1))]
     try:

@@ -8,11 +8,13 @@ from typing import Optional, Sequence
 
 import numpy as np
 
-from terrafine.shared.errors import UnusableModel, UnusableRaster
+from terrafine.shared.errors import TooLarge, UnusableModel, UnusableRaster
 from terrafine.shared.geo import Grid
+from terrafine.shared.spec import ModelSpec
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 STRETCH_PERCENTILES = (2.0, 98.0)
+MAX_PIXELS = 1 << 36  # of one raster: a quarter of a million pixels square
 STRETCH_SAMPLE_PX = 512  # the raster is sampled at no more than this many pixels a side to find its range
 
 
@@ -25,8 +27,8 @@ class RasterInfo:
     bands     the 1-based bands of the file that feed the model, in the model's order: (1, 1, 1) is grey shown as RGB.
               Pixels travel as the *unique* bands in ascending order
     ranges    (low, high) for each of `bands`: the values that the model sees as 0 and 1
-    palette   for a raster with a colour table: ((r, g, b), …) by value; bands is then (1,) three times over and the
-              model sees the colours
+    palette   for an 8-bit raster with a colour table: ((r, g, b), …) by value, at most 256 of them; bands is then
+              (1,) three times over and the model sees the colours
     name      for people
 
     Raises UnusableRaster where these do not fit together.
@@ -45,11 +47,26 @@ class RasterInfo:
             raise UnusableRaster(f"Bands {list(self.bands)} with {len(self.ranges)} ranges cannot feed a model.")
         if not all(-math.inf < low < high < math.inf for low, high in self.ranges):
             raise UnusableRaster(f"A band's range is two finite numbers, the smaller first, not {list(self.ranges)}.")
+        if self.palette is not None:
+            _check_palette(self.palette, self.dtype)
 
     @property
     def file_bands(self) -> tuple[int, ...]:
         """The bands whose pixels travel: unique, ascending, 1-based."""
         return tuple(sorted(set(self.bands)))
+
+
+def check_fit(info: RasterInfo, spec: ModelSpec) -> None:
+    """Raise UnusableModel where a raster does not fit the model, TooLarge where it is too large to plan for."""
+    if info.grid.window.pixels > MAX_PIXELS:
+        raise TooLarge(f"The raster has {info.grid.window.pixels} pixels; {MAX_PIXELS} are allowed.")
+    if len(info.bands) != len(spec.bands):
+        raise UnusableModel(f"The model needs {len(spec.bands)} bands; the raster offers {list(info.bands)}.")
+    if info.palette is not None and len(spec.bands) != 3:
+        raise UnusableModel(
+            f"A raster with a colour table shows red, green and blue; the model needs {', '.join(spec.bands)}.",
+            "Choose a model of three bands.",
+        )
 
 
 def choose_bands(
@@ -99,6 +116,16 @@ def stretch_range(values: np.ndarray, dtype: str) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(finite, STRETCH_PERCENTILES))
     return (low, high) if high > low else (low, low + max(1.0, abs(low)))
+
+
+def _check_palette(palette: Sequence[tuple[int, int, int]], dtype: str) -> None:
+    if dtype != "uint8":
+        raise UnusableRaster(
+            f"The raster has a colour table for values of type {dtype}; only 8-bit ones are looked up.",
+            "Turn it into red, green and blue first: gdal_translate -expand rgb IN.tif OUT.tif",
+        )
+    if not 1 <= len(palette) <= 256 or not all(0 <= part <= 255 for color in palette for part in color):
+        raise UnusableRaster("A colour table has 1 to 256 colours of red, green and blue, each 0 to 255.")
 
 
 def check_dtype(dtype: str) -> str:

@@ -36,6 +36,11 @@ def test_a_palette_is_shown_as_its_colours():
     assert not unit[:, 0, 1].any()
 
 
+def test_a_value_beyond_the_palette_is_black():
+    info = RasterInfo(GRID, "uint8", (1, 1, 1), ((0.0, 255.0),) * 3, palette=((9, 9, 9),))
+    assert not to_unit(np.array([[[200, 255]]], np.uint8), info).any()
+
+
 def test_not_a_number_becomes_a_number():
     info = RasterInfo(GRID, "float32", (1,), ((0.0, 1.0),))
     assert np.isfinite(to_unit(np.array([[[np.nan, np.inf]]], np.float32), info)).all()

@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 
 from terrafine.server.raster_io import open_raster
 from terrafine.shared.errors import NotFound, UnusableModel, UnusableRaster
-from terrafine.shared.geo import Window
+from terrafine.shared.geo import IDENTITY, Window
 from terrafine.shared.spec import Normalisation
 
 HALF_METRE = rasterio.Affine(0.5, 0, 350000, 0, -0.5, 2780000)
@@ -122,6 +122,23 @@ def test_a_palette_is_handed_on(tmp_path: Path, write_raster, spec) -> None:
         assert raster.info.palette[:3] == ((1, 2, 3), (0, 0, 0), (7, 8, 9))
 
 
+def test_a_palette_of_16_bits_is_refused_with_the_way_out(tmp_path: Path, write_raster, spec) -> None:
+    path = write_raster(tmp_path / "a.tif", RGB[:1].astype(np.uint16) * 2, photometric="palette")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {300: (1, 2, 3, 255)})
+    with pytest.raises(UnusableRaster, match="uint16") as caught:
+        open_raster(path, spec)
+    assert "-expand rgb" in caught.value.hint
+
+
+def test_a_palette_does_not_feed_a_model_of_one_band(tmp_path: Path, write_raster, spec) -> None:
+    path = write_raster(tmp_path / "a.tif", RGB[:1] % 3, photometric="palette")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {0: (1, 2, 3, 255)})
+    with pytest.raises(UnusableModel, match="colour table"):
+        open_raster(path, replace(spec, bands=("red",), normalisation=Normalisation((0.0,), (1.0,))))
+
+
 # ---- values and masks ----------------------------------------------------------------------------------------------
 
 
@@ -214,6 +231,18 @@ def test_ground_control_points_give_an_approximate_place(tmp_path: Path, write_r
         assert raster.info.grid.transform == pytest.approx(tuple(HALF_METRE)[:6])
         assert raster.info.grid.gsd_m == pytest.approx(0.5, rel=0.01)
         assert len(raster.georeference.gcps) == 4
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [[(0, 0)], [(0, 0), (20, 30)], [(0, 0), (10, 15), (20, 30)], [(5, 5)] * 4],
+    ids=["one", "two", "on a line", "in one place"],
+)
+def test_control_points_that_span_no_area_give_no_place(tmp_path: Path, write_raster, spec, corners) -> None:
+    gcps = [GroundControlPoint(row, col, *(HALF_METRE @ (col, row)), 0.0) for row, col in corners]
+    with open_raster(write_raster(tmp_path / "a.tif", RGB, gcps=gcps, crs=UTM40), spec) as raster:
+        assert (raster.info.grid.transform, raster.info.grid.gsd_m) == (IDENTITY, None)
+        assert len(raster.georeference.gcps) == len(corners)
 
 
 def test_a_model_of_four_bands_gets_four(tmp_path: Path, write_raster, spec) -> None:

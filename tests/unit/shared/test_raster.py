@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from terrafine.shared.errors import UnusableModel, UnusableRaster
+from terrafine.shared.errors import TooLarge, UnusableModel, UnusableRaster
 from terrafine.shared.geo import Grid
-from terrafine.shared.raster import RasterInfo, check_dtype, choose_bands, stretch_range
+from terrafine.shared.raster import RasterInfo, check_dtype, check_fit, choose_bands, stretch_range
+from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
 RGB = ("red", "green", "blue")
 
@@ -75,9 +76,41 @@ def test_each_band_of_the_file_travels_once():
         {"ranges": ((0.0, 1.0), (2.0, 2.0))},
         {"ranges": ((0.0, 1.0), (2.0, float("inf")))},
         {"dtype": "bool"},
+        {"dtype": "uint8", "palette": ()},
+        {"dtype": "uint8", "palette": ((0, 0, 0),) * 257},
+        {"dtype": "uint8", "palette": ((0, 0, 256),)},
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(wrong):
     right = {"grid": Grid(4, 4), "dtype": "uint16", "bands": (1, 2), "ranges": ((0.0, 1.0), (0.0, 1.0))}
     with pytest.raises(UnusableRaster):
         RasterInfo(**{**right, **wrong})
+
+
+def test_a_colour_table_of_16_bits_is_refused_with_the_way_out():
+    with pytest.raises(UnusableRaster, match="uint16") as caught:
+        RasterInfo(Grid(4, 4), "uint16", (1,) * 3, ((0.0, 1.0),) * 3, palette=((1, 2, 3),))
+    assert "-expand rgb" in caught.value.hint
+
+
+def spec_of(*bands):
+    classes = (LandCover(0, "a", "#000000"), LandCover(1, "b", "#ffffff"))
+    normalisation = Normalisation((0.0,) * len(bands), (1.0,) * len(bands))
+    return ModelSpec("m", "m", "linknet", "mobilenet_v2_same", bands, classes, 1.0, normalisation)
+
+
+def test_a_colour_table_fits_a_model_of_three_bands_only():
+    palette = ((1, 2, 3),)
+    check_fit(RasterInfo(Grid(4, 4), "uint8", (1,) * 3, ((0.0, 255.0),) * 3, palette), spec_of(*RGB))
+    with pytest.raises(UnusableModel, match="colour table"):
+        check_fit(RasterInfo(Grid(4, 4), "uint8", (1,), ((0.0, 255.0),), palette), spec_of("red"))
+
+
+def test_a_raster_must_offer_as_many_bands_as_the_model_needs():
+    with pytest.raises(UnusableModel, match="needs 3"):
+        check_fit(RasterInfo(Grid(4, 4), "uint8", (1, 2), ((0.0, 255.0),) * 2), spec_of(*RGB))
+
+
+def test_a_raster_too_large_to_plan_for_is_refused():
+    with pytest.raises(TooLarge):
+        check_fit(RasterInfo(Grid(2**19, 2**18), "uint8", (1,), ((0.0, 255.0),)), spec_of("red"))

@@ -61,15 +61,17 @@ def patches(draw) -> Patch:
 
 
 RANGE = st.tuples(st.floats(-100, 0), st.floats(1, 100))
-RASTERS = st.integers(1, 4).flatmap(
-    lambda count: st.builds(
+COLOURS = st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=3).map(tuple)
+KINDS_OF_VALUES = st.tuples(st.sampled_from(DTYPES), st.none()) | st.tuples(st.just("uint8"), COLOURS)
+RASTERS = st.tuples(st.integers(1, 4), KINDS_OF_VALUES).flatmap(
+    lambda drawn: st.builds(
         RasterInfo,
         grid=st.builds(Grid, st.integers(1, 9), st.integers(1, 9), st.tuples(*[NUMBERS] * 6), TEXT,
                        st.none() | st.floats(0.01, 1e4)),
-        dtype=st.sampled_from(DTYPES),
-        bands=st.tuples(*[st.integers(1, 20)] * count),
-        ranges=st.tuples(*[RANGE] * count),
-        palette=st.none() | st.lists(st.tuples(*[st.integers(0, 255)] * 3), max_size=3).map(tuple),
+        dtype=st.just(drawn[1][0]),
+        bands=st.tuples(*[st.integers(1, 20)] * drawn[0]),
+        ranges=st.tuples(*[RANGE] * drawn[0]),
+        palette=st.just(drawn[1][1]),
         name=TEXT,
     )
 )  # fmt: skip
