@@ -18,6 +18,7 @@ from terrafine.models.network import Features, MarkedNetwork
 WIDTHS = (32, 48, 64, 96, 160)  # of the decoder at strides 2, 4, 8, 16, 32
 EMBEDDING = 32
 AFFINITY_LEVEL = 1  # stride 4
+SHORTCUT = 4.0  # at the start; three heads together must be able to outvote a network that is sure of itself
 
 
 class LateLinkNet(MarkedNetwork):
@@ -38,7 +39,7 @@ class LateLinkNet(MarkedNetwork):
         self.blocks = nn.ModuleList(DecoderBlock(WIDTHS[i], WIDTHS[i - 1]) for i in range(len(WIDTHS) - 1, 0, -1))
         self.fuse = nn.ModuleList(_Unit(width, width, 3) for width in reversed(WIDTHS[:-1]))
         self.head = nn.ConvTranspose2d(WIDTHS[0], classes, 2, 2)
-        self.shortcut = nn.Parameter(torch.full((self.affinity.heads,), 1.0))
+        self.shortcut = nn.Parameter(torch.full((self.affinity.heads,), SHORTCUT))
 
     def features(self, image: Tensor) -> Features:
         skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]

@@ -108,6 +108,16 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path):
         assert torch.allclose(a.float(), b.float(), atol=1e-5)
 
 
+def test_an_encoder_rate_of_zero_freezes_weights_and_norms(tmp_path):
+    frozen = trainer(tmp_path, encoder_lr=0.0, steps=2)
+    before = {name: tensor.clone() for name, tensor in frozen.network.state_dict().items()}
+    for _ in frozen.run():
+        pass
+    changed = {name for name, tensor in frozen.network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed
+    assert not any(name.startswith("encoder.") for name in changed)
+
+
 def test_a_fresh_folder_has_nothing_to_resume(tmp_path):
     assert not trainer(tmp_path).resume()
 
