@@ -48,14 +48,15 @@ class JobQueue:
     def put(self, job: Job) -> list[Job]:
         """Append a job; returns the waiting jobs that it overtook, which are out of the queue and must be answered.
 
-        A change of marks or a newer prediction overtakes the session's older predictions. Raises ServerBusy.
+        A change of marks or a newer prediction overtakes the session's older predictions. Raises ServerBusy, and then
+        nothing was overtaken.
         """
         with self._changed:
+            if len(self._waiting) >= MAX_JOBS or sum(item.nbytes for item in self._waiting) > MAX_WAITING_BYTES:
+                raise ServerBusy("The server has too much to do.", "Try again in a moment.")
             overtaken = self._stop(
                 lambda other: _overtakes(job.message, other.message), Superseded("Newer work came in.")
             )
-            if len(self._waiting) >= MAX_JOBS or sum(item.nbytes for item in self._waiting) > MAX_WAITING_BYTES:
-                raise ServerBusy("The server has too much to do.", "Try again in a moment.")
             self._waiting.append(job)
             self._changed.notify()
         return overtaken

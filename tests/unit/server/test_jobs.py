@@ -94,6 +94,19 @@ def test_a_full_queue_refuses_more(monkeypatch: pytest.MonkeyPatch) -> None:
         queue.put(predict("c"))
 
 
+def test_work_that_is_refused_overtakes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MAX_JOBS", 1)
+    queue, running, waiting = JobQueue(), predict(), predict()
+    queue.put(running)
+    queue.take(0)
+    queue.put(waiting)
+    running.error = None
+    with pytest.raises(ServerBusy):
+        queue.put(predict())
+    assert not running.stopped()
+    assert queue.take(0) is waiting
+
+
 def test_the_queue_is_busy_while_a_job_runs() -> None:
     queue = JobQueue()
     queue.put(predict())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zmq
 
-from terrafine.server import serve
+from terrafine.server import jobs, serve
 from terrafine.server.serve import Server
 from terrafine.shared import messages as m
 from terrafine.shared import wire
@@ -103,6 +103,33 @@ def test_others_are_answered_while_a_client_takes_nothing(connect) -> None:
     time.sleep(1.0)
     ask(other, "1", m.Ping())
     assert reply(other) == m.Pong(busy=True)
+
+
+def test_every_request_gets_its_final_reply_from_a_full_server(connect, flood, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MAX_JOBS", 1)
+    may_go_on = threading.Event()
+    monkeypatch.setattr(flood, "handle", lambda *_: (m.Done(0) for _ in [may_go_on.wait(10)]))
+    client = connect()
+    ask(client, "runs", m.ListModels())
+    while not busy(client):
+        continue
+    for request_id in ("waits", "refused"):
+        ask(client, request_id, m.Predict("s", Window(0, 0, 9, 9)))
+    assert final(client) == ("refused", "busy")
+    may_go_on.set()
+    assert [final(client), final(client)] == [("runs", "done"), ("waits", "done")]
+
+
+def busy(client: zmq.Socket) -> bool:
+    ask(client, "ping", m.Ping())
+    return reply(client).busy
+
+
+def final(client: zmq.Socket) -> tuple[str, str]:
+    """(request id, the error's code or "done")"""
+    assert client.poll(10_000), "the server does not answer"
+    request_id, message = wire.unpack(client.recv_multipart())
+    return request_id, message.code if isinstance(message, m.Failed) else "done"
 
 
 def test_a_client_that_takes_nothing_for_long_is_given_up(connect, monkeypatch: pytest.MonkeyPatch) -> None:
