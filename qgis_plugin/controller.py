@@ -127,6 +127,7 @@ class Controller:
         self.device = ""
         self.models: tuple[ModelSpec, ...] = ()
         self.model: Optional[ModelSpec] = None
+        self.preferred_model = ""  # the one that was used last time
         self.session: Optional[Session] = None
         self.work: Optional[Work] = None
         self.class_id = 0
@@ -160,7 +161,7 @@ class Controller:
     def connected(self, device: str, models: tuple[ModelSpec, ...]) -> list[Effect]:
         self.link, self.device, self.models = Link.ONLINE, device, models
         if self.session is None:
-            self.choose_model(self.model.name if self.model else "")
+            self.choose_model(self.model.name if self.model else self.preferred_model)
         if not models:
             return [Tell("The server has no models.", "Add one with its option --models.")]
         return self._refresh_if_live()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from qgis.gui import QgsDockWidget
-from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.controller import Kind, View
@@ -16,7 +16,6 @@ from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.widgets import line, tool_button
 
 OBJECT_NAME = "TerrafineDock"
-WIDTH_PX = 300
 
 
 class Dock(QgsDockWidget):
@@ -70,13 +69,12 @@ class Dock(QgsDockWidget):
         for part in (self.server, line(), self.map, line(), self.marks):
             column.addWidget(part)
         column.addStretch(1)
-        scroll = QScrollArea()
+        scroll = _Scroll()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(panels)
         content = QWidget()
-        content.setMinimumWidth(WIDTH_PX)
         whole = QVBoxLayout(content)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(scroll, 1)
@@ -90,3 +88,11 @@ class Dock(QgsDockWidget):
         foot.addWidget(self.status, 1)
         foot.addWidget(self.help)
         return foot
+
+
+class _Scroll(QScrollArea):
+    """Scrolls up and down only: it is never narrower than what it holds."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        held = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(held, super().minimumSizeHint().height())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Callable, Iterator, Optional
 
 from qgis.core import (
     QgsApplication,
@@ -17,6 +17,7 @@ from qgis.core import (
     QgsCoordinateTransformContext,
     QgsLayerTreeGroup,
     QgsMapLayer,
+    QgsMapSettings,
     QgsProject,
     QgsRasterLayer,
 )
@@ -29,13 +30,14 @@ from terrafine.qgis_plugin.placement import Locator, Placement
 from terrafine.qgis_plugin.raster import open_dataset, raster_file
 from terrafine.shared import spec
 from terrafine.shared.errors import TerrafineError
-from terrafine.shared.geo import Window
+from terrafine.shared.geo import Window, intersects
 from terrafine.shared.patch import Patch
 
 ROLE, SESSION, RASTER, MODEL, MAPPED = (
     f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped")
 )
 MARKS, MAP = "marks", "map"
+View = Callable[[], QgsMapSettings]  # what the canvas shows now
 OPACITY = 0.6  # the image shows through a new map
 
 
@@ -76,7 +78,7 @@ class SessionLayers:
         return {self.marks.layer.id(), self.map.layer.id()}
 
 
-def create(session: Session, raster: QgsRasterLayer, folder: Path, project: QgsProject) -> SessionLayers:
+def create(session: Session, raster: QgsRasterLayer, folder: Path, project: QgsProject, view: View) -> SessionLayers:
     """Make the files and layers of a new session; raises TerrafineError where the folder cannot be written."""
     classes, crs = session.model.classes, session.raster.crs
     marks_path, map_path = _paths(folder, session)
@@ -90,15 +92,16 @@ def create(session: Session, raster: QgsRasterLayer, folder: Path, project: QgsP
         _remember(layer, role, session, raster.id())
     result.setOpacity(OPACITY)
     _add_group(f"Terrafine: {raster.name()}", (marks, result), project)
-    return SessionLayers(session, raster.id(), placement, MarksLayer(marks, placement, classes), MapLayer(result))
+    kept = MarksLayer(marks, placement, classes)
+    return SessionLayers(session, raster.id(), placement, kept, MapLayer(result, _seen(session, placement, view)))
 
 
-def restore(project: QgsProject) -> Iterator[SessionLayers]:
+def restore(project: QgsProject, view: View) -> Iterator[SessionLayers]:
     """The sessions whose layers are in the project; one whose raster or files are missing is left out."""
     marks = _by_session(project, MARKS)
     for session_id, result in _by_session(project, MAP).items():
         if session_id in marks and result.isValid() and marks[session_id].isValid():
-            found = _restored(session_id, marks[session_id], result, project)
+            found = _restored(session_id, marks[session_id], result, project, view)
             if found is not None:
                 yield found
 
@@ -137,13 +140,15 @@ def _remember(layer: QgsMapLayer, role: str, session: Session, raster_id: str) -
         layer.setCustomProperty(key, value)
 
 
-def _add_group(name: str, layers: tuple[QgsMapLayer, ...], project: QgsProject) -> QgsLayerTreeGroup:
+def _add_group(name: str, layers: tuple[QgsMapLayer, ...], project: QgsProject) -> None:
     """A group at the top of the layer tree, its layers folded: the dock has the legend."""
-    group = project.layerTreeRoot().insertGroup(0, name)
+    group = QgsLayerTreeGroup(name)
     for layer in layers:
         project.addMapLayer(layer, False)
         group.addLayer(layer).setExpanded(False)
-    return group
+    project.layerTreeRoot().insertChildNode(0, group)
+    group.setExpanded(False)  # a change, which QGIS's view notices, unlike the state that a group comes with
+    group.setExpanded(True)
 
 
 def _by_session(project: QgsProject, role: str) -> dict[str, QgsMapLayer]:
@@ -151,7 +156,9 @@ def _by_session(project: QgsProject, role: str) -> dict[str, QgsMapLayer]:
     return {str(layer.customProperty(SESSION)): layer for layer in layers}
 
 
-def _restored(session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project: QgsProject) -> Optional[SessionLayers]:
+def _restored(
+    session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project: QgsProject, view: View
+) -> Optional[SessionLayers]:
     raster = project.mapLayer(str(result.customProperty(RASTER)))
     try:
         model = spec.loads(str(result.customProperty(MODEL)))
@@ -163,7 +170,18 @@ def _restored(session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project:
     session.log.replace(kept.marks(), len(kept.marks()))
     session.mapped = _window(str(result.customProperty(MAPPED, "")))
     session.shown = Snapshot(session.log.marks, session.log.revision)
-    return SessionLayers(session, raster.id(), placement, kept, MapLayer(result))
+    return SessionLayers(session, raster.id(), placement, kept, MapLayer(result, _seen(session, placement, view)))
+
+
+def _seen(session: Session, placement: Placement, view: View) -> Callable[[Window], bool]:
+    """Tells whether the map's view shows any of a window of the session's raster."""
+
+    def is_seen(window: Window) -> bool:
+        settings = view()
+        locator = Locator(placement, session.raster.crs, settings.destinationCrs(), settings.transformContext())
+        return intersects(window, locator.window(settings.visibleExtent()))
+
+    return is_seen
 
 
 def _window(numbers: str) -> Window:

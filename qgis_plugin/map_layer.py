@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 import numpy as np
 from osgeo import gdal
@@ -29,10 +29,16 @@ REPAINT_EVERY_MS = 250
 
 
 class MapLayer:
-    """A session's map. `write` any number of patches, then `repaint` once."""
+    """A session's map. `write` any number of patches, then `repaint` once.
 
-    def __init__(self, layer: QgsRasterLayer) -> None:
+    QGIS repaints a layer, not a rectangle of it; all other layers come from the canvas's cache. Where a change lies out
+    of view, as `is_seen` tells of its window, nothing is painted until the user gets there.
+    """
+
+    def __init__(self, layer: QgsRasterLayer, is_seen: Callable[[Window], bool]) -> None:
         self.layer = layer
+        self._is_seen = is_seen
+        self._changed: list[Window] = []
         self._dataset: Optional[gdal.Dataset] = None
         self._soon = QTimer()
         self._soon.setSingleShot(True)
@@ -47,6 +53,7 @@ class MapLayer:
         part = crop(Patch(patch.window, classes[np.newaxis], patch.valid), inside)
         if self._dataset.GetRasterBand(1).WriteArray(part.array[0], inside.col, inside.row) != gdal.CE_None:
             raise _unwritable(gdal.GetLastErrorMsg())
+        self._changed.append(inside)
 
     def flush(self) -> None:
         """Get everything that was written into the file. It is closed for that: flushing a sparse file is not enough
@@ -64,7 +71,8 @@ class MapLayer:
         if self._dataset is not None:
             self.flush()
             self.layer.dataProvider().reloadData()
-            self.layer.triggerRepaint()
+            self.layer.triggerRepaint(not any(map(self._is_seen, self._changed)))
+            self._changed.clear()
 
     def move_to(self, folder: Path) -> list[Path]:
         """Work on a copy in another folder from now on; returns the files left behind. Raises TerrafineError."""

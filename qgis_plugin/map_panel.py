@@ -74,6 +74,9 @@ class MapPanel(QWidget):
         self.raster = QgsMapLayerComboBox()
         self.raster.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
         self.area = QComboBox()
+        for combo in (self.model, self.raster):  # long names must not widen the dock
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            combo.setMinimumContentsLength(12)
         for key, text in self._areas().items():
             self.area.addItem(text, key)
         self.area.setCurrentIndex(max(0, self.area.findData(settings.area)))

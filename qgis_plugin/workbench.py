@@ -35,9 +35,9 @@ class Workbench(QObject):
         super().__init__()
         self.iface, self.dock, self.settings = iface, dock, settings
         self.controller = Controller()
-        self.controller.live = settings.live
+        self.controller.live, self.controller.preferred_model = settings.live, settings.model
         self.worker, self.server = Worker(CLIENT), ServerProcess()
-        self.sessions = Sessions(QgsProject.instance(), settings.folder)
+        self.sessions = Sessions(QgsProject.instance(), settings.folder, iface.mapCanvas().mapSettings)
         self.area = Area(iface.mapCanvas(), settings.area)
         self.toolbox = Toolbox(iface.mapCanvas(), self)
         self.task = TaskMirror(lambda: self.handle(Controller.cancel))

@@ -20,7 +20,7 @@ from terrafine.tests.qgis.read_with_rasterio import SPEC, middle
 pytestmark = pytest.mark.qgis
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("TERRAFINE_DATA", ROOT.parent / "shared/data")) / "robustness"
-JPEG_STEPS = 3  # that two versions of the JPEG library may differ
+JPEG_STEPS = 8  # that two versions of the JPEG library may differ
 REAL_RASTERS = sorted(REAL.glob("*.tif"))
 
 
@@ -137,5 +137,9 @@ def test_both_readers_say_the_same(pair):
     gsd_m = theirs["grid"]["gsd_m"]
     assert info.grid.gsd_m == (gsd_m and pytest.approx(gsd_m, rel=1e-3))
     assert np.array_equal(patch.valid, arrays["valid"])
-    values, expected = patch.array[:, patch.valid], arrays["array"][:, patch.valid]
-    assert np.allclose(values, expected, rtol=0, atol=JPEG_STEPS if lossy else 0)
+    values, expected = (a[:, patch.valid].astype("float64") for a in (patch.array, arrays["array"]))
+    if lossy:
+        assert abs(values - expected).max() <= JPEG_STEPS
+        assert abs(values - expected).mean() < 1.0
+    else:
+        assert np.array_equal(values, expected)
