@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Optional
 from xml.etree import ElementTree
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Comment, Element, SubElement
 
 import numpy as np
 import rasterio
@@ -28,6 +29,7 @@ from terrafine.shared.spec import NODATA_CLASS, LandCover
 
 BLOCK_PX = 512
 SMALLEST_OVERVIEW_PX = 256
+STYLE_MARK = "written by Terrafine, and again with the next map of this name"
 OVERVIEWS_SHARE = 4 / 3  # of the full resolution: 1 + 1/4 + 1/16 + …
 
 
@@ -44,14 +46,14 @@ class MapWriter:
 
     It grows in a temporary folder beside its place and moves there when all went well; after an error, an interruption
     included, nothing is left. Names of classes go into `<name>.tif.aux.xml` and a style into `<name>.qml`, where GDAL
-    and QGIS look for them.
+    and QGIS look for them; a style that is somebody else's stays.
     """
 
     def __init__(self, path: Path, grid: Grid, georeference: Georeference, layer: Layer) -> None:
         """Raises ConfigError where nothing can be written at `path`, OutOfMemory where the disk is too full."""
         self._path = path
         self._layer = layer
-        _check_room(path, int(grid.width * grid.height * OVERVIEWS_SHARE))
+        _check_place(path, int(grid.width * grid.height * OVERVIEWS_SHARE))
         with _writing(path):
             self._folder = Path(tempfile.mkdtemp(prefix=".terrafine-", dir=path.parent))
         self._draft = self._folder / path.name
@@ -95,21 +97,21 @@ class MapWriter:
 
     def _finish(self) -> None:
         """Close, add overviews and names, move into place."""
-        with _writing(self._path):
+        with _writing(self._path), without_georeference_warnings():
             self._dataset.close()
             self._add_overviews()
+            _check_complete(self._draft)
             if self._layer.classes:
                 _write_names(self._folder / f"{self._path.name}.aux.xml", self._layer.classes)
-                _write_style(self._draft.with_suffix(".qml"), self._layer.classes)
+                if _may_replace_style(self._path.with_suffix(".qml")):
+                    _write_style(self._draft.with_suffix(".qml"), self._layer.classes)
             for part in sorted(self._folder.iterdir(), key=lambda part: part != self._draft):  # the map itself first
                 os.replace(part, self._path.parent / part.name)
 
     def _add_overviews(self) -> None:
-        longest = max(self._size)
-        factors = [2**level for level in range(1, 16) if longest / 2 ** (level - 1) > SMALLEST_OVERVIEW_PX]
         kind = Resampling.mode if self._layer.classes else Resampling.average
         with rasterio.open(self._draft, "r+") as dataset:
-            dataset.build_overviews(factors, kind)
+            dataset.build_overviews(_factors(*self._size), kind)
 
     def _remove(self) -> None:
         dataset = getattr(self, "_dataset", None)
@@ -133,6 +135,30 @@ def _profile(width: int, height: int) -> dict[str, object]:
         "compress": "deflate",
         "bigtiff": "if_safer",
     }
+
+
+def _factors(width: int, height: int) -> list[int]:
+    """Of the overviews, so that the last one is small."""
+    return [2**level for level in range(1, 16) if max(width, height) / 2 ** (level - 1) > SMALLEST_OVERVIEW_PX]
+
+
+def _check_complete(path: Path) -> None:
+    """Raise OSError where a block is not in the file: GDAL does not tell what the disk refused when it was flushed."""
+    with rasterio.open(path) as dataset:
+        factors = _factors(*dataset.shape)
+        complete = dataset.overviews(1) == factors
+    size = path.stat().st_size
+    for level in (None, *range(len(factors))) if complete else ():
+        with rasterio.open(path, overview_level=level) as image:
+            complete = complete and all(_end_of_block(image, *block) <= size for block, _ in image.block_windows(1))
+    if not complete:
+        raise OSError("not all of it arrived on the disk, which may be full")
+
+
+def _end_of_block(image: rasterio.DatasetReader, row: int, col: int) -> float:
+    """Where a block ends in its file; beyond any end where it was not written."""
+    place = [image.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE")]
+    return math.inf if None in place else sum(map(int, place))
 
 
 def _place(georeference: Georeference) -> dict[str, object]:
@@ -160,9 +186,15 @@ def _write_names(path: Path, classes: Sequence[LandCover]) -> None:
     ElementTree.ElementTree(root).write(path, "utf-8")
 
 
+def _may_replace_style(path: Path) -> bool:
+    """Not one that was made by hand; QGIS drops our comment when somebody saves a style over ours."""
+    return not path.exists() or STYLE_MARK in path.read_text("utf-8", "replace")
+
+
 def _write_style(path: Path, classes: Sequence[LandCover]) -> None:
     """A QGIS style: from the colour table alone, which always has 256 entries, its legend would have as many."""
     root = Element("qgis")
+    root.append(Comment(STYLE_MARK))
     attributes = {"type": "paletted", "band": "1", "opacity": "1", "alphaBand": "-1"}
     palette = SubElement(SubElement(SubElement(root, "pipe"), "rasterrenderer", attributes), "colorPalette")
     for item in classes:
@@ -170,7 +202,9 @@ def _write_style(path: Path, classes: Sequence[LandCover]) -> None:
     ElementTree.ElementTree(root).write(path, "utf-8")
 
 
-def _check_room(path: Path, needed: int) -> None:
+def _check_place(path: Path, needed: int) -> None:
+    if path.is_dir():
+        raise ConfigError(f"'{path}' is a folder.", "Name the map's file in it.")
     if not path.parent.is_dir():
         raise ConfigError(f"There is no folder '{path.parent}' to write the map to.")
     free = shutil.disk_usage(path.parent).free

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -144,8 +146,55 @@ def test_a_disk_that_is_too_full_is_noticed_before_work_begins(tmp_path: Path, l
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_disk_refuses_is_an_error_that_names_the_map(tmp_path: Path, layer: Layer) -> None:
-    (tmp_path / "map.tif").mkdir()  # nothing can be moved over a folder
-    with pytest.raises(TerrafineError, match=r"map\.tif"):
-        written(tmp_path / "map.tif", layer)
+def test_a_folder_of_the_maps_name_is_noticed_before_work_begins(tmp_path: Path, layer: Layer) -> None:
+    (tmp_path / "map.tif").mkdir()
+    with pytest.raises(ConfigError, match="is a folder"):
+        MapWriter(tmp_path / "map.tif", GRID, UTM, layer)
     assert [path.name for path in tmp_path.iterdir()] == ["map.tif"]
+
+
+def test_what_the_disk_refuses_is_an_error_that_names_the_map(tmp_path: Path, layer: Layer) -> None:
+    with pytest.raises(TerrafineError, match=r"map\.tif"), MapWriter(tmp_path / "map.tif", GRID, UTM, layer):
+        (tmp_path / "map.tif").mkdir()  # nothing can be moved over a folder
+    assert [path.name for path in tmp_path.iterdir()] == ["map.tif"]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])  # of the file: in its first blocks, its last, its overviews
+def test_a_disk_that_fills_up_leaves_no_map(tmp_path: Path, layer: Layer, share: float) -> None:
+    resource = pytest.importorskip("resource")
+    noise = np.random.default_rng(0).integers(0, 3, CLASSES.shape, np.uint8)
+    with MapWriter(tmp_path / "whole.tif", GRID, UTM, layer) as writer:
+        writer.write(WHOLE, noise)
+    before = sorted(tmp_path.iterdir())
+    size = int((tmp_path / "whole.tif").stat().st_size * share)
+    refused = pytest.raises(TerrafineError, match="cannot be written")
+    with limited(resource, size), refused, MapWriter(tmp_path / "map.tif", GRID, UTM, layer) as writer:
+        writer.write(WHOLE, noise)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@contextmanager
+def limited(resource, file_bytes: int) -> Iterator[None]:
+    """No file of this process can grow beyond `file_bytes`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_style_made_by_hand_stays_and_ours_is_renewed(tmp_path: Path, layer: Layer) -> None:
+    style = tmp_path / "map.qml"
+    style.write_text("<qgis>mine</qgis>")
+    written(tmp_path / "map.tif", layer)
+    assert style.read_text() == "<qgis>mine</qgis>"
+    style.unlink()
+    written(tmp_path / "map.tif", layer)
+    written(tmp_path / "map.tif", Layer("land cover", layer.classes[:2]))
+    assert len(ElementTree.parse(style).findall(".//paletteEntry")) == 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_raster_without_a_place_is_nothing_to_warn_of(tmp_path: Path, layer: Layer) -> None:
+    written(tmp_path / "map.tif", layer, Georeference(IDENTITY, (), None))
