@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional
 
 from terrafine.qgis_plugin.effects import (
@@ -32,6 +31,7 @@ from terrafine.qgis_plugin.effects import (
     Tell,
     told,
 )
+from terrafine.qgis_plugin.state import Kind, Link, Session, View, Work
 from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
 from terrafine.shared.errors import Cancelled, ConnectionFailed, Superseded, TerrafineError
 from terrafine.shared.geo import Window, bounding, contains
@@ -42,83 +42,6 @@ from terrafine.shared.spec import LandCover, ModelSpec
 
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.raster import RasterFile
-
-NOTHING = Window(0, 0, 0, 0)
-
-
-class Link(Enum):
-    OFFLINE = "offline"
-    STARTING = "starting"
-    CONNECTING = "connecting"
-    ONLINE = "online"
-    LOST = "lost"
-
-
-class Kind(Enum):
-    CLASSIFYING = "classifying"
-    REFINING = "refining"
-
-
-@dataclass
-class Session:
-    """One raster and one model being worked on.
-
-    is_kept its layers and files exist
-    mapped  the window around everything that was classified
-    shown   the marks that the map was computed from
-    """
-
-    raster: RasterFile
-    model: ModelSpec
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    info: Optional[RasterInfo] = None
-    log: AnnotationLog = field(default_factory=AnnotationLog)
-    is_kept: bool = False
-    mapped: Window = NOTHING
-    shown: Snapshot = Snapshot()
-
-    @property
-    def now(self) -> Snapshot:
-        return Snapshot(self.log.marks, self.log.revision)
-
-    @property
-    def is_behind(self) -> bool:
-        """Does the map lack some of the marks?"""
-        return not self.mapped.is_empty and self.shown.revision != self.log.revision
-
-
-@dataclass(frozen=True)
-class Work:
-    """What the server is doing. `since` is when the user asked for it, by the controller's clock."""
-
-    job: int
-    kind: Kind
-    window: Window
-    marks: Snapshot
-    since: float
-    progress: Optional[Progress] = None
-    cancelling: bool = False
-
-
-@dataclass(frozen=True)
-class View:
-    """All that the dock shows of the controller."""
-
-    link: Link
-    local: bool
-    device: str
-    models: tuple[ModelSpec, ...]
-    model: Optional[ModelSpec]
-    class_id: int
-    live: bool
-    work: Optional[Work]
-    has_session: bool
-    marks: int
-    can_undo: bool
-    can_redo: bool
-    is_behind: bool
-    seconds: Optional[float]  # that the last piece of work took
-
 
 class Controller:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Callable
 
-from qgis.core import QgsApplication, QgsRasterLayer
+from qgis.core import QgsRasterLayer
 from qgis.PyQt.QtCore import QObject, Qt, QUrl
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import QFileDialog
@@ -13,7 +13,7 @@ from terrafine.qgis_plugin.area import LAYER, RECTANGLE
 from terrafine.qgis_plugin.base_map import Sampler, is_base_map, sample_window
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
-from terrafine.qgis_plugin.export import ExportTask, with_suffix
+from terrafine.qgis_plugin.export import Exporter
 from terrafine.qgis_plugin.keys import Action, Chord, Keys, chord
 from terrafine.qgis_plugin.legend import KEYS
 from terrafine.qgis_plugin.raster import raster_file
@@ -29,7 +29,7 @@ class Desk(QObject):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._bench, self._dock = bench, bench.dock
-        self._export: Optional[ExportTask] = None
+        self._exporter = Exporter()
         self._sampler = Sampler()
         self._keys = self._route_keys()
         self._connect_server()
@@ -66,6 +66,8 @@ class Desk(QObject):
         self._bench.sessions.changed.connect(self._activate)
         self._sampler.sampled.connect(self._classify_sample)
         self._sampler.failed.connect(lambda error: self._bench.tell(told(error)))
+        self._exporter.failed.connect(lambda error: self._bench.tell(told(error)))
+        self._exporter.saved.connect(self._say_where)
 
     def _connect_marks(self) -> None:
         panel, toolbox, handle = self._dock.marks, self._bench.toolbox, self._bench.handle
@@ -241,21 +243,13 @@ class Desk(QObject):
     def _ask_export(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self._dock, self.tr("Export the map"), "", "GeoTIFF (*.tif)")
         if path:
-            self.export(with_suffix(path))
+            self.export(path)
 
     def export(self, path: str) -> None:
         """Write a compressed copy of the current map in the background."""
-        result = self._bench.sessions.of(self._bench.controller.session).map
-        result.flush()
-        self._export = ExportTask(self.tr("Exporting the map"), result.layer.source(), path)
-        result.layer.saveNamedStyle(path.rsplit(".", 1)[0] + ".qml")
-        self._export.taskCompleted.connect(self._exported)
-        self._export.taskTerminated.connect(self._exported)
-        QgsApplication.taskManager().addTask(self._export)
+        current = self._bench.sessions.of(self._bench.controller.session)
+        if current is not None:
+            self._exporter.start(current.map, path)
 
-    def _exported(self) -> None:
-        task, self._export = self._export, None
-        if task.error is not None:
-            self._bench.tell(told(task.error))
-        elif not task.isCanceled():
-            self._bench.tell(Tell(self.tr("The map was saved as {path}.").format(path=task.target), warning=False))
+    def _say_where(self, path: str) -> None:
+        self._bench.tell(Tell(self.tr("The map was saved as {path}.").format(path=path), warning=False))

@@ -22,12 +22,12 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
-from terrafine.qgis_plugin.controller import Session
 from terrafine.qgis_plugin.effects import Snapshot
 from terrafine.qgis_plugin.map_layer import MapLayer, create_map_file, open_map_layer
 from terrafine.qgis_plugin.marks_layer import MarksLayer, create_marks_file, open_marks_layer
 from terrafine.qgis_plugin.placement import Locator, Placement
 from terrafine.qgis_plugin.raster import open_dataset, raster_file
+from terrafine.qgis_plugin.state import Session
 from terrafine.shared import spec
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window, intersects

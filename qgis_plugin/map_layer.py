@@ -121,7 +121,9 @@ def export_map(source: str, target: str, progress: gdal.GDALProgressFunc = None)
     part = f"{target}.part"
     copy = gdal.GetDriverByName("GTiff").CreateCopy(part, open_dataset(source), options=EXPORT, callback=progress)
     if copy is None:
-        raise _unwritable(gdal.GetLastErrorMsg())
+        why = gdal.GetLastErrorMsg()
+        discard(Path(part))
+        raise _unwritable(why)
     copy.BuildOverviews("MODE", _overviews(copy))
     del copy
     for suffix in ("", ".aux.xml"):

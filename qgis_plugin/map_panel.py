@@ -9,8 +9,8 @@ from qgis.gui import QgsMapLayerComboBox
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from terrafine.qgis_plugin.controller import Link, View
 from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.state import Link, View
 from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
 
 

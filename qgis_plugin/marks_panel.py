@@ -14,9 +14,9 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from terrafine.qgis_plugin.controller import Link, View
 from terrafine.qgis_plugin.legend import Legend
 from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.state import Link, View
 from terrafine.qgis_plugin.widgets import heading, icon, labelled_button, note, row, tool_button
 
 

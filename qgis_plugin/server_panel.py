@@ -5,7 +5,7 @@ from __future__ import annotations
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from terrafine.qgis_plugin.controller import Link, View
+from terrafine.qgis_plugin.state import Link, View
 from terrafine.qgis_plugin.widgets import light, note, tool_button
 
 COLORS = {

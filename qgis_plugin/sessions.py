@@ -10,9 +10,9 @@ from qgis.core import QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from terrafine.qgis_plugin import layers
-from terrafine.qgis_plugin.controller import Session
 from terrafine.qgis_plugin.layers import SessionLayers, View
 from terrafine.qgis_plugin.map_layer import discard
+from terrafine.qgis_plugin.state import Session
 
 
 class Sessions(QObject):

@@ -11,6 +11,7 @@ from qgis.PyQt.QtGui import QColor
 
 from terrafine.qgis_plugin import effects
 from terrafine.qgis_plugin.area import Area
+from terrafine.qgis_plugin.connection import Event, Worker
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.dock import Dock
 from terrafine.qgis_plugin.effects import Tell, told
@@ -19,7 +20,7 @@ from terrafine.qgis_plugin.placement import Locator
 from terrafine.qgis_plugin.server_process import ServerProcess
 from terrafine.qgis_plugin.sessions import Sessions
 from terrafine.qgis_plugin.settings import Settings
-from terrafine.qgis_plugin.tasks import Event, TaskMirror, Worker
+from terrafine.qgis_plugin.tasks import TaskMirror
 from terrafine.qgis_plugin.toolbox import Toolbox
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import TerrafineError

@@ -14,7 +14,7 @@ from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QPushButton
 
 from terrafine import classFactory
-from terrafine.qgis_plugin.controller import Link
+from terrafine.qgis_plugin.state import Link
 from terrafine.tests.qgis.window import LEFT, Window
 
 PATIENCE_S = 40.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from terrafine.qgis_plugin.controller import Controller, Kind, Link
+from terrafine.qgis_plugin.connection import difference
+from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import (
     CancelPredict,
     Connect,
@@ -19,7 +20,7 @@ from terrafine.qgis_plugin.effects import (
     Tell,
 )
 from terrafine.qgis_plugin.raster import RasterFile
-from terrafine.qgis_plugin.tasks import difference
+from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.shared.annotation import AnnotationLog
 from terrafine.shared.errors import Cancelled, ConnectionFailed, UnusableRaster
 from terrafine.shared.geo import Grid, Window

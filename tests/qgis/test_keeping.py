@@ -12,7 +12,7 @@ from osgeo import gdal
 from qgis.core import QgsProject
 from qgis.PyQt.QtCore import Qt
 
-from terrafine.qgis_plugin.controller import Link
+from terrafine.qgis_plugin.state import Link
 from terrafine.tests.qgis.analyst import until
 
 pytestmark = pytest.mark.qgis

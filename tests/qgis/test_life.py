@@ -13,8 +13,8 @@ from qgis.PyQt.QtCore import QCoreApplication, QEvent, QPoint
 from qgis.PyQt.QtGui import QColor, QImage
 from qgis.PyQt.QtWidgets import QAction, QApplication
 
-from terrafine.qgis_plugin.controller import Link
 from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.state import Link
 from terrafine.tests.qgis.analyst import Analyst, until
 
 pytestmark = pytest.mark.qgis

@@ -1,0 +1,94 @@
+"""What the controller knows: the session, the work under way, and the view of both that the dock shows."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Optional
+
+from terrafine.qgis_plugin.effects import Snapshot
+from terrafine.shared.annotation import AnnotationLog
+from terrafine.shared.geo import Window
+from terrafine.shared.messages import Progress
+from terrafine.shared.raster import RasterInfo
+from terrafine.shared.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from terrafine.qgis_plugin.raster import RasterFile
+
+NOTHING = Window(0, 0, 0, 0)
+
+
+class Link(Enum):
+    OFFLINE = "offline"
+    STARTING = "starting"
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    LOST = "lost"
+
+
+class Kind(Enum):
+    CLASSIFYING = "classifying"
+    REFINING = "refining"
+
+
+@dataclass
+class Session:
+    """One raster and one model being worked on.
+
+    is_kept its layers and files exist
+    mapped  the window around everything that was classified
+    shown   the marks that the map was computed from
+    """
+
+    raster: RasterFile
+    model: ModelSpec
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    info: Optional[RasterInfo] = None
+    log: AnnotationLog = field(default_factory=AnnotationLog)
+    is_kept: bool = False
+    mapped: Window = NOTHING
+    shown: Snapshot = Snapshot()
+
+    @property
+    def now(self) -> Snapshot:
+        return Snapshot(self.log.marks, self.log.revision)
+
+    @property
+    def is_behind(self) -> bool:
+        """Does the map lack some of the marks?"""
+        return not self.mapped.is_empty and self.shown.revision != self.log.revision
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the server is doing. `since` is when the user asked for it, by the controller's clock."""
+
+    job: int
+    kind: Kind
+    window: Window
+    marks: Snapshot
+    since: float
+    progress: Optional[Progress] = None
+    cancelling: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """All that the dock shows of the controller."""
+
+    link: Link
+    local: bool
+    device: str
+    models: tuple[ModelSpec, ...]
+    model: Optional[ModelSpec]
+    class_id: int
+    live: bool
+    work: Optional[Work]
+    has_session: bool
+    marks: int
+    can_undo: bool
+    can_redo: bool
+    is_behind: bool
+    seconds: Optional[float]  # that the last piece of work took
