@@ -58,7 +58,7 @@ def predict(
     Raises Cancelled between two tiles once `cancelled()` says so, and what the pixel source raises.
     """
     run = _Run(session, cancelled, uncertainty)
-    parts = _pieces(session, window, changed_since)
+    parts = _pieces(session, window, _dirty(session, changed_since))
     yield Progress(0, len(parts))
     for done, part in enumerate(parts, 1):
         yield run.patch(part)
@@ -67,21 +67,33 @@ def predict(
 
 
 def missing_pixels(session: Session, window: Window, changed_since: Optional[int] = None) -> list[Window]:
-    """The blocks that `predict` with the same arguments would lack; row-major."""
-    needed = bounding(_needed(session, part) for part in _pieces(session, window, changed_since))
-    return session.source.missing(needed)
+    """The blocks that `predict` with the same arguments would lack, each once, as the tiles that need them come."""
+    dirty = _dirty(session, changed_since)
+    if dirty is None:
+        return _missing(session, tiling.tiles_of(session.tiling, _inside(session, window)))
+    parts = _pieces(session, window, dirty)
+    needed = dict.fromkeys(tile for part in parts for tile in tiling.tiles_of(session.tiling, part))
+    return list(dict.fromkeys(block for tile in needed for block in _missing(session, [tile])))
 
 
-def _pieces(session: Session, window: Window, changed_since: Optional[int]) -> list[Window]:
-    dirty = None if changed_since is None else session.changed_tiles(changed_since)
-    inside = intersection(window, session.tiling.raster)
+def _missing(session: Session, tiles: list[Window]) -> list[Window]:
+    """The blocks, row-major, that the pixels of `tiles` lack, which together are a rectangle."""
+    source = source_window(bounding(tiles), session.tiling.scale)
+    return session.source.missing(intersection(source, session.tiling.raster))
+
+
+def _pieces(session: Session, window: Window, dirty: Optional[frozenset[Window]]) -> list[Window]:
+    inside = _inside(session, window)
     return tiling.pieces(session.tiling, inside, _panel_tiles(session), dirty) if not inside.is_empty else []
 
 
-def _needed(session: Session, part: Window) -> Window:
-    """The raster pixels that the tiles under `part` are computed from."""
-    model = bounding(tiling.tiles_of(session.tiling, part))
-    return intersection(source_window(model, session.tiling.scale), session.tiling.raster)
+def _dirty(session: Session, changed_since: Optional[int]) -> Optional[frozenset[Window]]:
+    """The tiles to work on; None for all."""
+    return None if changed_since is None else session.changed_tiles(changed_since)
+
+
+def _inside(session: Session, window: Window) -> Window:
+    return intersection(window, session.tiling.raster)
 
 
 def _panel_tiles(session: Session) -> int:
@@ -125,7 +137,7 @@ class _Run:
         """Logits float32 (classes, *part.shape) on the raster's grid."""
         lattice = self.session.tiling
         needed = tiling.sampled(lattice, part)
-        blender = Blender(needed, len(self.session.spec.classes), lattice.overlap_px)
+        blender = Blender(lattice.grid, needed, len(self.session.spec.classes))
         for tile in tiling.tiles_of(lattice, part):
             logits = self._logits(tile)
             with self.clock("blend"):

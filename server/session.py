@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from terrafine.models.infer import Predictor, TileFeatures
 from terrafine.server.caches import FEATURES_BYTES, LOGITS_BYTES, ByteLru
 from terrafine.server.pixels import PixelSource
-from terrafine.server.tiling import Tiling, influence, tiling_of, touched
+from terrafine.server.tiling import influence, tiling_of, touched
 from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
+from terrafine.shared.errors import BadRequest
 from terrafine.shared.geo import Window, bounding
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import ModelSpec
+
+REVISIONS_KEPT = 1000  # whoever holds an older map gets all of it again
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Session:
         self.warnings: tuple[str, ...] = (warning,) if warning else ()
         self.log = AnnotationLog()
         self._changes: dict[int, frozenset[Window]] = {0: frozenset()}  # revision → tiles that it changed
+        self._touched: dict[Annotation, frozenset[Window]] = {}  # mark → tiles that see it, oldest mark first
         self._by_tile: Optional[dict[Window, tuple[Annotation, ...]]] = None
 
     @property
@@ -63,13 +67,18 @@ class Session:
         return self.predictor.spec
 
     def change(self, delta: Delta) -> Window:
-        """Follow the client's delta; returns the raster window that it can change. Raises RevisionMismatch."""
+        """Follow the client's delta; returns the raster window that it can change.
+
+        Raises RevisionMismatch, and BadRequest where a mark's class is none of the model's; then nothing changes.
+        """
+        self._check_classes(delta.added)
         before = self.log.marks
         self.log.apply(delta)
         return self._changed(before, keep_history=True)
 
     def replace(self, marks: tuple[Annotation, ...], revision: int) -> Window:
-        """Hold exactly `marks`; returns the raster window that differs from before."""
+        """Hold exactly `marks`; returns the raster window that differs from before. Raises BadRequest like `change`."""
+        self._check_classes(marks)
         before, newer = self.log.marks, revision > self.log.revision
         self.log.replace(marks, revision)
         return self._changed(before, keep_history=newer)
@@ -84,7 +93,7 @@ class Session:
     def marks_of(self, tile: Window) -> tuple[Annotation, ...]:
         """The marks that `tile` sees, oldest first."""
         if self._by_tile is None:
-            self._by_tile = _by_tile(self.tiling, self.log.marks)
+            self._by_tile = _by_tile(self._touched)
         return self._by_tile.get(tile, ())
 
     def close(self) -> None:
@@ -92,13 +101,27 @@ class Session:
         self.source.close()
         self.caches.drop(self.name)
 
+    def _check_classes(self, marks: Iterable[Annotation]) -> None:
+        last = len(self.spec.classes) - 1
+        for mark in marks:
+            if mark.class_id > last:
+                raise BadRequest(f"The model has no class {mark.class_id}.", f"Its classes are 0 to {last}.")
+
     def _changed(self, before: tuple[Annotation, ...], keep_history: bool) -> Window:
-        tiles = frozenset(_by_tile(self.tiling, _differing(before, self.log.marks)))
+        old, marks = self._touched, self.log.marks
+        new = {mark: old[mark] if mark in old else touched(self.tiling, mark) for mark in marks}
+        either = {**old, **new}
+        tiles = frozenset(tile for mark in _differing(before, marks) for tile in either[mark])
+        self._touched, self._by_tile = new, None
+        self._remember(tiles, keep_history)
+        return bounding(influence(self.tiling, tile) for tile in tiles)
+
+    def _remember(self, tiles: frozenset[Window], keep_history: bool) -> None:
         if not keep_history:
             self._changes.clear()
         self._changes[self.log.revision] = tiles
-        self._by_tile = None
-        return bounding(influence(self.tiling, tile) for tile in tiles)
+        if len(self._changes) > REVISIONS_KEPT:
+            del self._changes[min(self._changes)]
 
 
 def _differing(before: tuple[Annotation, ...], after: tuple[Annotation, ...]) -> set[Annotation]:
@@ -108,9 +131,9 @@ def _differing(before: tuple[Annotation, ...], after: tuple[Annotation, ...]) ->
     return old ^ new if same_order else old | new
 
 
-def _by_tile(tiling: Tiling, marks: Iterable[Annotation]) -> dict[Window, tuple[Annotation, ...]]:
+def _by_tile(touched_by: Mapping[Annotation, frozenset[Window]]) -> dict[Window, tuple[Annotation, ...]]:
     found: dict[Window, list[Annotation]] = {}
-    for mark in marks:
-        for tile in touched(tiling, mark):
+    for mark, tiles in touched_by.items():
+        for tile in tiles:
             found.setdefault(tile, []).append(mark)
     return {tile: tuple(seen) for tile, seen in found.items()}

@@ -9,17 +9,20 @@ both grids are one and X(x) is x. Nothing here depends on the window that somebo
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Optional
 
-from terrafine.shared import tiles
 from terrafine.shared.annotation import Annotation, bounds
-from terrafine.shared.geo import Grid, Window, blocks, bounding, buffered, intersection, intersects
+from terrafine.shared.geo import Grid, Window, blocks, bounding, buffered, intersection
 from terrafine.shared.spec import ModelSpec
+from terrafine.shared.tiles import TileGrid
 
 SAME_SCALE = (0.8, 1.25)  # within this the raster is taken as it is: resampling would cost more than it gains
 COARSEST_SCALE, FINEST_SCALE = 4.0, 1 / 16
 PIECE_PX = 1024  # no patch is larger than this, whatever a tile covers
+SLOPE_PARTS = 4  # a sloping stroke is cut until a part climbs no more than this fraction of a tile
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,16 @@ class Tiling:
     def raster(self) -> Window:
         return Window(0, 0, self.width, self.height)
 
+    @cached_property
+    def grid(self) -> TileGrid:
+        """The tiles, in model pixels."""
+        width, height = math.ceil(self.width * self.scale), math.ceil(self.height * self.scale)
+        return TileGrid(width, height, self.tile_px, self.overlap_px)
+
     @property
     def model_window(self) -> Window:
         """The whole raster, in model pixels."""
-        return Window(0, 0, math.ceil(self.width * self.scale), math.ceil(self.height * self.scale))
-
-    @property
-    def step_px(self) -> int:
-        return self.tile_px - self.overlap_px
+        return self.grid.window
 
 
 def choose_scale(grid: Grid, model_gsd_m: float) -> tuple[float, str]:
@@ -79,7 +84,7 @@ def sampled(tiling: Tiling, window: Window) -> Window:
 
 def tiles_of(tiling: Tiling, window: Window) -> list[Window]:
     """The tiles, in model pixels and row-major, that the map within `window` (raster pixels) is made from."""
-    return tiles.plan(sampled(tiling, window), tiling.tile_px, tiling.overlap_px)
+    return tiling.grid.plan(sampled(tiling, window))
 
 
 def influence(tiling: Tiling, tile: Window) -> Window:
@@ -91,15 +96,15 @@ def influence(tiling: Tiling, tile: Window) -> Window:
     return intersection(Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]), tiling.raster)
 
 
-def touched(tiling: Tiling, mark: Annotation) -> list[Window]:
-    """The tiles that see `mark`: those within its encoding's reach; none where no tile of the raster reaches it."""
-    near = bounds(mark, tiling.reach_px / tiling.scale)
-    cols = math.floor(near.col * tiling.scale), math.ceil(near.col_end * tiling.scale)
-    rows = math.floor(near.row * tiling.scale), math.ceil(near.row_end * tiling.scale)
-    window = Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
-    window = intersection(window, buffered(tiling.model_window, tiling.tile_px))
-    found = tiles.plan(window, tiling.tile_px, tiling.overlap_px)
-    return [tile for tile in found if intersects(tile, tiling.model_window)]
+def touched(tiling: Tiling, mark: Annotation) -> frozenset[Window]:
+    """The tiles that see `mark`: those with a pixel of the raster within its encoding's reach."""
+    if mark.kind != "stroke":
+        return frozenset(tiling.grid.plan(_reached(tiling, mark)))
+    ends = mark.vertices[1:] or mark.vertices
+    segments = (replace(mark, vertices=pair) for pair in zip(mark.vertices, ends))
+    return frozenset(
+        tile for line in segments for part in _along(tiling, line) for tile in tiling.grid.plan(_reached(tiling, part))
+    )
 
 
 def cell(tiling: Tiling, tile: Window) -> Window:
@@ -107,8 +112,8 @@ def cell(tiling: Tiling, tile: Window) -> Window:
 
     The cells of all tiles cover the raster once. At most the tile and its neighbours left and above reach into a cell.
     """
-    cols = _cell_axis(tile.col, tiling.scale, tiling.step_px, tiling.model_window.width, tiling.width)
-    rows = _cell_axis(tile.row, tiling.scale, tiling.step_px, tiling.model_window.height, tiling.height)
+    cols = _cell_axis(tile.col, tile.col_end >= tiling.grid.width, tiling, tiling.width)
+    rows = _cell_axis(tile.row, tile.row_end >= tiling.grid.height, tiling, tiling.height)
     return Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
 
 
@@ -118,19 +123,44 @@ def pieces(tiling: Tiling, window: Window, panel_tiles: int, dirty: Optional[fro
     panel_tiles  tiles are walked row by row in panels of this many columns
     dirty        only what these tiles influence; None for all
     """
-    if dirty is not None:
-        window = bounding(intersection(influence(tiling, tile), window) for tile in dirty)
-    panel_px, first = tiling.step_px * panel_tiles, -tiling.overlap_px
-    walk = sorted(tiles_of(tiling, window), key=lambda tile: ((tile.col - first) // panel_px, tile.row, tile.col))
+    panel_px = tiling.grid.step_px * panel_tiles
+    found = tiles_of(tiling, window) if dirty is None else _around(tiling, window, dirty)
+    walk = sorted(found, key=lambda tile: (tile.col // panel_px, tile.row, tile.col))
     parts = (_dirty_part(tiling, tile, intersection(cell(tiling, tile), window), dirty) for tile in walk)
     return [piece for part in parts for piece in _cut(part)]
+
+
+def _reached(tiling: Tiling, mark: Annotation) -> Window:
+    """The model pixels around `mark`, within its encoding's reach."""
+    near = bounds(mark, tiling.reach_px / tiling.scale)
+    col, row = math.floor(near.col * tiling.scale), math.floor(near.row * tiling.scale)
+    col_end, row_end = math.ceil(near.col_end * tiling.scale), math.ceil(near.row_end * tiling.scale)
+    return Window(col, row, col_end - col, row_end - row)
+
+
+def _along(tiling: Tiling, line: Annotation) -> Iterator[Annotation]:
+    """Cut a stroke of one segment until little of the box around a part is far from it; parts outside are left out."""
+    (x0, y0), (x1, y1) = line.vertices[0], line.vertices[-1]
+    slope_px = min(abs(x1 - x0), abs(y1 - y0)) * tiling.scale
+    if slope_px <= max(tiling.tile_px / SLOPE_PARTS, line.width_px * tiling.scale):
+        yield line
+    elif not intersection(_reached(tiling, line), tiling.model_window).is_empty:
+        middle = (x0 + x1) / 2, (y0 + y1) / 2
+        yield from _along(tiling, replace(line, vertices=((x0, y0), middle)))
+        yield from _along(tiling, replace(line, vertices=(middle, (x1, y1))))
+
+
+def _around(tiling: Tiling, window: Window, dirty: frozenset[Window]) -> set[Window]:
+    """The tiles in whose cells dirty tiles can influence a pixel of `window`."""
+    seen = [tile for tile in dirty if not intersection(influence(tiling, tile), window).is_empty]
+    return {near for tile in seen for near in tiling.grid.plan(buffered(tile, 1))}
 
 
 def _dirty_part(tiling: Tiling, tile: Window, part: Window, dirty: Optional[frozenset[Window]]) -> Window:
     """The rectangle of a cell's `part` that dirty tiles influence; only the tile and those left and above can."""
     if dirty is None:
         return part
-    steps = (0, tiling.step_px)
+    steps = (0, tiling.grid.step_px)
     near = [replace(tile, col=tile.col - left, row=tile.row - up) for up in steps for left in steps]
     return bounding(intersection(influence(tiling, tile), part) for tile in near if tile in dirty)
 
@@ -147,9 +177,9 @@ def _sampled_axis(low: int, high: int, scale: float, model_size: int) -> tuple[i
     return min(max(first, 0), model_size - 1), min(max(last, 0), model_size - 1) + 1
 
 
-def _cell_axis(start: int, scale: float, step: int, model_size: int, size: int) -> tuple[int, int]:
-    low = _first_sampled(start, scale)
-    high = size if start + step >= model_size else _first_sampled(start + step, scale)
+def _cell_axis(start: int, is_last: bool, tiling: Tiling, size: int) -> tuple[int, int]:
+    low = _first_sampled(start, tiling.scale)
+    high = size if is_last else _first_sampled(start + tiling.grid.step_px, tiling.scale)
     return min(max(low, 0), size), min(max(high, low, 0), size)
 
 

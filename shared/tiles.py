@@ -1,15 +1,14 @@
 """Tiles: the squares that a network sees, and how their results become one seamless map.
 
-Tiles lie on one infinite grid: they are `tile_px` wide, start every `tile_px - overlap_px` pixels, and tile (0, 0)
-starts `overlap_px` pixels above and left of the raster's origin: the latest start that needs no tiles before it. A
-pixel's tiles and their weights depend on nothing but this grid, so a map cannot depend on the window that was asked
-for. Tiles reach outside the raster at its edges; whoever reads them pads.
-
-`overlap_px` is even and at most half of `tile_px`; then at most two tiles a direction share a pixel.
+Tiles start at the raster's origin and then every `tile_px - overlap_px` pixels, until one holds the last pixel; where
+there is more tile than raster, whoever reads it pads. A pixel's tiles and their weights depend on nothing but this
+grid, so a map cannot depend on the window that was asked for. `overlap_px` is at most half of `tile_px`; then at most
+two tiles a direction share a pixel.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -17,53 +16,76 @@ import numpy as np
 from terrafine.shared.geo import Window, intersection, slices
 
 
-def plan(window: Window, tile_px: int, overlap_px: int) -> list[Window]:
-    """All tiles that share a pixel with `window`, row-major."""
-    _check(tile_px, overlap_px)
-    if window.is_empty:
-        return []
-    rows = _starts(window.row, window.row_end, tile_px, overlap_px)
-    cols = _starts(window.col, window.col_end, tile_px, overlap_px)
-    return [Window(col, row, tile_px, tile_px) for row in rows for col in cols]
+@dataclass(frozen=True)
+class TileGrid:
+    """The tiles over one raster of `width` × `height` pixels; tile (i, j) starts at (i·step_px, j·step_px)."""
 
+    width: int
+    height: int
+    tile_px: int
+    overlap_px: int
 
-@lru_cache(maxsize=8)
-def weights(tile_px: int, overlap_px: int) -> np.ndarray:
-    """How much each pixel of a tile counts: float32 (tile_px, tile_px) in (0, 1], read-only.
+    def __post_init__(self) -> None:
+        if self.width <= 0 or self.height <= 0:
+            raise ValueError(f"no tiles can lie on {self.width} x {self.height} pixels")
+        if self.tile_px <= 0 or not 0 <= self.overlap_px <= self.tile_px // 2:
+            raise ValueError(f"tiles of {self.tile_px} pixels cannot overlap by {self.overlap_px}; at most by half")
 
-    Linear ramps over the overlap; the weights of all tiles over any pixel sum to 1.
-    """
-    _check(tile_px, overlap_px)
-    profile = np.ones(tile_px)
-    ramp = (np.arange(overlap_px) + 0.5) / max(1, overlap_px)
-    profile[:overlap_px] = ramp
-    profile[tile_px - overlap_px :] = ramp[::-1]
-    table = np.outer(profile, profile).astype(np.float32)
-    table.flags.writeable = False
-    return table
+    @property
+    def window(self) -> Window:
+        """The whole raster."""
+        return Window(0, 0, self.width, self.height)
+
+    @property
+    def step_px(self) -> int:
+        return self.tile_px - self.overlap_px
+
+    def plan(self, window: Window) -> list[Window]:
+        """All tiles that share a pixel of the raster with `window`, row-major."""
+        inside = intersection(window, self.window)
+        if inside.is_empty:
+            return []
+        rows = self._starts(inside.row, inside.row_end, self.height)
+        cols = self._starts(inside.col, inside.col_end, self.width)
+        return [Window(col, row, self.tile_px, self.tile_px) for row in rows for col in cols]
+
+    def weights(self, tile: Window) -> np.ndarray:
+        """How much each pixel of `tile` counts: float32 (tile_px, tile_px) in (0, 1], read-only.
+
+        Linear ramps where there is a neighbour; over any pixel of the raster the weights of its tiles sum to 1.
+        """
+        across = tile.col > 0, tile.col_end < self.width
+        down = tile.row > 0, tile.row_end < self.height
+        return _weights(self.tile_px, self.overlap_px, across, down)
+
+    def _starts(self, low: int, high: int, size: int) -> range:
+        """Where the tiles start, along an axis of `size` pixels, that share one with [low, high)."""
+        last = max(0, -(-(size - self.tile_px) // self.step_px))
+        first = min(max(0, (low - self.tile_px) // self.step_px + 1), last)
+        return range(first * self.step_px, min((high - 1) // self.step_px, last) * self.step_px + 1, self.step_px)
 
 
 class Blender:
     """Adds up tiles within a window.
 
-    Feed every tile of `plan(window, …)` once. In the order of the plan the result is the same bit for bit as for any
-    other window that holds the pixel; in another order it is the same to rounding.
+    Feed every tile of `grid.plan(window)` once. In the order of the plan the result is the same bit for bit as for any
+    other window that holds the pixel; in another order it is the same to rounding. Outside the raster it is undefined.
     """
 
-    def __init__(self, window: Window, bands: int, overlap_px: int) -> None:
+    def __init__(self, grid: TileGrid, window: Window, bands: int) -> None:
+        self.grid = grid
         self.window = window
-        self.overlap_px = overlap_px
         self._sum = np.zeros((bands, *window.shape), np.float32)
 
     def feed(self, tile: Window, values: np.ndarray) -> None:
         """Add `values`, float (bands, tile_px, tile_px), where the tile lies; what is outside the window is ignored."""
-        if values.shape != (len(self._sum), *tile.shape) or tile.width != tile.height:
+        if values.shape != (len(self._sum), *tile.shape) or tile.shape != (self.grid.tile_px, self.grid.tile_px):
             raise ValueError(f"values {values.shape} do not fit {tile} and {len(self._sum)} bands")
         common = intersection(tile, self.window)
         if common.is_empty:
             return
         source, target = slices(common, tile), slices(common, self.window)
-        share = weights(tile.width, self.overlap_px)[source]
+        share = self.grid.weights(tile)[source]
         self._sum[(slice(None), *target)] += values[(slice(None), *source)] * share
 
     @property
@@ -72,13 +94,19 @@ class Blender:
         return self._sum
 
 
-def _starts(low: int, high: int, tile_px: int, overlap_px: int) -> range:
-    """Where the tiles start, along one axis, that share a pixel with [low, high)."""
-    step, origin = tile_px - overlap_px, -overlap_px
-    first = (low - tile_px - origin) // step + 1
-    return range(origin + first * step, high, step)
+@lru_cache(maxsize=16)
+def _weights(tile_px: int, overlap_px: int, across: tuple[bool, bool], down: tuple[bool, bool]) -> np.ndarray:
+    """`across` and `down`: is there a neighbour before, and one after?"""
+    table = np.outer(_profile(tile_px, overlap_px, *down), _profile(tile_px, overlap_px, *across)).astype(np.float32)
+    table.flags.writeable = False
+    return table
 
 
-def _check(tile_px: int, overlap_px: int) -> None:
-    if tile_px <= 0 or not 0 <= overlap_px <= tile_px // 2 or overlap_px % 2:
-        raise ValueError(f"tiles of {tile_px} pixels cannot overlap by {overlap_px}; it must be even, at most half")
+def _profile(tile_px: int, overlap_px: int, before: bool, after: bool) -> np.ndarray:
+    profile = np.ones(tile_px)
+    ramp = (np.arange(overlap_px) + 0.5) / max(1, overlap_px)
+    if before:
+        profile[:overlap_px] = ramp
+    if after:
+        profile[tile_px - overlap_px :] = ramp[::-1]
+    return profile

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from shapely.errors import GEOSException
 
-from terrafine.server import dispatch
+from terrafine.server import dispatch, pixels
 from terrafine.server.dispatch import Dispatcher
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Annotation, Delta
@@ -117,7 +118,7 @@ def test_a_delta_that_does_not_fit_is_a_revision_mismatch(opened) -> None:
 
 def test_a_change_says_what_it_can_change(opened) -> None:
     reply = ask(opened, m.ChangeAnnotations("s", Delta(0, 1, (MARK,))))
-    assert (reply.revision, reply.changed) == (1, Window(32, 32, 64, 64))
+    assert (reply.revision, reply.changed) == (1, Window(0, 48, 112, 64))
 
 
 @pytest.mark.parametrize(
@@ -170,6 +171,10 @@ def test_a_reply_is_no_request(dispatcher) -> None:
         (MemoryError(), OutOfMemory.code),
         (RuntimeError("expected 3 channels"), "internal"),
         (ValueError("odd"), "internal"),
+        (AssertionError("a network's own check"), "internal"),
+        (EOFError("cut off"), "internal"),
+        (ImportError("a backbone that is not installed"), "internal"),
+        (GEOSException("a stroke that crosses itself"), "internal"),
     ],
 )
 def test_foreign_errors_become_failed_and_the_next_request_works(opened, monkeypatch, error, code: str) -> None:
@@ -181,6 +186,17 @@ def test_foreign_errors_become_failed_and_the_next_request_works(opened, monkeyp
         patched.setattr(predictor, "logits", fail)
         assert ask(opened, m.Predict("s", Window(0, 0, 9, 9))).code == code
     assert isinstance(ask(opened, m.Predict("s", Window(0, 0, 9, 9))), m.Done)
+
+
+def test_pixels_that_were_damaged_on_the_disk_fail_their_request_alone(dispatcher, image, info_of, monkeypatch) -> None:
+    monkeypatch.setattr(pixels.BlockStore.__init__, "__defaults__", (0,))  # bytes of memory: all goes to the disk
+    ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
+    ask(dispatcher, m.PutPixels("s", block(image, Window(0, 0, 512, 150))))
+    (path,) = dispatcher._sessions["s"].store._on_disk.values()
+    path.write_bytes(path.read_bytes()[:-100])
+    assert ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))).code == "internal"
+    ask(dispatcher, m.PutPixels("s", block(image, Window(0, 0, 512, 150))))
+    assert isinstance(ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))), m.Done)
 
 
 def test_a_cancelled_prediction_ends_with_the_error_cancelled(opened) -> None:

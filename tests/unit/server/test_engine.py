@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terrafine.models.infer import Predictor
@@ -12,14 +14,16 @@ from terrafine.models.registry import build
 from terrafine.server import engine
 from terrafine.server.caches import ByteLru
 from terrafine.server.engine import entropy, missing_pixels, predict
+from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import Cancelled
-from terrafine.shared.geo import Window, contains, slices
+from terrafine.shared.geo import Grid, Window, contains, slices
 from terrafine.shared.messages import Done, Progress
 from terrafine.shared.patch import Patch
 
 SCALES = [1.0, 3.0, 0.4]
+TILE_BYTES = 64 * 64 * 3 * 2  # of a tile's logits in the cache
 
 
 def point(name: str, x: float, y: float, class_id: int) -> Annotation:
@@ -94,7 +98,7 @@ def test_a_click_decodes_the_tiles_it_touches_and_looks_at_no_image(make_session
     session = make_session(noise(300, 300))
     painted(session)
     decoded, looked_at = session.predictor.decoded, session.predictor.looked_at
-    session.change(AnnotationLog().add(point("a", 60.5, 60.5, 2)))  # the middle of one tile
+    session.change(AnnotationLog().add(point("a", 80.5, 80.5, 2)))  # the middle of one tile
     painted(session, changed_since=0)
     assert (session.predictor.decoded - decoded, session.predictor.looked_at - looked_at) == (1, 0)
 
@@ -193,7 +197,7 @@ def test_progress_counts_patches_up_to_all_of_them(make_session, noise) -> None:
 def test_the_first_patch_comes_before_the_second_tile_is_decoded(make_session, noise) -> None:
     session = make_session(noise(300, 300))
     first = next(item for item in predict(session, session.info.grid.window) if isinstance(item, Patch))
-    assert first.window == Window(0, 0, 32, 32)
+    assert first.window == Window(0, 0, 48, 48)
     assert session.predictor.decoded == 1
 
 
@@ -204,7 +208,7 @@ def test_done_says_how_long_each_stage_took(make_session, noise) -> None:
     assert 0 < sum(done.seconds[stage] for stage in engine.STAGES) <= done.seconds["total"]
 
 
-@pytest.mark.parametrize("budget", [0, 3 * 64 * 64 * 3 * 2, 1 << 30])
+@pytest.mark.parametrize("budget", [0, 3 * TILE_BYTES, 1 << 30])
 def test_no_budget_of_the_caches_changes_the_map(make_session, noise, budget: int) -> None:
     session = make_session(noise(200, 300))
     session.caches = Caches(ByteLru(budget), ByteLru(budget))
@@ -213,17 +217,62 @@ def test_no_budget_of_the_caches_changes_the_map(make_session, noise, budget: in
 
 def test_with_room_for_two_rows_of_tiles_none_is_decoded_twice(make_session, noise) -> None:
     session = make_session(noise(300, 300))
-    tile_bytes = 64 * 64 * 3 * 2
-    session.caches = Caches(ByteLru(0), ByteLru(2 * 9 * tile_bytes))
+    session.caches = Caches(ByteLru(0), ByteLru(2 * 8 * TILE_BYTES))
     painted(session)
-    assert session.predictor.decoded == 7 * 7
+    assert session.predictor.decoded == 6 * 6
+
+
+def test_a_panel_is_as_wide_as_two_rows_of_it_fit_the_cache(make_session, noise) -> None:
+    session = make_session(noise(9 * 48 + 16, 13 * 48 + 16))
+    session.caches = Caches(ByteLru(0), ByteLru(2 * (6 + 2) * TILE_BYTES))
+    painted(session)
+    assert session.predictor.decoded == 9 * (13 + 2)  # panels of 6, 6 and 1; two begin with a column decoded before
 
 
 def test_missing_pixels_are_the_blocks_that_tiles_under_the_window_see(make_session, noise, info_of) -> None:
     session = make_session(noise(600, 600))
-    session.source = type(session.source)(info_of(noise(600, 600)))
+    session.source = BlockStore(info_of(noise(600, 600)))
     assert missing_pixels(session, Window(0, 0, 20, 20)) == [Window(0, 0, 512, 512)]
     assert missing_pixels(session, Window(490, 0, 1, 1)) == [Window(0, 0, 512, 512), Window(512, 0, 88, 512)]
+
+
+def test_two_distant_changes_need_no_pixels_between_them(make_session, noise, info_of) -> None:
+    session = make_session(noise(70, 1700))
+    session.source = BlockStore(info_of(noise(70, 1700)))
+    session.replace((point("a", 1690.5, 9.5, 1), point("b", 9.5, 9.5, 1)), 1)
+    ends = [Window(0, 0, 512, 70), Window(1536, 0, 164, 70)]
+    assert missing_pixels(session, session.info.grid.window, changed_since=0) == ends
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@given(st.lists(st.tuples(st.floats(400, 600), st.floats(450, 599)), max_size=3), st.none() | st.just(0))
+@settings(max_examples=8)
+def test_what_is_not_missing_is_not_needed(make_session, noise, info_of, scale: float, places, since) -> None:
+    image = noise(600, 900)
+    session = make_session(image, gsd_m=0.5 * scale)
+    session.source = BlockStore(info_of(image, 0.5 * scale))
+    session.replace(tuple(point(str(i), x, y, 1) for i, (x, y) in enumerate(places)), 1)
+    window = Window(480, 490, 60, 40)
+    for block in missing_pixels(session, window, since):
+        rows, cols = slices(block, session.info.grid.window)
+        session.source.put(Patch(block, image[:, rows, cols], np.ones(block.shape, bool)))
+    painted(session, window=window, changed_since=since)
+    assert missing_pixels(session, window, since) == []
+
+
+@pytest.mark.parametrize("scale", [1.0, 1 / 16])
+def test_on_a_huge_raster_what_is_missing_is_known_at_once(make_session, noise, info_of, scale: float) -> None:
+    predictor = make_session(noise(8, 8)).predictor
+    predictor.spec = replace(predictor.spec, tile_px=512, overlap_px=128)
+    info = replace(info_of(noise(8, 8)), grid=Grid(36000, 18000, gsd_m=0.5 * scale))
+    session = Session(info, BlockStore(info), predictor)
+    everywhere = Annotation("a", "polygon", ((0.0, 0.0), (36000.0, 0.0), (36000.0, 18000.0), (0.0, 18000.0)), 1)
+    session.replace((everywhere,), 1)
+    started = time.process_time()
+    assert len(missing_pixels(session, Window(9000, 9000, 2000, 1000), 0)) < 600
+    assert len(missing_pixels(session, info.grid.window)) == 71 * 36
+    assert len(missing_pixels(session, info.grid.window, 0)) == 71 * 36
+    assert time.process_time() - started < 3.0  # half a second is usual
 
 
 def test_even_odds_are_as_uncertain_as_it_gets_and_certainty_is_zero() -> None:
@@ -248,3 +297,14 @@ def test_the_uncertainty_band_is_empty_where_there_is_no_data(make_session, nois
     classes, uncertainty = painted(make_session(noise(80, 90), valid), uncertainty=True)
     np.testing.assert_array_equal(uncertainty == 255, ~valid)
     np.testing.assert_array_equal(classes == 255, ~valid)
+
+
+def test_the_temperature_divides_the_logits_of_the_uncertainty_and_of_nothing_else(make_session, noise) -> None:
+    image = noise(40, 50)
+    plain, warm = (make_session(image) for _ in range(2))
+    warm.predictor.spec = replace(warm.spec, temperature=0.05)
+    (classes, _), (same_classes, uncertainty) = (painted(session, uncertainty=True) for session in (plain, warm))
+    np.testing.assert_array_equal(same_classes, classes)
+    expected = entropy((image / np.float32(255)).astype(np.float16).astype(np.float32) / np.float32(0.05))
+    np.testing.assert_allclose(uncertainty.astype(int), expected, atol=1)
+    assert expected.std() > 10

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from terrafine.server import session as session_module
+from terrafine.server.tiling import touched
 from terrafine.shared.annotation import Annotation, AnnotationLog
-from terrafine.shared.errors import RevisionMismatch
+from terrafine.shared.errors import BadRequest, RevisionMismatch
 from terrafine.shared.geo import Window
 
 
@@ -17,7 +19,7 @@ def session(make_session, noise):
 
 
 def test_a_change_names_the_window_of_the_tiles_it_touches(session) -> None:
-    assert session.change(AnnotationLog().add(point("a", 60.5, 60.5))) == Window(32, 32, 64, 64)
+    assert session.change(AnnotationLog().add(point("a", 80.5, 80.5))) == Window(48, 48, 64, 64)
 
 
 def test_a_mark_outside_the_raster_changes_nothing(session) -> None:
@@ -67,7 +69,37 @@ def test_a_replacement_that_goes_back_in_revisions_forgets_their_history(session
 
 def test_a_tile_sees_its_marks_oldest_first(session) -> None:
     log = AnnotationLog()
-    marks = point("z", 60.5, 60.5), point("a", 61.5, 61.5)
+    marks = point("z", 80.5, 80.5), point("a", 81.5, 81.5)
     session.change(log.add(*marks))
-    assert session.marks_of(Window(32, 32, 64, 64)) == marks
-    assert session.marks_of(Window(128, 128, 64, 64)) == ()
+    assert session.marks_of(Window(48, 48, 64, 64)) == marks
+    assert session.marks_of(Window(144, 144, 64, 64)) == ()
+
+
+def test_a_mark_that_comes_back_to_its_place_is_seen_there_again(session) -> None:
+    log = AnnotationLog()
+    marks = point("z", 80.5, 80.5), point("a", 81.5, 81.5)
+    for delta in (log.add(*marks), log.remove("z"), log.undo()):
+        session.change(delta)
+    assert session.marks_of(Window(48, 48, 64, 64)) == marks
+
+
+def test_of_many_revisions_the_oldest_are_forgotten(session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "REVISIONS_KEPT", 3)
+    log = AnnotationLog()
+    for place in range(5):
+        session.change(log.add(point(str(place), 10.5 + 40 * place, 80.5)))
+    assert [session.changed_tiles(since) is None for since in range(6)] == [True] * 3 + [False] * 3
+    assert session.changed_tiles(3) == touched(session.tiling, point("", 130.5, 80.5)) | touched(
+        session.tiling, point("", 170.5, 80.5)
+    )
+
+
+def test_a_mark_of_a_class_that_the_model_lacks_is_refused_and_changes_nothing(session) -> None:
+    log = AnnotationLog()
+    session.change(log.add(point("a", 80.5, 80.5)))
+    unknown = point("b", 80.5, 80.5, 3)
+    for attempt in (lambda: session.change(log.add(unknown)), lambda: session.replace((unknown,), 9)):
+        with pytest.raises(BadRequest, match="no class 3"):
+            attempt()
+    assert (session.log.marks, session.log.revision) == ((point("a", 80.5, 80.5),), 1)
+    assert session.changed_tiles(1) == frozenset()

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terrafine.models.encoding import encode, marked_pixels
 from terrafine.server.tiling import Tiling, cell, choose_scale, influence, pieces, sampled, tiles_of, touched
 from terrafine.shared.annotation import Annotation
-from terrafine.shared.geo import Grid, Window, contains, intersects, slices
+from terrafine.shared.geo import Grid, Window, contains, intersection, intersects, slices
+from terrafine.shared.spec import EncodingSpec
 
 TILINGS = st.builds(
     Tiling,
@@ -15,8 +19,17 @@ TILINGS = st.builds(
     height=st.integers(1, 300),
     scale=st.sampled_from([1.0, 0.3, 1 / 16, 2.5, 3.7]),
     tile_px=st.just(64),
-    overlap_px=st.sampled_from([0, 16]),
+    overlap_px=st.sampled_from([0, 16, 30]),
     reach_px=st.just(4.0),
+)
+PLACES = st.tuples(st.floats(-50, 350), st.floats(-50, 350))
+STROKES = st.builds(
+    Annotation,
+    st.just("a"),
+    st.just("stroke"),
+    st.lists(PLACES, min_size=1, max_size=4).map(tuple),
+    st.just(0),
+    st.sampled_from([0.0, 3.0, 90.0]),
 )
 SMALL = Tiling(200, 150, 1.0, 64, 16, 4.0)
 
@@ -70,26 +83,66 @@ def test_nothing_dirty_gives_no_pieces() -> None:
     assert pieces(SMALL, SMALL.raster, 3, frozenset()) == []
 
 
+def test_two_distant_changes_give_no_piece_between_them() -> None:
+    large = Tiling(20000, 20000, 1.0, 64, 16, 4.0)
+    dirty = touched(large, point(30.0, 30.0)) | touched(large, point(19990.0, 19990.0))
+    assert sum(piece.pixels for piece in pieces(large, large.raster, 3, dirty)) == sum(
+        influence(large, tile).pixels for tile in dirty
+    )
+
+
 def test_a_mark_touches_only_tiles_within_its_reach() -> None:
     reached = Window(96, 96, 9, 9)
-    assert touched(SMALL, point(100.5, 100.5)) == [t for t in tiles_of(SMALL, SMALL.raster) if intersects(t, reached)]
+    assert touched(SMALL, point(100.5, 100.5)) == {t for t in tiles_of(SMALL, SMALL.raster) if intersects(t, reached)}
 
 
-@pytest.mark.parametrize("x", [-1e7, -100.0, 1e7])
-def test_a_mark_far_outside_touches_nothing(x: float) -> None:
-    assert touched(SMALL, point(x, 10.0)) == []
+@pytest.mark.parametrize("x", [-1e7, -100.0, 206.0, 1e7])
+def test_a_mark_outside_whose_reach_ends_there_touches_nothing(x: float) -> None:
+    assert touched(SMALL, point(x, 10.0)) == frozenset()
 
 
-def test_a_mark_in_the_padding_still_touches_its_tile() -> None:
-    assert touched(SMALL, point(-3.0, 5.0)) == [Window(-16, -16, 64, 64)]
+@pytest.mark.parametrize(("x", "col"), [(-3.0, 0), (203.0, 144)])
+def test_a_mark_outside_touches_the_tile_whose_pixels_it_reaches(x: float, col: int) -> None:
+    assert touched(SMALL, point(x, 5.0)) == {Window(col, 0, 64, 64)}
 
 
 def test_reach_is_counted_in_model_pixels() -> None:
     coarse = Tiling(2000, 2000, 0.25, 64, 16, 4.0)
-    assert (
-        len(touched(coarse, point(4 * 44.0, 100.0))) == 2
-    )  # the second tile begins at model pixel 32, the first ends at 48
-    assert len(touched(coarse, point(4 * 20.0, 100.0))) == 1
+    assert len(touched(coarse, point(4 * 44.0, 100.0))) == 2  # the second tile begins at model pixel 48
+    assert len(touched(coarse, point(4 * 43.0, 100.0))) == 1
+
+
+@given(TILINGS, STROKES)
+def test_a_stroke_touches_every_tile_with_a_pixel_that_it_colours(tiling: Tiling, mark: Annotation) -> None:
+    seen = encode([mark], tiling.model_window, EncodingSpec("binary", tiling.reach_px), 1, tiling.scale)[0]
+    coloured = {
+        tile for tile in tiles_of(tiling, tiling.raster)
+        if seen[slices(intersection(tile, tiling.model_window), tiling.model_window)].any()
+    }
+    assert coloured <= touched(tiling, mark)
+
+
+@given(TILINGS, STROKES)
+def test_a_stroke_touches_a_tile_of_each_pixel_that_must_obey_it(tiling: Tiling, mark: Annotation) -> None:
+    found = touched(tiling, mark)
+    for row, col in np.argwhere(marked_pixels([mark], tiling.raster) >= 0):
+        assert found & set(tiles_of(tiling, Window(int(col), int(row), 1, 1)))
+
+
+@pytest.mark.parametrize("steps", [1, 300])
+def test_a_diagonal_stroke_touches_the_tiles_along_it_only(steps: int) -> None:
+    large = Tiling(6000, 6000, 1.0, 64, 16, 4.0)
+    line = tuple((6000.0 * i / steps, 6000.0 * i / steps) for i in range(steps + 1))
+    found = touched(large, Annotation("a", "stroke", line, 0, 3.0))
+    assert len({tile.row for tile in found}) == 125
+    assert len(found) <= 3 * 125
+
+
+def test_a_stroke_without_end_is_soon_found() -> None:
+    far = 2.0**31
+    wide = Annotation("a", "stroke", ((-far, -far), (far, far)), 0, far)
+    assert len(touched(SMALL, wide)) == len(tiles_of(SMALL, SMALL.raster))
+    assert len(touched(SMALL, replace(wide, width_px=1.0))) < len(tiles_of(SMALL, SMALL.raster))
 
 
 def test_without_a_change_of_scale_samples_are_the_pixels() -> None:

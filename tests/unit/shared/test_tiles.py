@@ -5,14 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafine.shared.geo import Window, contains, intersects, slices
-from terrafine.shared.tiles import Blender, plan, weights
+from terrafine.shared.geo import Window, intersection, intersects, slices
+from terrafine.shared.tiles import Blender, TileGrid
 
-SIZES = st.integers(1, 24).flatmap(
-    lambda tile: st.tuples(st.just(tile), st.integers(0, tile // 4).map(lambda half: 2 * half))
+GRIDS = st.integers(1, 24).flatmap(
+    lambda tile: st.builds(
+        TileGrid, st.integers(1, 90), st.integers(1, 90), st.just(tile), st.integers(0, tile // 2)
+    )
 )
-OFFSETS = st.integers(-60, 60)
-WINDOWS = st.builds(Window, OFFSETS, OFFSETS, st.integers(1, 40), st.integers(1, 40))
+
+
+@st.composite
+def parts_of(draw: st.DrawFn, whole: Window) -> Window:
+    """A window that is not empty, inside `whole`."""
+    col, row = draw(st.integers(whole.col, whole.col_end - 1)), draw(st.integers(whole.row, whole.row_end - 1))
+    return Window(col, row, draw(st.integers(1, whole.col_end - col)), draw(st.integers(1, whole.row_end - row)))
 
 
 def scene(tile: Window) -> np.ndarray:
@@ -21,79 +28,93 @@ def scene(tile: Window) -> np.ndarray:
     return np.sin(rows * 1.7 + cols * 0.3 + tile.col * 5.1 + tile.row * 9.7)[None].astype(np.float32)
 
 
-def blended(window: Window, tile_px: int, overlap_px: int) -> np.ndarray:
-    blender = Blender(window, 1, overlap_px)
-    for tile in plan(window, tile_px, overlap_px):
+def blended(grid: TileGrid, window: Window) -> np.ndarray:
+    blender = Blender(grid, window, 1)
+    for tile in grid.plan(window):
         blender.feed(tile, scene(tile))
     return blender.data
 
 
-@given(WINDOWS, SIZES)
-def test_the_weights_over_any_pixel_sum_to_one(window, sizes):
-    blender = Blender(window, 2, sizes[1])
-    for tile in plan(window, *sizes):
+@given(GRIDS)
+def test_the_weights_over_any_pixel_of_the_raster_sum_to_one(grid):
+    blender = Blender(grid, grid.window, 2)
+    for tile in grid.plan(grid.window):
         blender.feed(tile, np.ones((2, *tile.shape), np.float32))
     assert np.abs(blender.data - 1).max() < 1e-6
 
 
-@given(WINDOWS, SIZES, st.data())
-def test_the_result_does_not_depend_on_the_window_asked_for(window, sizes, data):
-    col = data.draw(st.integers(window.col, window.col_end - 1))
-    row = data.draw(st.integers(window.row, window.row_end - 1))
-    part = Window(
-        col, row, data.draw(st.integers(1, window.col_end - col)), data.draw(st.integers(1, window.row_end - row))
-    )
-    rows, cols = slices(part, window)
-    assert np.array_equal(blended(part, *sizes), blended(window, *sizes)[:, rows, cols])
+@given(GRIDS, st.data())
+def test_the_result_does_not_depend_on_the_window_asked_for(grid, data):
+    window = data.draw(parts_of(grid.window))
+    rows, cols = slices(window, grid.window)
+    assert np.array_equal(blended(grid, window), blended(grid, grid.window)[:, rows, cols])
 
 
-@given(WINDOWS, SIZES)
-def test_a_plan_holds_exactly_the_tiles_of_the_grid_that_meet_the_window(window, sizes):
-    tile_px, overlap_px = sizes
-    step = tile_px - overlap_px
-    planned = plan(window, tile_px, overlap_px)
-    cols, rows = {tile.col for tile in planned}, {tile.row for tile in planned}
-    assert all((start + overlap_px) % step == 0 for start in cols | rows)
-    assert all(intersects(tile, window) and tile.shape == (tile_px, tile_px) for tile in planned)
-    assert min(cols) - step + tile_px <= window.col
-    assert min(rows) - step + tile_px <= window.row
-    assert max(cols) + step >= window.col_end
-    assert max(rows) + step >= window.row_end
-    assert planned == [Window(col, row, tile_px, tile_px) for row in sorted(rows) for col in sorted(cols)]
-    assert len(cols) == (max(cols) - min(cols)) // step + 1
+@given(GRIDS, st.builds(Window, *[st.integers(-30, 99)] * 2, *[st.integers(0, 60)] * 2))
+def test_a_plan_holds_exactly_the_tiles_that_share_a_pixel_of_the_raster_with_the_window(grid, window):
+    inside = intersection(window, grid.window)
+    assert grid.plan(window) == [tile for tile in grid.plan(grid.window) if intersects(tile, inside)]
 
 
-def test_an_empty_window_needs_no_tiles():
-    assert plan(Window(5, 5, 0, 9), 16, 4) == []
+@given(GRIDS)
+def test_tiles_start_at_the_origin_and_end_with_the_first_that_holds_the_last_pixel(grid):
+    tiles = grid.plan(grid.window)
+    cols, rows = sorted({tile.col for tile in tiles}), sorted({tile.row for tile in tiles})
+    for starts, size in ((cols, grid.width), (rows, grid.height)):
+        assert starts == [place * grid.step_px for place in range(len(starts))]
+        assert [start for start in starts if start + grid.tile_px >= size] == starts[-1:]
+    assert tiles == [Window(col, row, grid.tile_px, grid.tile_px) for row in rows for col in cols]
 
 
-def test_a_raster_of_one_pixel_needs_one_tile_that_reaches_outside_it():
-    (tile,) = plan(Window(0, 0, 1, 1), 16, 4)
-    assert tile == Window(-4, -4, 16, 16)
-    assert contains(tile, Window(0, 0, 1, 1))
+@pytest.mark.parametrize(("size", "tiles"), [(1, 1), (400, 1), (512, 1), (513, 4), (896, 4), (897, 9), (2048, 25)])
+def test_no_more_tiles_than_it_takes(size, tiles):
+    grid = TileGrid(size, size, 512, 128)
+    assert len(grid.plan(grid.window)) == tiles
+
+
+def test_a_window_outside_the_raster_needs_no_tiles():
+    grid = TileGrid(20, 20, 16, 4)
+    assert grid.plan(Window(20, 0, 4, 4)) == []
+    assert grid.plan(Window(-4, 0, 4, 4)) == []
+    assert grid.plan(Window(5, 5, 0, 9)) == []
+
+
+def test_the_rim_of_the_raster_counts_fully_where_no_neighbour_shares_it():
+    grid = TileGrid(20, 10, 16, 4)
+    left, right = grid.plan(grid.window)
+    assert (grid.weights(left)[:, :12] == 1).all()
+    assert (grid.weights(right)[:, 4:] == 1).all()
+    np.testing.assert_allclose(grid.weights(left)[0, 12:], [0.875, 0.625, 0.375, 0.125])
 
 
 def test_without_overlap_every_pixel_of_a_tile_counts_fully():
-    assert (weights(8, 0) == 1).all()
+    grid = TileGrid(20, 20, 8, 0)
+    assert all((grid.weights(tile) == 1).all() for tile in grid.plan(grid.window))
 
 
 def test_weights_cannot_be_changed_by_a_caller():
     with pytest.raises(ValueError, match="read-only"):
-        weights(8, 4)[0, 0] = 5
+        TileGrid(8, 8, 8, 4).weights(Window(0, 0, 8, 8))[0, 0] = 5
 
 
-@pytest.mark.parametrize("sizes", [(0, 0), (16, 3), (16, 10), (16, -2)])
+@pytest.mark.parametrize("sizes", [(0, 0), (16, 9), (16, -2)])
 def test_impossible_overlaps_are_refused(sizes):
     with pytest.raises(ValueError, match="overlap"):
-        plan(Window(0, 0, 4, 4), *sizes)
+        TileGrid(4, 4, *sizes)
 
 
-def test_values_that_do_not_fit_their_tile_are_refused():
+def test_a_raster_without_pixels_is_refused():
+    with pytest.raises(ValueError, match="0 x 4"):
+        TileGrid(0, 4, 16, 4)
+
+
+@pytest.mark.parametrize(("tile", "shape"), [(Window(0, 0, 8, 8), (1, 8, 4)), (Window(0, 0, 4, 4), (1, 4, 4))])
+def test_values_that_do_not_fit_their_tile_are_refused(tile, shape):
     with pytest.raises(ValueError, match="do not fit"):
-        Blender(Window(0, 0, 4, 4), 1, 0).feed(Window(0, 0, 8, 8), np.zeros((1, 8, 4), np.float32))
+        Blender(TileGrid(4, 4, 8, 0), Window(0, 0, 4, 4), 1).feed(tile, np.zeros(shape, np.float32))
 
 
 def test_a_tile_outside_the_window_changes_nothing():
-    blender = Blender(Window(0, 0, 4, 4), 1, 0)
+    blender = Blender(TileGrid(16, 16, 8, 0), Window(0, 0, 4, 4), 1)
     blender.feed(Window(8, 8, 8, 8), np.ones((1, 8, 8), np.float32))
     assert not blender.data.any()
