@@ -308,3 +308,21 @@ def test_the_temperature_divides_the_logits_of_the_uncertainty_and_of_nothing_el
     expected = entropy((image / np.float32(255)).astype(np.float16).astype(np.float32) / np.float32(0.05))
     np.testing.assert_allclose(uncertainty.astype(int), expected, atol=1)
     assert expected.std() > 10
+
+
+PLACES = st.lists(st.tuples(st.floats(-20, 200), st.floats(-20, 170)), min_size=3, max_size=5).map(tuple)
+SHAPES = st.tuples(st.sampled_from(["stroke", "polygon"]), PLACES, st.integers(0, 2), st.sampled_from([0.0, 1.0, 9.0]))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@given(st.lists(SHAPES, min_size=2, max_size=3))
+@settings(max_examples=6)
+def test_a_map_refreshed_stroke_by_stroke_is_the_map_from_scratch(make_session, noise, scale: float, shapes) -> None:
+    session, fresh = (make_session(noise(150, 180), gsd_m=0.5 * scale) for _ in range(2))
+    marks = tuple(Annotation(str(i), kind, line, c, width) for i, (kind, line, c, width) in enumerate(shapes))
+    log, current = AnnotationLog(), painted(session)
+    for revision, mark in enumerate(marks):
+        session.change(log.add(mark))
+        current = painted(session, onto=current, changed_since=revision)
+    fresh.replace(marks, 1)
+    np.testing.assert_array_equal(current, painted(fresh))
