@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from typing import Any
 
+from shapely.errors import ShapelyError
+
 from terrafine.server import engine
 from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
@@ -21,8 +23,23 @@ from terrafine.shared.wire import LIMITS
 log = logging.getLogger(__name__)
 MAX_SESSIONS = 16  # the one that was not used for longest makes room; its client opens it again
 MAX_MISSING = 4096  # windows in one MissingPixels
-# What torch, numpy and the operating system raise. torch reports exhausted memory, too, as a RuntimeError.
-FOREIGN_ERRORS = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+# What torch, numpy, shapely and the operating system raise. torch reports exhausted memory, too, as a RuntimeError.
+FOREIGN_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SystemError,
+    TypeError,
+    ValueError,
+    ShapelyError,
+)
 
 Replies = Iterator[m.Reply]
 Stopped = Callable[[], bool]
@@ -57,14 +74,11 @@ class Dispatcher:
             yield from self._handler(message)(message, cancelled)
         except TerrafineError as error:
             yield m.Failed(error.code, error.message, error.hint)
-        except MemoryError as error:
-            yield self._out_of_memory(error)
         except FOREIGN_ERRORS as error:
-            if isinstance(error, RuntimeError) and "memory" in str(error):
+            if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
                 yield self._out_of_memory(error)
             else:
-                log.exception("%s failed", type(message).__name__)
-                yield m.Failed(TerrafineError.code, f"The server failed: {error}.", "Its log says more.")
+                yield failure(message, error)
 
     def close(self) -> None:
         """Forget all sessions and remove what they kept on disk."""
@@ -161,6 +175,12 @@ class _Opened:
         self.session = session
         self.store = store
         self.model = model
+
+
+def failure(message: m.Message, error: BaseException) -> m.Failed:
+    """What a client gets to know of an error that nobody foresaw; called where it was caught. The log tells all."""
+    log.exception("%s failed", type(message).__name__)
+    return m.Failed(TerrafineError.code, f"The server failed: {error}.", "Its log says more.")
 
 
 def welcome(device: str) -> m.Welcome:

@@ -53,7 +53,7 @@ class BlockStore:
         size = array.nbytes + valid.nbytes
         if patch.window in self._memory:
             self._memory[patch.window] = array, valid
-        elif self._used + size <= self.memory_bytes and not known:
+        elif self._used + size <= self.memory_bytes:
             self._used += size
             self._memory[patch.window] = array, valid
         else:
@@ -110,8 +110,8 @@ class BlockStore:
     def _block(self, block: Window) -> Block:
         if block in self._memory:
             return self._memory[block]
-        with np.load(self._on_disk[block], allow_pickle=False) as stored:
-            return stored["array"], stored["valid"]
+        path = self._on_disk[block]
+        return np.load(path, allow_pickle=False), np.load(_mask_beside(path), allow_pickle=False)
 
     def _write(self, block: Window, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> Path:
         if self._folder is None:
@@ -122,9 +122,14 @@ class BlockStore:
                 f"There is no room left on the server for the raster's pixels (in {folder.parent}).",
                 "Free some disk space, or classify a smaller area.",
             )
-        path = folder / f"{block.col}_{block.row}.npz"
-        np.savez(path, array=array, valid=valid)
+        path = folder / f"{block.col}_{block.row}.npy"
+        np.save(path, array)
+        np.save(_mask_beside(path), valid)
         return path
+
+
+def _mask_beside(path: Path) -> Path:
+    return path.with_suffix(".valid.npy")
 
 
 def _cut(window: Window) -> list[Window]:

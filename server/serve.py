@@ -16,7 +16,7 @@ from typing import Optional
 
 import zmq
 
-from terrafine.server.dispatch import Dispatcher, welcome
+from terrafine.server.dispatch import FOREIGN_ERRORS, Dispatcher, failure, welcome
 from terrafine.server.jobs import Job, JobQueue
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, ConfigError, ServerBusy, TerrafineError
@@ -63,11 +63,15 @@ class Server:
         finally:
             self.stop()
             engine.join()
-            self._context.destroy(linger=0)
-            self._dispatcher.close()
+            self.close()
 
     def stop(self) -> None:
         self._stopping.set()
+
+    def close(self) -> None:
+        """Give up the port and what sessions keep, of a server that does not run (any more); twice does no harm."""
+        self._context.destroy(linger=0)
+        self._dispatcher.close()
 
     # ---- the engine's thread -------------------------------------------------------------------------------------
 
@@ -86,10 +90,16 @@ class Server:
             out.close(linger=0)
 
     def _answer(self, job: Job, out: zmq.Socket[bytes]) -> None:
-        for reply in self._dispatcher.handle(job.message, lambda: job.stopped() or self._stopping.is_set()):
-            if job.error is not None and isinstance(reply, m.Failed):
-                reply = _failed(job.error)
-            self._hand_over([job.client, *pack(reply, job.request_id)], out)
+        """Whatever goes wrong, a reply that cannot be packed included, ends this job alone."""
+        try:
+            for reply in self._dispatcher.handle(job.message, lambda: job.stopped() or self._stopping.is_set()):
+                if job.error is not None and isinstance(reply, m.Failed):
+                    reply = _failed(job.error)
+                self._hand_over([job.client, *pack(reply, job.request_id)], out)
+        except TerrafineError as error:
+            self._hand_over([job.client, *pack(_failed(error), job.request_id)], out)
+        except FOREIGN_ERRORS as error:
+            self._hand_over([job.client, *pack(failure(job.message, error), job.request_id)], out)
 
     def _hand_over(self, frames: list[bytes], out: zmq.Socket[bytes]) -> None:
         while not self._stopping.is_set():

@@ -77,7 +77,7 @@ def test_bands_and_dtype_must_be_the_rasters(info_of, array: np.ndarray) -> None
 def test_files_are_gone_when_the_store_closes(info_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     store = filled(BlockStore(info_of(IMAGE), 0))
-    assert list(tmp_path.rglob("*.npz"))
+    assert list(tmp_path.rglob("*.npy"))
     store.close()
     assert not list(tmp_path.iterdir())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -140,9 +141,23 @@ def test_a_client_that_takes_nothing_for_long_is_given_up(connect, monkeypatch: 
     assert reply(other) == m.SessionClosed("s")
 
 
+TOO_LARGE = m.Models(({"string": "x" * 70_000},) * 200)
+
+
+@pytest.mark.parametrize(("answer", "code"), [(lambda: 1 / 0, "internal"), (lambda: [TOO_LARGE], "too_large")])
+def test_a_reply_that_cannot_be_given_ends_its_request_alone(connect, flood, monkeypatch, answer, code: str) -> None:
+    client = connect()
+    with monkeypatch.context() as patched:
+        patched.setattr(flood, "handle", lambda *_: answer())
+        ask(client, "1", m.ListModels())
+        assert reply(client).code == code
+    ask(client, "2", m.ListModels())
+    assert reply(client) == m.SessionClosed("s")
+
+
 def test_a_server_without_an_engine_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     flood = Flood()
-    monkeypatch.setattr(flood, "handle", lambda *_: 1 / 0)
+    monkeypatch.setattr(flood, "handle", lambda *_: sys.exit())
     monkeypatch.setattr(threading, "excepthook", lambda _arguments: None)
     server = Server(flood)
     thread = threading.Thread(target=server.run)
