@@ -114,7 +114,7 @@ class CloseSession:
 @dataclass(frozen=True)
 class Welcome:
     server: str  # "terrafine-server 0.1.0"
-    device: str  # "cpu", "cuda:0 NVIDIA …"
+    device: str  # as torch calls it: "cpu", "cuda", "cuda:1"
     limits: dict[str, int] = field(default_factory=dict)
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "models": "list and describe the models there are",
     "demo": "classify and refine a raster with a scripted analyst, and show the result",
 }
+log = logging.getLogger(__name__)
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -47,11 +48,19 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         return int(module.run(arguments))
     except TerrafineError as error:
-        print(f"terrafine: error: {error.message}", *([error.hint] if error.hint else []), sep="\n", file=sys.stderr)
+        _tell(error.message, *([error.hint] if error.hint else []))
         return USAGE if isinstance(error, (ConfigError, BadRequest)) else FAILED
+    except OSError as error:  # a file that is missing, in the way or not to be written
+        log.debug("", exc_info=True)
+        _tell(f"{error.strerror}: '{error.filename}'" if error.filename else str(error))
+        return FAILED
     except KeyboardInterrupt:
         print("terrafine: stopped", file=sys.stderr)
         return INTERRUPTED
+
+
+def _tell(message: str, *more: str) -> None:
+    print(f"terrafine: error: {message}", *more, sep="\n", file=sys.stderr)
 
 
 def _parse(words: list[str]) -> tuple[argparse.Namespace, ModuleType]:

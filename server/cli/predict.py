@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("map", type=Path, metavar="OUT.tif", help="the map; replaced if it is there")
     parser.add_argument("--model", required=True, metavar="NAME", help="name of a model")
     parser.add_argument("--models", type=Path, action="append", default=[], metavar="DIR", help="more model folders")
+    parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
     parser.add_argument("--bands", type=_bands, default=(), metavar="R,G,B", help="bands of the file for the model's")
     parser.add_argument(
         "--gsd", type=_metres, metavar="METRES", help="size of a pixel on the ground, where the file is wrong"
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     _refuse_overwriting(arguments.raster, arguments.map, arguments.uncertainty)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as with Ctrl-C, and clean up
-    predictor = Zoo(arguments.models).predictor(arguments.model)
+    predictor = Zoo(arguments.models, arguments.device).predictor(arguments.model)
     with rasterio.Env(**GDAL_OPTIONS), open_raster(arguments.raster, predictor.spec, arguments.bands) as raster:
         session = _session(raster, predictor, arguments.gsd)
         with ExitStack() as outputs:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 HELP = """Run the inference server that QGIS, or any other client of docs/protocol.md, talks to.
@@ -18,7 +19,7 @@ It serves programs on this computer only, until Ctrl-C.
 examples:
   terrafine serve
   terrafine serve --port 0 --announce - --exit-with-stdin     (as QGIS starts it)
-  terrafine serve --models my_models/ --threads 4
+  terrafine serve --models my_models/ --device cpu --threads 4
 """
 DEFAULT_PORT = 5590
 
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; only this computer's own for now")
     parser.add_argument("--models", type=Path, action="append", default=[], metavar="DIR", help="more model folders")
+    parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
     parser.add_argument(
         "--announce", metavar="FILE", help="write the address as one line of JSON; - is standard output"
@@ -47,14 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.threads > 0:
         torch.set_num_threads(arguments.threads)
-    server = Server(Dispatcher(Zoo(arguments.models)), arguments.host, arguments.port)
+    server = Server(Dispatcher(Zoo(arguments.models, arguments.device)), arguments.host, arguments.port)
     signal.signal(signal.SIGTERM, lambda _number, _frame: server.stop())
     if arguments.exit_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()
     log.info("listening on %s", server.address)
-    if arguments.announce:
-        announce(arguments.announce, server.address)
-    server.run()
+    with closing(server):
+        if arguments.announce:
+            announce(arguments.announce, server.address)
+        server.run()
     return 0
 
 

@@ -67,9 +67,10 @@ def address(start_server: Callable[..., subprocess.Popen]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def start_server(models: Path) -> Callable[..., subprocess.Popen]:
-    """start_server(*words): `terrafine serve` on a free port, which its first line of output tells."""
+    """start_server(*words, **for Popen): `terrafine serve` on a free port, which its first line of output tells."""
     line = [*COMMAND, "serve", "--port", "0", "--announce", "-", "--models", str(models)]
-    return lambda *words: subprocess.Popen([*line, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return lambda *words, **more: subprocess.Popen([*line, *words], **pipes, **more)
 
 
 @pytest.fixture

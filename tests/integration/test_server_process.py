@@ -47,6 +47,14 @@ def test_the_address_can_be_announced_in_a_file(start_server, tmp_path: Path) ->
     assert process.wait(20) == 0
 
 
+def test_a_server_that_cannot_announce_itself_ends_with_a_message(start_server, tmp_path: Path) -> None:
+    process = start_server("--announce", str(tmp_path / "nix" / "address.json"), stderr=subprocess.PIPE)
+    errors = process.communicate(timeout=30)[1]
+    assert process.returncode == 1
+    assert "nix" in errors
+    assert "Traceback" not in errors
+
+
 def test_a_port_that_is_taken_is_said_so(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--port", address.rpartition(":")[2]]) == 2
     assert "--port" in capsys.readouterr().err

@@ -55,6 +55,9 @@ def test_a_gsd_by_hand_is_what_counts(models: Path, raster: Path, tmp_path: Path
         (["{raster}", "{raster}", "--model", "tiny"], 2, "different files"),
         (["{raster}", "nix/map.tif", "--model", "tiny"], 2, "no folder"),
         (["{raster}", "map.tif", "--model", "tiny", "--bands", "1,2,9"], 1, "[1, 2, 9]"),
+        (["{raster}", ".", "--model", "tiny"], 2, "is a folder"),
+        (["{raster}", "map.tif", "--model", "tiny", "--device", "abacus"], 2, "no device 'abacus'"),
+        (["{raster}", "map.tif", "--model", "tiny", "--models", "nix"], 2, "no folder 'nix'"),
     ],
 )
 def test_what_is_wrong_is_said_and_the_exit_code_tells(
@@ -66,6 +69,11 @@ def test_what_is_wrong_is_said_and_the_exit_code_tells(
     (error,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("terrafine: error: ")]
     assert message in error
     assert [path.name for path in tmp_path.iterdir()] == [raster.name]
+
+
+def test_a_file_that_is_in_the_way_is_named(raster: Path, capsys) -> None:
+    assert main(["demo", "--out", str(raster)]) == 1
+    assert capsys.readouterr().err == f"terrafine: error: File exists: '{raster}'\n"
 
 
 @pytest.mark.parametrize("words", [["predict", "a", "b", "--model", "m", "--gsd", "-1"], ["nonsense"], []])
