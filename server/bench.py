@@ -10,21 +10,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from terrafine.server.demo import scene, source
-from terrafine.server.demo.live import Click, LiveMap, connect, local_server
+from terrafine.server.demo.live import Click, LiveMap, choose_model, connect, local_server
 from terrafine.server.raster_io import open_raster
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window, slices
 
 SCENE_PX = 1536
+STROKE_LENGTH_PX, STROKE_WIDTH_PX = 120.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class ClickFigures:
 
     first_map       classifying the whole raster, upload included
     clicks          round trips, seen by the client
+    strokes         those of them that placed a stroke
     stages          median seconds of each stage of the server's work
     bytes_up        largest number of bytes sent for one click
     changed_share   mean share of the raster that a click could change
@@ -43,6 +47,7 @@ class ClickFigures:
     size_px: int
     first_map: float
     clicks: Sequence[float]
+    strokes: Sequence[float]
     stages: Mapping[str, float]
     bytes_up: int
     changed_share: float
@@ -51,16 +56,15 @@ class ClickFigures:
 
 
 def measure_clicks(folder: Path, model: str, models: Path | None, size_px: int, count: int, seed: int) -> ClickFigures:
-    """Classify a drawn scene of `size_px` pixels a side, then `count` points at random places, each with a refresh."""
+    """Classify a drawn scene of `size_px` pixels a side, then `count` marks at random places, each with a refresh."""
     origin = source.make_up(folder, size_px)
-    with local_server(folder / "server.log", models) as address:
-        client = connect(address)
-        spec = next(spec for spec in client.models() if spec.name == model)
+    with local_server(folder / "server.log", models) as address, closing(connect(address)) as client:
+        spec = choose_model(client, model)
         with open_raster(origin.raster, spec) as raster:
             window = raster.info.grid.window
             live = LiveMap(client, model, raster.info, window, raster.read)
             first_map = live.classify(lambda done, total: None)
-            marks = _random_points(window, len(spec.classes), count, seed)
+            marks = _random_marks(window, len(spec.classes), count, seed)
             clicks, outside = [], 0
             for mark in tqdm(marks, desc="clicks", disable=None):
                 click, strayed = _watched(live, mark)
@@ -69,11 +73,11 @@ def measure_clicks(folder: Path, model: str, models: Path | None, size_px: int, 
             scratch = LiveMap(client, model, raster.info, window, raster.read)
             scratch.set_marks(marks)
             scratch.classify(lambda done, total: None)
-        client.close()
     return ClickFigures(
         size_px=size_px,
         first_map=first_map,
         clicks=[click.seconds for click in clicks],
+        strokes=[click.seconds for click, mark in zip(clicks, marks) if mark.kind == "stroke"],
         stages={name: float(np.median([click.stages[name] for click in clicks])) for name in clicks[0].stages},
         bytes_up=max(click.bytes_sent for click in clicks),
         changed_share=float(np.mean([click.changed.pixels for click in clicks])) / window.pixels,
@@ -91,13 +95,25 @@ def _watched(live: LiveMap, mark: Annotation) -> tuple[Click, int]:
     return click, int(changed.sum())
 
 
-def _random_points(window: Window, classes: int, count: int, seed: int) -> list[Annotation]:
+def _random_marks(window: Window, classes: int, count: int, seed: int) -> list[Annotation]:
+    """Points, but every third mark is a stroke across its place."""
     rng = np.random.default_rng(seed)
     places = rng.uniform(0, (window.width, window.height), (count, 2))
     return [
-        Annotation(f"bench-{index}", "point", ((float(x), float(y)),), int(rng.integers(classes)))
-        for index, (x, y) in enumerate(places)
+        _random_mark(f"bench-{index}", place, index % 3 == 2, window, int(rng.integers(classes)), rng)
+        for index, place in enumerate(places)
     ]
+
+
+def _random_mark(
+    name: str, place: NDArray[np.float64], is_stroke: bool, window: Window, class_id: int, rng: np.random.Generator
+) -> Annotation:
+    if not is_stroke:
+        return Annotation(name, "point", ((float(place[0]), float(place[1])),), class_id)
+    angle = rng.uniform(0, 2 * np.pi)
+    reach = STROKE_LENGTH_PX / 2 * np.array((np.cos(angle), np.sin(angle)))
+    ends = np.clip(np.stack([place - reach, place + reach]), 0, (window.width, window.height))
+    return Annotation(name, "stroke", tuple((float(x), float(y)) for x, y in ends), class_id, STROKE_WIDTH_PX)
 
 
 @dataclass(frozen=True)

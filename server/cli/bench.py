@@ -20,7 +20,8 @@ HELP = """\
 Measure on this machine what docs/benchmarks.md reports. Nothing else should run meanwhile.
 
 examples:
-  terrafine bench click                     60 clicks on a drawn 2048² raster, through a server of its own
+  terrafine bench click                     60 marks, every third a stroke, on a drawn 2048² raster, through a
+                                            server of its own
   terrafine bench click --size 4096 --clicks 200 --json clicks.json
   terrafine bench raster                    time and peak memory of `terrafine predict` on 20000² pixels
 
@@ -66,6 +67,7 @@ def machine() -> str:
 
 def click_table(figures: ClickFigures) -> str:
     p50, p95, p99 = np.percentile(figures.clicks, (50, 95, 99))
+    strokes = f"{np.median(figures.strokes):.2f} s" if figures.strokes else "–"
     total = figures.stages.get("total", 0.0) or float("nan")
     stages = [
         f"| {name} | {1000 * seconds:.0f} ms | {100 * seconds / total:.0f} % |"
@@ -78,6 +80,7 @@ def click_table(figures: ClickFigures) -> str:
             "|---|---|",
             f"| first map, upload included | {figures.first_map:.1f} s |",
             f"| a click, p50 / p95 / p99 of {len(figures.clicks)} | {p50:.2f} / {p95:.2f} / {p99:.2f} s |",
+            f"| of which strokes, p50 of {len(figures.strokes)} | {strokes} |",
             f"| bytes up a click, at most | {figures.bytes_up} |",
             f"| share of the raster that a click can change | {100 * figures.changed_share:.1f} % |",
             f"| pixels that changed elsewhere | {figures.outside} |",

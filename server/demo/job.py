@@ -14,15 +14,14 @@ from tqdm import tqdm
 from terrafine.models.normalise import to_unit
 from terrafine.server.demo import report, source
 from terrafine.server.demo.analyst import Analyst, scripted_truth
-from terrafine.server.demo.live import Click, LiveMap, connect, local_server
+from terrafine.server.demo.live import Click, LiveMap, choose_model, connect, local_server
 from terrafine.server.demo.source import Source
 from terrafine.server.map_writer import Layer, MapWriter
 from terrafine.server.raster_io import Raster, open_raster
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.client import Client
-from terrafine.shared.errors import NotFound
 from terrafine.shared.geo import Window
-from terrafine.shared.spec import ModelSpec
+from terrafine.shared.spec import NODATA_CLASS, ModelSpec
 
 LARGEST_PX = 2048  # of a larger raster, the middle is classified
 KNOWING = "simulated: knows the truth, marks the deepest point of the largest mistake"
@@ -49,7 +48,7 @@ def run(origin: Source, folder: Path, marks: int, model: str = "", models: Optio
     with local_server(folder / "server.log", models) as address:
         client = connect(address)
         try:
-            spec = _choose(client, model)
+            spec = choose_model(client, model)
             with open_raster(origin.raster, spec) as opened:
                 outcome = _refine(client, spec, opened, origin.truth, marks)
                 summary = _summary(origin, outcome)
@@ -59,24 +58,15 @@ def run(origin: Source, folder: Path, marks: int, model: str = "", models: Optio
     return summary
 
 
-def _choose(client: Client, wanted: str) -> ModelSpec:
-    """The model of that name, or else the server's first."""
-    known = {spec.name: spec for spec in client.models()}
-    if not known:
-        raise NotFound("The server has no model.", "Train one (terrafine train) and name its folder with --models.")
-    if wanted and wanted not in known:
-        raise NotFound(f"There is no model '{wanted}'.", f"There are: {', '.join(known)}.")
-    return known[wanted] if wanted else next(iter(known.values()))
-
-
 def _refine(client: Client, spec: ModelSpec, raster: Raster, labels: Optional[Path], count: int) -> Outcome:
     grid = raster.info.grid
     window = middle(grid.window)
-    truth = source.read_truth(labels, window, (grid.width, grid.height), len(spec.classes)) if labels else None
+    labelled = source.read_truth(labels, window, (grid.width, grid.height), len(spec.classes)) if labels else None
     live = LiveMap(client, spec.name, raster.info, window, raster.read)
     with tqdm(desc="classify", unit="tile", disable=None) as bar:
         first_map_s = live.classify(lambda done, total: _show(bar, done, total))
     before = live.classes.copy()
+    truth = None if labelled is None else np.where(before == NODATA_CLASS, np.uint8(NODATA_CLASS), labelled)
     analyst = Analyst(truth if truth is not None else scripted_truth(before, live.uncertainty))
     marks, clicks = _mark(live, analyst, count)
     return Outcome(spec, window, before, live.classes, truth, marks, first_map_s, clicks, live.warnings)

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.client import Client, ReadPixels
-from terrafine.shared.errors import ConnectionFailed
+from terrafine.shared.errors import ConnectionFailed, NotFound
 from terrafine.shared.geo import Window, slices
 from terrafine.shared.messages import Done, Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import NODATA_CLASS
+from terrafine.shared.spec import NODATA_CLASS, ModelSpec
 from terrafine.shared.transport import ZmqTransport
 
 COMMAND = (sys.executable, "-m", "terrafine.server.cli", "serve", "--port", "0", "--announce", "-", "--exit-with-stdin")
@@ -122,3 +122,13 @@ def connect(address: str) -> Client:
     client = Client(ZmqTransport(address), "terrafine-demo")
     client.hello()
     return client
+
+
+def choose_model(client: Client, wanted: str) -> ModelSpec:
+    """The model of that name, or else the server's first; raises NotFound."""
+    known = {spec.name: spec for spec in client.models()}
+    if not known:
+        raise NotFound("The server has no model.", "Train one (terrafine train) and name its folder with --models.")
+    if wanted and wanted not in known:
+        raise NotFound(f"There is no model '{wanted}'.", f"There are: {', '.join(known)}.")
+    return known[wanted] if wanted else next(iter(known.values()))

@@ -14,6 +14,7 @@ from rasterio import windows
 from rasterio.enums import ColorInterp
 
 from terrafine.server.demo import scene
+from terrafine.server.raster_io import without_georeference_warnings
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import Window
 from terrafine.shared.spec import NODATA_CLASS
@@ -64,12 +65,12 @@ def read_truth(path: Path, window: Window, size: tuple[int, int], classes: int) 
     size     (width, height) of the raster that it is the truth of
     classes  how many the model has
     """
-    with rasterio.open(path) as dataset:
+    with without_georeference_warnings(), rasterio.open(path) as dataset:
         if (dataset.width, dataset.height) != size:
             raise ConfigError(f"'{path}' has another size than its raster.", "Remove it to go on without truth.")
         box = windows.Window(window.col, window.row, window.width, window.height)
         truth, known = dataset.read(1, window=box), dataset.read_masks(1, window=box) > 0
-    truth = np.where(known, truth, NODATA_CLASS)
+    truth = np.where(known & (truth >= 0), truth, np.int64(NODATA_CLASS))  # "unknown" may be −1
     if np.any((truth >= classes) & (truth != NODATA_CLASS)):
         raise ConfigError(f"'{path}' has classes that the model does not have.", "Choose another with --model.")
     return truth.astype(np.uint8)

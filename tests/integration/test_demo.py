@@ -12,6 +12,7 @@ import torch
 from terrafine.models import registry
 from terrafine.server.cli import main
 from terrafine.server.demo import job, source
+from terrafine.server.demo.analyst import Analyst
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
 NAMES = ("water", "land", "road", "building", "vegetation", "unlabelled object")
@@ -82,6 +83,32 @@ def test_without_truth_a_scripted_analyst_says_that_it_is_one(models, scene, tmp
     summary = job.run(source.find(alone, tmp_path), tmp_path, 2, "tiny", models)
     assert summary.analyst == job.SCRIPTED
     assert summary.before is None
+
+
+def test_what_has_no_data_has_no_truth(models, scene, tmp_path, monkeypatch):
+    raster = tmp_path / "holed.tif"
+    with rasterio.open(scene.raster) as whole, rasterio.open(raster, "w", **{**whole.profile, "nodata": 0}) as holed:
+        image = np.maximum(whole.read(), 1)
+        image[:, :128] = 0
+        holed.write(image)
+    known = []
+    monkeypatch.setattr(job, "Analyst", lambda truth: known.append(truth) or Analyst(truth))
+    job.run(source.Source(raster, scene.truth, ""), tmp_path, 1, "tiny", models)
+    assert (known[0][:128] == 255).all()
+    assert (known[0][128:] < 255).any()
+
+
+def test_a_bench_of_a_model_that_is_not_there_ends_with_a_message(models, capsys):
+    assert main(["bench", "click", "--size", "256", "--models", str(models), "--model", "none"]) == 1
+    assert "There is no model 'none'" in capsys.readouterr().err
+
+
+def test_the_bench_places_points_and_strokes(models, tmp_path, capsys):
+    words = ["bench", "click", "--size", "256", "--clicks", "4", "--json", str(tmp_path / "figures.json")]
+    assert main([*words, "--models", str(models), "--model", "tiny"]) == 0
+    assert "of which strokes, p50 of 1 |" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert (len(figures["clicks"]), len(figures["strokes"]), figures["differs"]) == (4, 1, 0)
 
 
 def test_a_model_that_is_not_there_ends_with_a_message(models, scene, tmp_path, capsys):

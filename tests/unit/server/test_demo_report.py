@@ -137,3 +137,12 @@ def test_truth_with_classes_that_the_model_lacks_is_refused(tmp_path):
     truth = source.make_up(tmp_path, size_px=256).truth
     with pytest.raises(ConfigError, match="classes"):
         source.read_truth(truth, Window(0, 0, 256, 256), (256, 256), 2)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_labels_below_zero_say_nothing(tmp_path, dtype):
+    path = tmp_path / "scene_labels.tif"
+    with rasterio.open(path, "w", driver="GTiff", width=3, height=1, count=1, dtype=dtype) as dataset:
+        dataset.write(np.array([[[-1, 0, 1]]], dtype))
+    assert source.read_truth(path, Window(0, 0, 3, 1), (3, 1), 2).tolist() == [[255, 0, 1]]
