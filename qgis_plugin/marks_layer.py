@@ -13,19 +13,14 @@ import sqlite3
 from pathlib import Path
 from typing import Sequence
 
+from osgeo import gdal, ogr, osr
 from qgis.core import (
     QgsCoordinateReferenceSystem,
-    QgsCoordinateTransformContext,
     QgsFeature,
-    QgsField,
-    QgsFields,
     QgsGeometry,
     QgsPointXY,
-    QgsVectorFileWriter,
     QgsVectorLayer,
-    QgsWkbTypes,
 )
-from qgis.PyQt.QtCore import QVariant
 
 from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.styles import marks_renderer
@@ -36,12 +31,12 @@ from terrafine.shared.spec import LandCover
 TABLE, KEY = "marks", "fid"
 ARC_SEGMENTS = 8  # of a quarter circle at a stroke's ends
 COLUMNS = {
-    "mark_id": QVariant.String,
-    "class_id": QVariant.Int,
-    "class_name": QVariant.String,
-    "kind": QVariant.String,
-    "width_px": QVariant.Double,
-    "vertices": QVariant.String,
+    "mark_id": ogr.OFTString,
+    "class_id": ogr.OFTInteger,
+    "class_name": ogr.OFTString,
+    "kind": ogr.OFTString,
+    "width_px": ogr.OFTReal,
+    "vertices": ogr.OFTString,
 }
 
 
@@ -98,17 +93,16 @@ class MarksLayer:
 
 def create_marks_file(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
     """Make an empty GeoPackage for marks; raises TerrafineError if that fails."""
-    columns = QgsFields()
+    try:
+        file = gdal.GetDriverByName("GPKG").Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
+    except RuntimeError:  # where another plugin has switched GDAL's exceptions on
+        file = None
+    if file is None:
+        raise _unwritable(gdal.GetLastErrorMsg())
+    reference = osr.SpatialReference(crs.toWkt()) if crs.isValid() else None
+    table = file.CreateLayer(TABLE, reference, ogr.wkbPolygon)
     for name, kind in COLUMNS.items():
-        columns.append(QgsField(name, kind))
-    options = QgsVectorFileWriter.SaveVectorOptions()
-    options.driverName, options.layerName = "GPKG", TABLE
-    polygon = QgsWkbTypes.Type.Polygon
-    writer = QgsVectorFileWriter.create(str(path), columns, polygon, crs, QgsCoordinateTransformContext(), options)
-    failed, why = writer.hasError() != QgsVectorFileWriter.WriterError.NoError, writer.errorMessage()
-    del writer  # closes the file
-    if failed:
-        raise _unwritable(why)
+        table.CreateField(ogr.FieldDefn(name, kind))
 
 
 def open_marks_layer(path: Path, name: str, classes: Sequence[LandCover]) -> QgsVectorLayer:

@@ -68,7 +68,7 @@ class Placement:
 
     def grid(self, crs: QgsCoordinateReferenceSystem) -> Grid:
         """The raster's grid, its GSD measured at the centre."""
-        wkt = crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL) if crs.isValid() else ""
+        wkt = crs.toWkt() if crs.isValid() else ""
         return Grid(self.window.width, self.window.height, self.affine, wkt, self._gsd_m(crs))
 
     def _gsd_m(self, crs: QgsCoordinateReferenceSystem) -> Optional[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional
 
 import numpy as np
@@ -28,18 +28,14 @@ INTERPRETED = {
 class RasterFile:
     """A raster layer whose pixels are in a file: what a worker thread needs to read it, and nothing of QGIS's layer.
 
-    path     what GDAL opens
-    name     the layer's name
-    crs_wkt  the layer's CRS, which the user may have set by hand; "" if there is none
+    path  what GDAL opens
+    name  the layer's name
+    crs   the layer's CRS, which the user may have set by hand; invalid if there is none
     """
 
     path: str
     name: str
-    crs_wkt: str
-
-    @property
-    def crs(self) -> QgsCoordinateReferenceSystem:
-        return QgsCoordinateReferenceSystem.fromWkt(self.crs_wkt)
+    crs: QgsCoordinateReferenceSystem = field(compare=False)
 
 
 def raster_file(layer: QgsRasterLayer) -> RasterFile:
@@ -51,8 +47,7 @@ def raster_file(layer: QgsRasterLayer) -> RasterFile:
             f"The pixels of '{layer.name()}' come from the provider '{layer.providerType()}', not from a file.",
             "Export the layer as a GeoTIFF (Layer ▸ Save As) and use that.",
         )
-    wkt = layer.crs().toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT2_2019) if layer.crs().isValid() else ""
-    return RasterFile(layer.source(), layer.name(), wkt)
+    return RasterFile(layer.source(), layer.name(), QgsCoordinateReferenceSystem(layer.crs()))
 
 
 def open_dataset(path: str) -> gdal.Dataset:

@@ -6,7 +6,7 @@ from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.state import Link, View
-from terrafine.qgis_plugin.widgets import light, note, tool_button
+from terrafine.qgis_plugin.widgets import light, note, row, tool_button
 
 COLORS = {
     Link.OFFLINE: "#9aa5b1",
@@ -32,10 +32,14 @@ class ServerPanel(QWidget):
         self.address = QLineEdit(address)
         self.address.setToolTip(self.tr("Address of a server on this or another computer: tcp://host:port"))
         self.connect_button = QPushButton(self.tr("Connect"))
+        self.elsewhere = QPushButton(self.tr("Connect…"))
+        self.elsewhere.setToolTip(self.tr("Use a server that runs already, here or on another computer"))
+        self.elsewhere.setCheckable(True)
         self.menu_button = self._menu_button()
         self._lay_out()
         self.start.clicked.connect(self.start_asked)
         self.reconnect.clicked.connect(self._ask_to_connect)
+        self.elsewhere.toggled.connect(self._show_address)
         self.connect_button.clicked.connect(self._ask_to_connect)
         self.address.returnPressed.connect(self._ask_to_connect)
 
@@ -49,7 +53,10 @@ class ServerPanel(QWidget):
         self.start.setText(self.tr("Restart local server") if self._was_local(view) else self.tr("Start local server"))
         self.start.setVisible(down)
         self.reconnect.setVisible(view.link is Link.LOST and not view.local)
-        self.address_row.setVisible(self.address_action.isChecked() and down)
+        self.elsewhere.setVisible(down)
+        if view.link is Link.ONLINE:
+            self.elsewhere.setChecked(False)
+        self.address_row.setVisible(self.elsewhere.isChecked() and down)
         self.stop_action.setEnabled(not down)
         self.stop_action.setText(self.tr("Stop the local server") if view.local else self.tr("Disconnect"))
 
@@ -80,9 +87,6 @@ class ServerPanel(QWidget):
 
     def _menu_button(self) -> QToolButton:
         button, menu = tool_button("more", self.tr("Server options")), QMenu(self)
-        self.address_action = menu.addAction(self.tr("Connect to an address…"))
-        self.address_action.setCheckable(True)
-        self.address_action.toggled.connect(self._show_address)
         self.stop_action = menu.addAction(self.tr("Disconnect"))
         self.stop_action.triggered.connect(self.disconnect_asked)
         menu.addSeparator()
@@ -94,7 +98,7 @@ class ServerPanel(QWidget):
         return button
 
     def _show_address(self, shown: bool) -> None:
-        self.address_row.setVisible(shown and self.start.isVisible())
+        self.address_row.setVisible(shown)
         if shown:
             self.address.setFocus()
             self.address.selectAll()
@@ -105,14 +109,14 @@ class ServerPanel(QWidget):
         top.addWidget(self.state, 1)
         top.addWidget(self.menu_button)
         self.address_row = QWidget()
-        row = QHBoxLayout(self.address_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.address, 1)
-        row.addWidget(self.connect_button)
+        line = QHBoxLayout(self.address_row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.address, 1)
+        line.addWidget(self.connect_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(top)
         column.addWidget(self.hint)
         column.addWidget(self.reconnect)
-        column.addWidget(self.start)
+        column.addLayout(row(self.start, self.elsewhere))
         column.addWidget(self.address_row)

@@ -15,7 +15,7 @@ from terrafine.qgis_plugin.connection import Event, Worker
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.dock import Dock
 from terrafine.qgis_plugin.effects import Tell, told
-from terrafine.qgis_plugin.layers import SessionLayers
+from terrafine.qgis_plugin.layers import OPACITY, SessionLayers
 from terrafine.qgis_plugin.placement import Locator
 from terrafine.qgis_plugin.server_process import ServerProcess
 from terrafine.qgis_plugin.sessions import Sessions
@@ -89,8 +89,7 @@ class Workbench(QObject):
     def show(self) -> None:
         view, current = self.controller.view(), self.sessions.of(self.controller.session)
         self.dock.show_view(view)
-        if current is not None:
-            self.dock.marks.show_opacity(current.map.layer.opacity())
+        self.dock.marks.show_opacity(current.map.layer.opacity() if current else OPACITY)
         work = view.work if view.work and not view.work.cancelling else None
         self.task.show(self.dock.work_words(view) if work else "", work.progress if work else None)
         if self.toolbox.current and not view.has_session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qgis.core import QgsCoordinateReferenceSystem
 
 from terrafine.qgis_plugin.connection import difference
 from terrafine.qgis_plugin.controller import Controller
@@ -32,7 +33,7 @@ from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 pytestmark = pytest.mark.qgis
 CLASSES = (LandCover(0, "water", "#0000ff"), LandCover(1, "land", "#00ff00"))
 MODEL = ModelSpec("m", "M", "linknet", "e", ("red",), CLASSES, 1.0, Normalisation((0.5,), (0.5,)))
-RASTER = RasterFile("scene.tif", "scene", "")
+RASTER = RasterFile("scene.tif", "scene", QgsCoordinateReferenceSystem())
 INFO = RasterInfo(Grid(100, 100), "uint8", (1,), ((0.0, 255.0),))
 AREA = Window(0, 0, 50, 50)
 
