@@ -180,7 +180,7 @@ class _Opened:
 def failure(message: m.Message, error: BaseException) -> m.Failed:
     """What a client gets to know of an error that nobody foresaw; called where it was caught. The log tells all."""
     log.exception("%s failed", type(message).__name__)
-    return m.Failed(TerrafineError.code, f"The server failed: {error}.", "Its log says more.")
+    return m.Failed(TerrafineError.code, f"The server failed: {str(error)[:1000]}.", "Its log says more.")
 
 
 def welcome(device: str) -> m.Welcome:

@@ -28,19 +28,32 @@ MAX_STRING = 65_536  # characters; the longest are descriptions of coordinate sy
 
 
 def encode(value: Any, arrays: list[np.ndarray]) -> Any:
-    """`value` as JSON values; numpy arrays are appended to `arrays`."""
+    """`value` as JSON values; numpy arrays are appended to `arrays`. Raises BadRequest for what `decode` refuses."""
     if isinstance(value, (str, int, float)):  # most values, and float64 is a float
-        return value
+        return _checked(value)
     if isinstance(value, np.ndarray):
         arrays.append(value)
         return len(arrays) - 1
     if dataclasses.is_dataclass(value):
         return {item.name: encode(getattr(value, item.name), arrays) for item in dataclasses.fields(value)}
+    if isinstance(value, (collections.abc.Mapping, tuple, list)):
+        _check_count(value, type(value).__name__)
     if isinstance(value, collections.abc.Mapping):
-        return {key: encode(item, arrays) for key, item in value.items()}
+        return {_checked(key): encode(item, arrays) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [encode(item, arrays) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
+    return _checked(value.item()) if isinstance(value, np.generic) else value
+
+
+def _checked(value: Union[str, int, float]) -> Union[str, int, float]:
+    """`value`, if the other side will take it. Half characters are let pass: they are replaced on the way."""
+    if isinstance(value, str) and len(value) > MAX_STRING:
+        raise TooLarge(f"A text has {len(value)} characters; {MAX_STRING} are allowed.")
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise TooLarge(f"{value} lies beyond ±{MAX_INTEGER}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadRequest(f"A number must be finite, not {value}.")
+    return value
 
 
 def decode(kind: Any, value: Any, arrays: Sequence[np.ndarray] = (), path: str = "") -> Any:
@@ -176,7 +189,7 @@ def _truth(value: Any, path: str) -> bool:
 _SCALARS = {str: _string, int: _whole, float: _number, bool: _truth}
 
 
-def _check_count(value: Union[list[Any], dict[str, Any]], path: str) -> None:
+def _check_count(value: collections.abc.Sized, path: str) -> None:
     if len(value) > MAX_ITEMS:
         raise TooLarge(f"'{path}' has {len(value)} items; {MAX_ITEMS} are allowed.")
 

@@ -159,7 +159,9 @@ class MissingPixels:
 
 @dataclass(frozen=True)
 class Progress:
-    """`stage`: "classify", counted in patches; a Client adds "upload", counted in blocks."""
+    """`done` of `total`; `stage` says of what: "classify" are the patches of the map. A Client makes its own, "upload",
+    for the blocks that it sends.
+    """
 
     done: int
     total: int
@@ -177,7 +179,9 @@ class PatchReady:
 
 @dataclass(frozen=True)
 class Done:
-    """`seconds`: how long each stage took ("read", "encode", "features", "decode", "blend", "total")."""
+    """`seconds`: how long each stage took ("read", "encode", "features", "decode", "blend", "total").
+    Other replies do not say: patches are parts of one piece of work and share its stages.
+    """
 
     revision: int
     seconds: dict[str, float] = field(default_factory=dict)

@@ -61,16 +61,18 @@ class _Header:
 def pack(message: Message, request_id: str) -> list[bytes]:
     """The frames of a message; `request_id` is a request's own, or that of the request that a reply answers.
 
-    Raises TooLarge for what the other side would refuse.
+    Raises BadRequest, or its child TooLarge, for what the other side would refuse.
     """
     arrays: list[np.ndarray] = []
     body = codec.encode(message, arrays)
     _check_bytes(sum(array.nbytes for array in arrays), MAX_MESSAGE_BYTES, "arrays")
+    if len(arrays) >= MAX_FRAMES:
+        raise TooLarge(f"A message has at most {MAX_FRAMES - 1} arrays, not {len(arrays)}.")
     packed = [_pack_buffer(array) for array in arrays]
     header = {
         "protocol": PROTOCOL_VERSION,
         "type": type_name(type(message)),
-        "id": request_id,
+        "id": _id(request_id),
         "fields": body,
         "buffers": [codec.encode(buffer, []) for buffer, _ in packed],
     }
@@ -165,7 +167,9 @@ def _pack_buffer(array: np.ndarray) -> tuple[Buffer, bytes]:
     raw = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
     squeezed = zlib.compress(raw, _ZLIB_LEVEL) if len(raw) >= _WORTH_COMPRESSING_BYTES else raw
     compression, frame = ("zlib", squeezed) if len(squeezed) < len(raw) else ("none", raw)
-    return Buffer(array.dtype.name, array.shape, compression), frame
+    buffer = Buffer(array.dtype.name, array.shape, compression)
+    _size(buffer)  # raises for what no buffer can hold
+    return buffer, frame
 
 
 def _unpack_buffers(buffers: Sequence[Buffer], frames: Sequence[Frame]) -> list[np.ndarray]:

@@ -144,7 +144,13 @@ def test_a_client_that_takes_nothing_for_long_is_given_up(connect, monkeypatch: 
 TOO_LARGE = m.Models(({"string": "x" * 70_000},) * 200)
 
 
-@pytest.mark.parametrize(("answer", "code"), [(lambda: 1 / 0, "internal"), (lambda: [TOO_LARGE], "too_large")])
+def long_error():
+    raise RuntimeError("x" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(lambda: 1 / 0, "internal"), (long_error, "internal"), (lambda: [TOO_LARGE], "too_large")]
+)
 def test_a_reply_that_cannot_be_given_ends_its_request_alone(connect, flood, monkeypatch, answer, code: str) -> None:
     client = connect()
     with monkeypatch.context() as patched:

@@ -27,6 +27,8 @@ from terrafine.shared.messages import (
     PutPixels,
     Reply,
     Request,
+    SessionOpened,
+    SetAnnotations,
 )
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import DTYPES, RasterInfo
@@ -281,13 +283,32 @@ def test_what_is_over_a_limit_is_too_large(frames):
     "message",
     [
         PatchReady(Patch(Window(0, 0, 8192, 8193), np.zeros((1, 8193, 8192), "u1"), np.zeros((8193, 8192), bool))),
-        Done(1, {"x" * wire.MAX_HEADER_BYTES: 1.0}),
+        SessionOpened("s", 1, ("x" * 60_000,) * 200),
+        Done(1, {"x" * (codec.MAX_STRING + 1): 1.0}),
+        Failed("busy", "x" * (codec.MAX_STRING + 1)),
+        SetAnnotations("s", (Annotation("a", "point", ((0.0, 0.0),), 1),) * 100_001, 1),
+        Done(2**53),
     ],
-    ids=["arrays", "header"],
+    ids=["arrays", "header", "key", "string", "marks", "integer"],
 )
 def test_what_the_other_side_would_refuse_is_not_packed(message):
     with pytest.raises(TooLarge):
         wire.pack(message, "1")
+
+
+@pytest.mark.parametrize(
+    ("message", "request_id"),
+    [
+        (Done(1, {"read": float("nan")}), "1"),
+        (Done(1, {"read": np.float32("inf")}), "1"),
+        (PatchReady(Patch(Window(0, 0, 1, 1), np.zeros((1, 1, 1), "i8"), np.ones((1, 1), bool))), "1"),
+        (Ping(), "two words"),
+    ],
+    ids=["not a number", "infinite", "dtype", "id"],
+)
+def test_what_the_other_side_could_not_read_is_not_packed(message, request_id):
+    with pytest.raises(BadRequest):
+        wire.pack(message, request_id)
 
 
 def test_a_small_frame_that_unpacks_to_gigabytes_is_refused_without_unpacking_it():
