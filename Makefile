@@ -17,6 +17,12 @@ QGIS   := .venv-qgis/.ready-$(PLACE)
 PY     := .venv/bin/python
 PY_QGIS := .venv-qgis/bin/python
 
+# Its scripts name their interpreter by the whole path, too: in a checkout that has moved it is made anew.
+MOVED = test -e $@ || ! ls $(@D)/.ready-* >/dev/null 2>&1 || { echo "This checkout has moved: $(@D) is made anew."; rm -rf $(@D); }
+
+# Threads of torch that spin while they wait starve each other as soon as anything else wants a core.
+export OMP_WAIT_POLICY := PASSIVE
+
 PIP  := -m pip install --quiet --disable-pip-version-check --no-warn-script-location
 LINK := build/import/terrafine
 CODE := shared models server qgis_plugin tools tests __init__.py
@@ -75,6 +81,7 @@ $(SERVER): pyproject.toml
 	@tools/apt_install.sh python3 python3-venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9) and "Terrafine needs Python 3.9 or newer: make PYTHON=...")'
 	@echo "Setting up .venv for the server (some minutes the first time) ..."
+	@$(MOVED)
 	@test -x $(PY) || $(PYTHON) -m venv .venv
 	@$(if $(TORCH_INDEX),$(PY) $(PIP) torch torchvision --index-url "$(TORCH_INDEX)")
 	@$(PY) $(PIP) --editable '.[backbones,train,dev]'
@@ -84,6 +91,7 @@ $(SERVER): pyproject.toml
 $(QGIS): pyproject.toml
 	@tools/apt_install.sh qgis python3-qgis python3-zmq python3-venv xvfb xauth
 	@echo "Setting up .venv-qgis beside QGIS's own Python ..."
+	@$(MOVED)
 	@test -x $(PY_QGIS) || $(QGIS_PYTHON) -m venv --system-site-packages .venv-qgis
 	@$(PY_QGIS) -c 'import numpy, qgis.core, zmq; print("numpy==" + numpy.__version__)' > .venv-qgis/constraints.txt
 	@$(PY_QGIS) $(PIP) --constraint .venv-qgis/constraints.txt pytest pytest-qgis pytest-qt pytest-timeout hypothesis
