@@ -184,6 +184,13 @@ def limited(resource, file_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def test_a_wide_map_is_complete_with_all_its_overviews(tmp_path: Path, layer: Layer) -> None:
+    with MapWriter(tmp_path / "map.tif", Grid(36_000, 2), UTM, layer) as writer:
+        writer.write(Window(0, 0, 9, 2), CLASSES[:2, :9])
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        assert len(dataset.overviews(1)) == 8
+
+
 def test_a_style_made_by_hand_stays_and_ours_is_renewed(tmp_path: Path, layer: Layer) -> None:
     style = tmp_path / "map.qml"
     style.write_text("<qgis>mine</qgis>")
