@@ -66,11 +66,15 @@ class MapLayer:
             self._soon.start(REPAINT_EVERY_MS)
 
     def repaint(self) -> None:
-        """Show what was written: without the reload QGIS keeps the pixels it has read before."""
+        """Show what was written: without opening the file anew, QGIS shows the pixels that it has read before.
+
+        The provider's reloadData() is not enough. A rendering that is under way gives its handle of the file back
+        afterwards, old blocks and all, and the next one paints from it; a new provider shares nothing with the old.
+        """
         self._soon.stop()
         if self._dataset is not None:
             self.flush()
-            self.layer.dataProvider().reloadData()
+            self.layer.setDataSource(self.layer.source(), self.layer.name(), "gdal")
             self.layer.triggerRepaint(not any(map(self._is_seen, self._changed)))
             self._changed.clear()
 
