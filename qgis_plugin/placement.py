@@ -164,5 +164,5 @@ def _warper(dataset: gdal.Dataset) -> gdal.Transformer:
 
 
 def _fitted(points: tuple[gdal.GCP, ...]) -> Affine:
-    numbers = gdal.GCPsToGeoTransform(points) if points else None
+    numbers = gdal.GCPsToGeoTransform(points) if len(points) > 2 else None  # two span no area, the server says too
     return IDENTITY if numbers is None else _affine(numbers)
