@@ -11,18 +11,19 @@ from typing import Any
 from shapely.errors import ShapelyError
 
 from terrafine.server import engine
+from terrafine.server.contents import ContentStore
 from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
 from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
-from terrafine.shared.errors import BadRequest, NotFound, OutOfMemory, TerrafineError
+from terrafine.shared.errors import BadRequest, NotFound, OutOfMemory, TerrafineError, TooLarge
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import check_fit
 from terrafine.shared.wire import LIMITS
 
 log = logging.getLogger(__name__)
 MAX_SESSIONS = 16  # the one that was not used for longest makes room; its client opens it again
-MAX_MISSING = 4096  # windows in one MissingPixels
+MAX_WINDOWS = 4096  # in one MissingPixels, and so in one OfferPixels
 # What torch, numpy, shapely and the operating system raise. torch reports exhausted memory, too, as a RuntimeError.
 FOREIGN_ERRORS = (
     ArithmeticError,
@@ -51,6 +52,7 @@ class Dispatcher:
     def __init__(self, zoo: Zoo) -> None:
         self.zoo = zoo
         self.caches = Caches()
+        self.contents = ContentStore()
         self._sessions: OrderedDict[str, _Opened] = OrderedDict()
         self._handlers: dict[type, Callable[[Any, Stopped], Replies]] = {
             m.Hello: self._hello,
@@ -58,6 +60,7 @@ class Dispatcher:
             m.Cancel: self._cancel,
             m.ListModels: self._list_models,
             m.OpenSession: self._open,
+            m.OfferPixels: self._offer_pixels,
             m.PutPixels: self._put_pixels,
             m.ChangeAnnotations: self._change,
             m.SetAnnotations: self._set,
@@ -84,6 +87,7 @@ class Dispatcher:
         """Forget all sessions and remove what they kept on disk."""
         while self._sessions:
             self._forget(next(iter(self._sessions)))
+        self.contents.close()
 
     def _handler(self, message: m.Message) -> Callable[[Any, Stopped], Replies]:
         if type(message) not in self._handlers:
@@ -115,10 +119,18 @@ class Dispatcher:
         self._forget(request.session)
         while len(self._sessions) >= MAX_SESSIONS:
             self._forget(next(iter(self._sessions)))
-        store = BlockStore(request.raster)
+        store = BlockStore(request.raster, self.contents)
         session = Session(request.raster, store, predictor, self.caches, request.session)
         self._sessions[request.session] = _Opened(session, store, request.model)
         return self._sessions[request.session]
+
+    def _offer_pixels(self, request: m.OfferPixels, _cancelled: Stopped) -> Replies:
+        if len(request.windows) > MAX_WINDOWS:
+            raise TooLarge(f"{len(request.windows)} blocks were offered; {MAX_WINDOWS} are allowed.")
+        missing, replaced = self._opened(request.session).store.offer(request.windows, request.digests)
+        if replaced:
+            self.caches.drop(request.session)
+        yield m.MissingPixels(tuple(missing))
 
     def _put_pixels(self, request: m.PutPixels, _cancelled: Stopped) -> Replies:
         opened = self._opened(request.session)
@@ -140,7 +152,7 @@ class Dispatcher:
         session = self._opened(request.session).session
         missing = engine.missing_pixels(session, request.window, request.changed_since)
         if missing:
-            yield m.MissingPixels(tuple(missing[:MAX_MISSING]))
+            yield m.MissingPixels(tuple(missing[:MAX_WINDOWS]))
             return
         for item in engine.predict(session, request.window, request.changed_since, cancelled, request.uncertainty):
             yield m.PatchReady(item) if isinstance(item, Patch) else item
@@ -184,4 +196,4 @@ def failure(message: m.Message, error: BaseException) -> m.Failed:
 
 
 def welcome(device: str) -> m.Welcome:
-    return m.Welcome(f"terrafine-server {metadata.version('terrafine')}", device, {**LIMITS, "windows": MAX_MISSING})
+    return m.Welcome(f"terrafine-server {metadata.version('terrafine')}", device, {**LIMITS, "windows": MAX_WINDOWS})

@@ -30,6 +30,7 @@ from terrafine.shared.messages import (
     Message,
     MissingPixels,
     Models,
+    OfferPixels,
     OpenSession,
     PatchReady,
     Ping,
@@ -43,7 +44,7 @@ from terrafine.shared.messages import (
     SetAnnotations,
     Welcome,
 )
-from terrafine.shared.patch import Patch
+from terrafine.shared.patch import Patch, digest
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import ModelSpec
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:  # ZeroMQ may be missing where a client is only named
 
 IDLE_TIMEOUT_S = 10.0
 PING_TIMEOUT_S = 5.0
+_OFFERED_BLOCKS = 16  # as many are in memory until the server says which of them it lacks
 _LOOK_UP_S = 0.05  # how often the receive loop looks whether it was cancelled
 _Reply = TypeVar("_Reply")
 ReadPixels = Callable[[Window], Patch]
@@ -117,7 +119,8 @@ class Client:
     ) -> Iterator[Union[Progress, Patch, Done]]:
         """Classify `window`: finished Patches and Progress as they come, Done at the end.
 
-        Pixels that the server lacks are read with `read_pixels(block)`, a Patch of RasterInfo.file_bands, and sent.
+        Pixels that the session lacks are read with `read_pixels(block)`, a Patch of RasterInfo.file_bands, and sent if
+        the server has the same for no other session.
         If the iterator is closed or dropped before Done, the server is told to stop with the next request.
         """
         self._cancelled.clear()
@@ -147,14 +150,29 @@ class Client:
         self._transport.close()
 
     def _upload(self, session: str, blocks: Sequence[Window], read_pixels: ReadPixels) -> Iterator[Progress]:
-        for count, block in enumerate(blocks, start=1):
-            for reply in self._stream(PutPixels(session, read_pixels(block)), cancellable=True):
-                _expected(reply, PixelsStored)
-            yield Progress(count, len(blocks), "upload")
+        done = 0
+        for start in range(0, len(blocks), _OFFERED_BLOCKS):
+            patches = [self._read(block, read_pixels) for block in blocks[start : start + _OFFERED_BLOCKS]]
+            missing = self._offer(session, patches)
+            for patch in patches:
+                if patch.window in missing:
+                    self._ask(PutPixels(session, patch), PixelsStored, cancellable=True)
+                done += 1
+                yield Progress(done, len(blocks), "upload")
 
-    def _ask(self, request: Message, kind: type[_Reply]) -> _Reply:
+    def _read(self, block: Window, read_pixels: ReadPixels) -> Patch:
+        if self._cancelled.is_set():
+            raise _stopped()
+        return read_pixels(block)
+
+    def _offer(self, session: str, patches: Sequence[Patch]) -> tuple[Window, ...]:
+        """Tell the server what the blocks hold; returns those that it lacks."""
+        offer = OfferPixels(session, tuple(patch.window for patch in patches), tuple(map(digest, patches)))
+        return self._ask(offer, MissingPixels, cancellable=True).windows
+
+    def _ask(self, request: Message, kind: type[_Reply], cancellable: bool = False) -> _Reply:
         """The one reply to a request that has one."""
-        for reply in self._stream(request, cancellable=False):
+        for reply in self._stream(request, cancellable):
             answer = _expected(reply, kind)
         return answer
 
@@ -192,7 +210,7 @@ class Client:
             if got_id == request_id:
                 return reply
             heard, pinged = time.monotonic(), False
-        raise Cancelled("The work was cancelled.")
+        raise _stopped()
 
     def _mind_silence(self, silent_s: float, pinged: bool) -> bool:
         """Ping once when it has been silent for too long, give up when that is not answered; has it been pinged?"""
@@ -215,6 +233,10 @@ class Client:
         self._transport.send(frames)
         self.bytes_sent += sum(map(len, frames))
         return request_id
+
+
+def _stopped() -> Cancelled:
+    return Cancelled("The work was cancelled.")
 
 
 def _expected(reply: Message, kind: type[_Reply]) -> _Reply:

@@ -6,6 +6,7 @@ travel as raw buffers behind the header.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
@@ -50,6 +51,25 @@ class OpenSession:
     session: str
     model: str
     raster: RasterInfo
+
+
+@dataclass(frozen=True)
+class OfferPixels:
+    """Blocks of pixels by what they hold: those whose content the server has need not travel. → MissingPixels
+
+    `windows` are blocks of the upload grid, `digests` their contents' (patch.digest), in the same order. Raises
+    ValueError where these do not fit together.
+    """
+
+    session: str
+    windows: tuple[Window, ...]
+    digests: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.windows) != len(self.digests):
+            raise ValueError(f"{len(self.windows)} windows do not fit {len(self.digests)} digests")
+        if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in self.digests):
+            raise ValueError("a digest is 64 lower-case hexadecimal digits")
 
 
 @dataclass(frozen=True)
@@ -103,7 +123,7 @@ class Cancel:
 
 @dataclass(frozen=True)
 class CloseSession:
-    """Forget a session and its pixels. → SessionClosed"""
+    """Forget a session, and the pixels that no other session has. → SessionClosed"""
 
     session: str
 
@@ -152,7 +172,9 @@ class AnnotationsChanged:
 
 @dataclass(frozen=True)
 class MissingPixels:
-    """The blocks that the server lacks for a Predict, at most limits.windows of them; send them, then ask again."""
+    """The blocks that the server lacks: for a Predict, at most limits.windows of them, to be offered and sent before it
+    is asked again; of an OfferPixels, those whose content must be sent.
+    """
 
     windows: tuple[Window, ...]
 
@@ -160,7 +182,7 @@ class MissingPixels:
 @dataclass(frozen=True)
 class Progress:
     """`done` of `total`; `stage` says of what: "classify" are the patches of the map. A Client makes its own, "upload",
-    for the blocks that it sends.
+    for the blocks that it sends, or that the server has already.
     """
 
     done: int
@@ -207,7 +229,8 @@ class Failed:
 
 
 Request = Union[
-    Hello, Ping, ListModels, OpenSession, PutPixels, ChangeAnnotations, SetAnnotations, Predict, Cancel, CloseSession
+    Hello, Ping, ListModels, OpenSession, OfferPixels, PutPixels, ChangeAnnotations, SetAnnotations, Predict, Cancel,
+    CloseSession,
 ]
 Reply = Union[
     Welcome, Pong, Models, SessionOpened, PixelsStored, AnnotationsChanged, MissingPixels, Progress, PatchReady, Done,

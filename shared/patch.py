@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,18 @@ class Patch:
             raise ValueError(f"array {self.array.shape} and mask {self.valid.shape} do not fit {self.window}")
         if self.valid.dtype != np.bool_:
             raise ValueError(f"a mask is made of booleans, not {self.valid.dtype}")
+
+
+def digest(patch: Patch) -> str:
+    """SHA-256 of what a patch holds, wherever it lies, as 64 lower-case hexadecimal digits.
+
+    docs/protocol.md says which bytes are hashed. Equal digests mean the same dtype, shape, values and mask.
+    """
+    array = np.ascontiguousarray(patch.array, patch.array.dtype.newbyteorder("<"))
+    hashed = hashlib.sha256(" ".join([array.dtype.name, *map(str, array.shape)]).encode() + b"\n")
+    hashed.update(array.ravel().data)
+    hashed.update(patch.valid.ravel().data)
+    return hashed.hexdigest()
 
 
 def crop(patch: Patch, window: Window) -> Patch:

@@ -16,6 +16,8 @@ from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.client import Client
 from terrafine.shared.geo import slices
 
+UTM = {"crs": "EPSG:32640"}
+
 
 def test_a_click_heals_the_map_and_undo_brings_it_back(client: Client, raster: Raster, mapped) -> None:
     log, name = AnnotationLog(), str(uuid.uuid4())
@@ -58,7 +60,21 @@ def test_a_click_sends_less_than_2_kilobytes(client: Client, raster: Raster, map
     assert client.bytes_sent - sent < 2000
 
 
-UTM = {"crs": "EPSG:32640"}
+def test_a_second_session_on_a_raster_does_not_send_its_pixels_again(
+    client: Client, models: Path, tmp_path: Path, write, scene, mapped
+) -> None:
+    path, sent, maps = write(tmp_path / "new.tif", scene(310, 610), **UTM), [client.bytes_sent], []
+    with open_raster(path, registry.describe(models / "tiny")) as raster:
+        for _ in range(2):
+            name = str(uuid.uuid4())
+            client.open_session(name, "tiny", raster.info)
+            maps.append(mapped(client, name, raster))
+            sent.append(client.bytes_sent)
+    first, second = np.diff(sent)
+    assert second < 0.05 * first
+    np.testing.assert_array_equal(*maps)
+
+
 KINDS = {
     "1 x 1": lambda scene: (scene(1, 1), {}),
     "smaller than a tile": lambda scene: (scene(40, 70), {}),

@@ -14,6 +14,7 @@ from hypothesis import settings
 from rasterio.errors import NotGeoreferencedWarning
 
 from terrafine.models.infer import TileFeatures
+from terrafine.server.contents import ContentStore
 from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
 from terrafine.shared.geo import Grid, blocks, slices
@@ -79,7 +80,8 @@ def _upload(session: Session, image: np.ndarray, valid: np.ndarray | None = None
 
 
 def _session(image: np.ndarray, valid: np.ndarray | None = None, gsd_m: float | None = 0.5) -> Session:
-    session = Session(_info_of(image, gsd_m), BlockStore(_info_of(image, gsd_m)), BrightnessPredictor(), Caches())
+    info = _info_of(image, gsd_m)
+    session = Session(info, BlockStore(info, ContentStore()), BrightnessPredictor(), Caches())
     _upload(session, image, valid)
     return session
 

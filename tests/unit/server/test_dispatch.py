@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 from shapely.errors import GEOSException
 
-from terrafine.server import dispatch, pixels
+from terrafine.server import dispatch
 from terrafine.server.dispatch import Dispatcher
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.client import Client
 from terrafine.shared.errors import NotFound, OutOfMemory, UnusableModel
 from terrafine.shared.geo import Grid, Window, slices
-from terrafine.shared.patch import Patch
+from terrafine.shared.patch import Patch, digest
 from terrafine.shared.transport import LocalTransport
 
+BLOCKS = (Window(0, 0, 512, 150), Window(512, 0, 88, 150))  # of `image`
+TOO_MANY = dispatch.MAX_WINDOWS + 1
 MARK = Annotation("a", "point", ((60.5, 70.5),), 2)
 
 
@@ -52,7 +54,7 @@ def dispatcher(make_session, image):
 def opened(dispatcher, image, info_of):
     """The dispatcher with a session "s" whose pixels are all there."""
     ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
-    for window in (Window(0, 0, 512, 150), Window(512, 0, 88, 150)):
+    for window in BLOCKS:
         ask(dispatcher, m.PutPixels("s", block(image, window)))
     return dispatcher
 
@@ -60,6 +62,10 @@ def opened(dispatcher, image, info_of):
 def block(image: np.ndarray, window: Window) -> Patch:
     rows, cols = slices(window, Window(0, 0, image.shape[2], image.shape[1]))
     return Patch(window, image[:, rows, cols], np.ones(window.shape, bool))
+
+
+def offer(session: str, image: np.ndarray) -> m.OfferPixels:
+    return m.OfferPixels(session, BLOCKS, tuple(digest(block(image, window)) for window in BLOCKS))
 
 
 def ask(dispatcher: Dispatcher, message: m.Message) -> m.Message:
@@ -110,6 +116,60 @@ def test_pixels_that_are_sent_again_replace_what_was_made_of_the_old_ones(opened
     ask(opened, m.PutPixels("s", block(darker, Window(0, 0, 512, 150))))
     patches = [r.patch for r in opened.handle(m.Predict("s", Window(0, 0, 9, 9))) if isinstance(r, m.PatchReady)]
     assert (patches[0].array == 1).all()
+
+
+def test_what_one_session_sent_another_one_need_not_send(opened, image, info_of) -> None:
+    ask(opened, m.OpenSession("t", "tiny", info_of(image)))
+    assert ask(opened, offer("t", image)) == m.MissingPixels(())
+    whole = m.Predict("t", Window(0, 0, 600, 150))
+    maps = [r.patch.array for r in opened.handle(whole) if isinstance(r, m.PatchReady)]
+    expected = [r.patch.array for r in opened.handle(replace(whole, session="s")) if isinstance(r, m.PatchReady)]
+    assert all(map(np.array_equal, maps, expected))
+    ask(opened, m.CloseSession("s"))
+    assert isinstance(ask(opened, whole), m.Done)
+
+
+def test_nothing_is_kept_of_pixels_that_no_session_has_any_more(opened, image, info_of) -> None:
+    ask(opened, m.CloseSession("s"))
+    ask(opened, m.OpenSession("t", "tiny", info_of(image)))
+    assert ask(opened, offer("t", image)) == m.MissingPixels(BLOCKS)
+
+
+def test_an_offer_that_replaces_pixels_drops_what_was_made_of_the_old_ones(opened, image, info_of) -> None:
+    darker = np.zeros_like(image)
+    darker[1] = 3
+    ask(opened, m.OpenSession("t", "tiny", info_of(image)))
+    ask(opened, m.PutPixels("t", block(darker, BLOCKS[0])))
+    ask(opened, m.Predict("s", Window(0, 0, 9, 9)))
+    assert ask(opened, offer("s", darker)) == m.MissingPixels(BLOCKS[1:])
+    patches = [r.patch for r in opened.handle(m.Predict("s", Window(0, 0, 9, 9))) if isinstance(r, m.PatchReady)]
+    assert (patches[0].array == 1).all()
+
+
+def test_an_offer_of_what_is_there_already_keeps_what_was_made_of_it(opened, image) -> None:
+    ask(opened, m.Predict("s", Window(0, 0, 9, 9)))
+    kept = len(opened.caches.features)
+    assert kept
+    ask(opened, offer("s", image))
+    ask(opened, m.PutPixels("s", block(image, BLOCKS[0])))
+    assert len(opened.caches.features) == kept
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (m.OfferPixels("nobody", (), ()), "not_found"),
+        (m.OfferPixels("s", (Window(0, 0, 512, 151),), ("0" * 64,)), "bad_request"),
+        (m.OfferPixels("s", (Window(0, 0, 2**52, 2**52),), ("0" * 64,)), "bad_request"),
+        (
+            m.OfferPixels("s", BLOCKS[:1] * TOO_MANY, ("0" * 64,) * TOO_MANY),
+            "too_large",
+        ),
+    ],
+    ids=["no session", "no block", "endless", "too many"],
+)
+def test_an_offer_that_cannot_be_is_refused(opened, message: m.OfferPixels, code: str) -> None:
+    assert ask(opened, message).code == code
 
 
 def test_a_delta_that_does_not_fit_is_a_revision_mismatch(opened) -> None:
@@ -188,13 +248,17 @@ def test_foreign_errors_become_failed_and_the_next_request_works(opened, monkeyp
     assert isinstance(ask(opened, m.Predict("s", Window(0, 0, 9, 9))), m.Done)
 
 
-def test_pixels_that_were_damaged_on_the_disk_fail_their_request_alone(dispatcher, image, info_of, monkeypatch) -> None:
-    monkeypatch.setattr(pixels.BlockStore.__init__, "__defaults__", (0,))  # bytes of memory: all goes to the disk
+def test_pixels_that_were_damaged_on_the_disk_fail_their_request_alone_and_are_asked_for_again(
+    dispatcher, image, info_of, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dispatcher.contents.memory_bytes = 0  # all goes to the disk
     ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
     ask(dispatcher, m.PutPixels("s", block(image, Window(0, 0, 512, 150))))
-    (path,) = dispatcher._sessions["s"].store._on_disk.values()
+    (path,) = tmp_path.rglob("*.npy")
     path.write_bytes(path.read_bytes()[:-100])
     assert ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))).code == "internal"
+    assert ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))) == m.MissingPixels(BLOCKS[:1])
     ask(dispatcher, m.PutPixels("s", block(image, Window(0, 0, 512, 150))))
     assert isinstance(ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))), m.Done)
 

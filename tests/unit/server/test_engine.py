@@ -13,6 +13,7 @@ from terrafine.models.infer import Predictor
 from terrafine.models.registry import build
 from terrafine.server import engine
 from terrafine.server.caches import ByteLru
+from terrafine.server.contents import ContentStore
 from terrafine.server.engine import entropy, missing_pixels, predict
 from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
@@ -231,14 +232,14 @@ def test_a_panel_is_as_wide_as_two_rows_of_it_fit_the_cache(make_session, noise)
 
 def test_missing_pixels_are_the_blocks_that_tiles_under_the_window_see(make_session, noise, info_of) -> None:
     session = make_session(noise(600, 600))
-    session.source = BlockStore(info_of(noise(600, 600)))
+    session.source = BlockStore(info_of(noise(600, 600)), ContentStore())
     assert missing_pixels(session, Window(0, 0, 20, 20)) == [Window(0, 0, 512, 512)]
     assert missing_pixels(session, Window(490, 0, 1, 1)) == [Window(0, 0, 512, 512), Window(512, 0, 88, 512)]
 
 
 def test_two_distant_changes_need_no_pixels_between_them(make_session, noise, info_of) -> None:
     session = make_session(noise(70, 1700))
-    session.source = BlockStore(info_of(noise(70, 1700)))
+    session.source = BlockStore(info_of(noise(70, 1700)), ContentStore())
     session.replace((point("a", 1690.5, 9.5, 1), point("b", 9.5, 9.5, 1)), 1)
     ends = [Window(0, 0, 512, 70), Window(1536, 0, 164, 70)]
     assert missing_pixels(session, session.info.grid.window, changed_since=0) == ends
@@ -250,7 +251,7 @@ def test_two_distant_changes_need_no_pixels_between_them(make_session, noise, in
 def test_what_is_not_missing_is_not_needed(make_session, noise, info_of, scale: float, places, since) -> None:
     image = noise(600, 900)
     session = make_session(image, gsd_m=0.5 * scale)
-    session.source = BlockStore(info_of(image, 0.5 * scale))
+    session.source = BlockStore(info_of(image, 0.5 * scale), ContentStore())
     session.replace(tuple(point(str(i), x, y, 1) for i, (x, y) in enumerate(places)), 1)
     window = Window(480, 490, 60, 40)
     for block in missing_pixels(session, window, since):
@@ -265,7 +266,7 @@ def test_on_a_huge_raster_what_is_missing_is_known_at_once(make_session, noise, 
     predictor = make_session(noise(8, 8)).predictor
     predictor.spec = replace(predictor.spec, tile_px=512, overlap_px=128)
     info = replace(info_of(noise(8, 8)), grid=Grid(36000, 18000, gsd_m=0.5 * scale))
-    session = Session(info, BlockStore(info), predictor)
+    session = Session(info, BlockStore(info, ContentStore()), predictor)
     everywhere = Annotation("a", "polygon", ((0.0, 0.0), (36000.0, 0.0), (36000.0, 18000.0), (0.0, 18000.0)), 1)
     session.replace((everywhere,), 1)
     started = time.process_time()

@@ -52,6 +52,13 @@ def test_work_on_another_session_overtakes_nothing(newer: m.Message) -> None:
     assert not waiting.stopped()
 
 
+def test_offered_pixels_wait_their_turn() -> None:
+    queue, waiting, offer = JobQueue(), predict(), Job(b"me", "2", m.OfferPixels("s", (WINDOW,), ("0" * 64,)))
+    queue.put(waiting)
+    assert queue.put(offer) == []
+    assert [queue.take(0), queue.take(0)] == [waiting, offer]
+
+
 def test_a_change_of_marks_is_never_overtaken() -> None:
     queue, change = JobQueue(), Job(b"me", "1", m.ChangeAnnotations("s", Delta(0, 1)))
     queue.put(change)

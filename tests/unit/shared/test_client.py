@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Iterator, Optional, Sequence
 
 import numpy as np
@@ -26,6 +27,7 @@ from terrafine.shared.messages import (
     Message,
     MissingPixels,
     Models,
+    OfferPixels,
     OpenSession,
     PatchReady,
     Ping,
@@ -39,7 +41,7 @@ from terrafine.shared.messages import (
     SetAnnotations,
     Welcome,
 )
-from terrafine.shared.patch import Patch
+from terrafine.shared.patch import Patch, digest
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.transport import LocalTransport
 
@@ -54,14 +56,19 @@ class TinyServer:
     def __init__(self) -> None:
         self.log = AnnotationLog()
         self.pixels: dict[Window, Patch] = {}
+        self.contents: dict[str, Patch] = {}
         self.heard: list[Message] = []
         self.forgetful = False
+        self.most_missing = 2
 
     def handle(self, message: Message) -> Iterator[Message]:
         self.heard.append(message)
         if isinstance(message, Predict):
             yield from self.predict(message)
+        elif isinstance(message, OfferPixels):
+            yield MissingPixels(tuple(self.offered(message)))
         elif isinstance(message, PutPixels):
+            self.contents[digest(message.patch)] = message.patch
             self.pixels[message.patch.window] = message.patch
             yield PixelsStored(message.patch.window)
         elif isinstance(message, ChangeAnnotations):
@@ -76,11 +83,18 @@ class TinyServer:
             answers = {Hello: Welcome("tiny", "cpu"), ListModels: Models(()), CloseSession: SessionClosed("s")}
             yield answers[type(message)]
 
+    def offered(self, message: OfferPixels) -> Iterator[Window]:
+        for window, name in zip(message.windows, message.digests):
+            if name in self.contents:
+                self.pixels[window] = replace(self.contents[name], window=window)
+            else:
+                yield window
+
     def predict(self, message: Predict) -> Iterator[Message]:
         wanted = blocks(message.window, UPLOAD_BLOCK_PX)
         missing = [block for block in wanted if block not in self.pixels or self.forgetful]
         if missing:
-            yield MissingPixels(tuple(missing[:2]))
+            yield MissingPixels(tuple(missing[: self.most_missing]))
             return
         for count, block in enumerate(wanted, start=1):
             source = self.pixels[block]
@@ -161,6 +175,37 @@ def test_pixels_travel_once(client):
     before = client.bytes_sent
     assert list(client.predict("s", WHOLE, no_pixels))
     assert client.bytes_sent - before < 300
+
+
+def test_content_that_the_server_has_is_offered_and_does_not_travel(client, server):
+    list(client.predict("s", WHOLE, read_pixels))
+    sent = client.bytes_sent
+    server.pixels.clear()  # as in another session
+    again = list(client.predict("s", WHOLE, read_pixels))
+    assert again[:2] == [Progress(1, 2, "upload"), Progress(2, 2, "upload")]
+    assert isinstance(again[-1], Done)
+    assert client.bytes_sent - sent < 3000
+    assert sum(isinstance(message, PutPixels) for message in server.heard) == 4
+
+
+def test_only_the_blocks_that_changed_travel_again(client, server):
+    list(client.predict("s", WHOLE, read_pixels))
+    server.pixels.clear()
+    server.heard.clear()
+    changed = Window(512, 0, 188, 512)
+
+    def read_changed(window: Window) -> Patch:
+        patch = read_pixels(window)
+        return replace(patch, array=255 - patch.array) if window == changed else patch
+
+    list(client.predict("s", WHOLE, read_changed))
+    assert [message.patch.window for message in server.heard if isinstance(message, PutPixels)] == [changed]
+
+
+def test_blocks_are_offered_by_sixteen(client, server):
+    server.most_missing = 100
+    list(client.predict("s", Window(0, 0, 20 * 512, 1), read_pixels))
+    assert [len(message.windows) for message in server.heard if isinstance(message, OfferPixels)] == [16, 4]
 
 
 def test_bytes_are_counted_in_both_directions(client):
@@ -249,12 +294,16 @@ def test_cancel_from_another_thread_ends_a_silent_prediction_at_once():
 
 
 def test_cancel_while_pixels_are_sent_stops_the_sending(client):
+    read: list[Window] = []
+
     def read_and_cancel(window: Window) -> Patch:
         client.cancel()
+        read.append(window)
         return read_pixels(window)
 
     with pytest.raises(Cancelled):
         list(client.predict("s", WHOLE, read_and_cancel))
+    assert len(read) == 1
 
 
 def test_a_cancel_counts_for_the_running_prediction_only(client):

@@ -28,7 +28,7 @@ from terrafine.shared.messages import (
     Reply,
     Request,
 )
-from terrafine.shared.patch import Patch
+from terrafine.shared.patch import Patch, digest
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import EncodingSpec, LandCover, ModelSpec, Normalisation
 
@@ -122,6 +122,10 @@ def test_the_header_and_the_dtypes_are_those_of_the_code():
 def test_the_version_and_the_upload_block_are_those_of_the_code():
     assert f"Version {PROTOCOL_VERSION}." in DOCUMENT
     assert f"{UPLOAD_BLOCK_PX} × {UPLOAD_BLOCK_PX} pixels" in section("Pixels")
+
+
+def test_the_digest_of_the_example_is_that_of_the_code():
+    assert f"`{digest(TWO_PIXELS)}`" in section("Pixels")
 
 
 def test_the_worked_example_is_what_the_code_packs():

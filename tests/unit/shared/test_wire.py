@@ -19,6 +19,7 @@ from terrafine.shared.messages import (
     ChangeAnnotations,
     Done,
     Failed,
+    OfferPixels,
     OpenSession,
     PatchReady,
     Ping,
@@ -48,8 +49,16 @@ MARKS = st.one_of(
 SHAPES = st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 5))
 
 
+DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
+OFFERS = st.lists(st.tuples(WINDOWS, DIGESTS), max_size=3).map(
+    lambda blocks: OfferPixels("s", tuple(window for window, _ in blocks), tuple(digest for _, digest in blocks))
+)
+
+
 def filled(kind: type) -> st.SearchStrategy:
     """Instances of a dataclass with every field drawn, those with a default included."""
+    if kind is OfferPixels:  # whose fields depend on each other
+        return OFFERS
     return st.builds(kind, **{item.name: ... for item in dataclasses.fields(kind)})
 
 
@@ -243,6 +252,12 @@ def test_an_error_names_the_place_in_the_message():
     document = json.loads(wire.pack(ChangeAnnotations("s", delta), "1")[0])
     document["fields"]["delta"]["added"][0]["class_id"] = "3"
     assert "delta.added[0].class_id" in str(refusal([json.dumps(document).encode()]))
+
+
+@pytest.mark.parametrize("digests", [[], ["0" * 63], ["0" * 65], ["F" * 64], ["0" * 63 + "\n"], ["0" * 64] * 2, [0]])
+def test_an_offer_has_one_digest_of_64_small_hexadecimal_digits_for_each_window(digests):
+    fields = {"session": "s", "windows": [{"col": 0, "row": 0, "width": 1, "height": 1}], "digests": digests}
+    assert "digest" in str(refusal([header(type="offer_pixels", fields=fields)]))
 
 
 def test_another_protocol_version_is_unsupported():

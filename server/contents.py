@@ -1,0 +1,120 @@
+"""What blocks of pixels hold, each content kept once however many sessions have it: in memory up to a budget, then in
+temporary files.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from terrafine.shared.errors import OutOfMemory
+from terrafine.shared.patch import Patch, digest
+
+MEMORY_BYTES = 512 << 20  # of all sessions' blocks; further ones are kept on disk
+DISK_RESERVE_BYTES = 512 << 20  # never fill the last of somebody's disk
+Block = tuple[NDArray[np.generic], NDArray[np.bool_]]
+
+
+class ContentStore:
+    """Blocks by their digest. Whoever calls `keep`, or `use` with success, must `release` that digest once."""
+
+    def __init__(self, memory_bytes: int = MEMORY_BYTES) -> None:
+        self.memory_bytes = memory_bytes
+        self._contents: dict[str, _Content] = {}
+        self._users: Counter[str] = Counter()
+        self._used = 0  # bytes of memory
+        self._folder: Optional[tempfile.TemporaryDirectory[str]] = None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._contents
+
+    def keep(self, patch: Patch) -> str:
+        """Hold a block for one more user; returns its digest. Raises OutOfMemory where there is no room."""
+        name = digest(patch)
+        if name not in self._contents:
+            self._contents[name] = self._store(name, np.array(patch.array), np.array(patch.valid))
+        self._users[name] += 1
+        return name
+
+    def use(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
+        """Hold the content `name` for one more user; False if it is not here, or not of this shape and dtype."""
+        content = self._contents.get(name)
+        if content is None or (content.shape, content.dtype) != (shape, np.dtype(dtype)):
+            return False
+        self._users[name] += 1
+        return True
+
+    def release(self, name: str) -> None:
+        """One user less; what nobody uses is freed."""
+        self._users[name] -= 1
+        if self._users[name] <= 0:
+            del self._users[name]
+            self._forget(name)
+
+    def block(self, name: str) -> Block:
+        """The values and the mask. What cannot be read from its file (any more) is forgotten, so that it is missing."""
+        place = self._contents[name].place
+        if isinstance(place, tuple):
+            return place
+        try:
+            with place.open("rb") as file:
+                return np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            self._forget(name)
+            raise
+
+    def close(self) -> None:
+        """Forget everything and remove the files."""
+        self._contents.clear()
+        self._users.clear()
+        self._used = 0
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _store(self, name: str, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> _Content:
+        size = array.nbytes + valid.nbytes
+        if self._used + size > self.memory_bytes:
+            return _Content(self._write(name, array, valid), array.shape, array.dtype, 0)
+        self._used += size
+        return _Content((array, valid), array.shape, array.dtype, size)
+
+    def _write(self, name: str, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> Path:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="terrafine-pixels-")
+        folder = Path(self._folder.name)
+        if shutil.disk_usage(folder).free < array.nbytes + valid.nbytes + DISK_RESERVE_BYTES:
+            raise OutOfMemory(
+                f"There is no room left on the server for the raster's pixels (in {folder.parent}).",
+                "Free some disk space, or classify a smaller area.",
+            )
+        path = folder / f"{name}.npy"
+        with path.open("wb") as file:
+            np.save(file, array)
+            np.save(file, valid)
+        return path
+
+    def _forget(self, name: str) -> None:
+        content = self._contents.pop(name, None)
+        if content is None:
+            return
+        self._used -= content.memory
+        if isinstance(content.place, Path):
+            content.place.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Content:
+    """`place` is the block itself, which takes `memory` bytes, or its file."""
+
+    place: Union[Block, Path]
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+    memory: int
