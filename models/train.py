@@ -2,7 +2,8 @@
 
 Every step shows the network the same crops twice: without marks, and with marks that a simulated annotator drew, on the
 errors that the network makes at that moment once `from_errors_after` of the steps are done (RITM's iterative clicks),
-anywhere in the truth before. Both losses count, so it has to be good alone *and* listen.
+anywhere in the truth before. Both losses count, so it has to be good alone *and* listen. In some crops the marks call a
+class by another's name (MarkOptions.relabel), so that it cannot know better than they do.
 
 The random numbers of a step come from (seed, step): an interrupted training goes on as if nothing had happened.
 """
@@ -10,7 +11,7 @@ The random numbers of a step come from (seed, step): an interrupted training goe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -272,7 +273,7 @@ def schedule(step: int, warmup: int, steps: int) -> float:
 @torch.inference_mode()
 def validate(
     spec: ModelSpec, network: MarkedNetwork, scenes: Sequence[Scene], clicks: int, counted: int,
-    device: str = "cpu", tick: Callable[[], None] = lambda: None,
+    device: str = "cpu",
 ) -> dict[int, float]:  # fmt: skip
     """mIoU (pooled, classes under `counted`) of `scenes`, each one tile, after 0, 1, 2, 4 … `clicks` RITM clicks."""
     network.eval()
@@ -293,7 +294,6 @@ def validate(
             click = simulate.next_click(prediction, scene.truth, rng)
             if click is not None:
                 marks.append(click)
-        tick()
     return {stop: metrics.mean_iou(matrix, counted) for stop, matrix in pooled.items()}
 
 
