@@ -5,6 +5,7 @@ A *mistake* is a connected region of pixels that are wrong and of one true class
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from terrafine.shared.errors import ConfigError
 PROTOCOLS = ("ritm", "disir")
 OFF_CENTRE_PX = 0.75  # a straight line runs at most this far from the centres of the pixels it is rounded to
 TOP_MISTAKES = 8  # DISIR: one of the largest eight, at random
+RELABEL_REGION = 0.75  # so often one connected region has another class's name, otherwise all of the class
+RELABEL_RADIUS_PX = (24.0, 360.0)
 
 Classes = NDArray[np.uint8]
 
@@ -154,9 +157,10 @@ def marks_from_errors(
 
 
 def relabelled(truth: Classes, classes: int, rng: np.random.Generator) -> Classes:
-    """`truth` with one class, or one connected region of it, called by another class's name.
+    """`truth` with one class called by another's name: a region of it mostly, within some distance of a place in it.
 
-    Whoever is shown marks drawn from it must believe them rather than the image.
+    Whoever is shown marks drawn from it must believe them rather than the image, and must not believe them too far: the
+    radius is drawn log-uniformly from RELABEL_RADIUS_PX.
     """
     present = [c for c in np.unique(truth) if c != VOID]
     if not present or classes < 2:
@@ -164,10 +168,14 @@ def relabelled(truth: Classes, classes: int, rng: np.random.Generator) -> Classe
     old = int(rng.choice(present))
     new = int(rng.choice([c for c in range(classes) if c != old]))
     where = truth == old
-    if rng.random() < 0.5:
+    row, col = divmod(int(rng.choice(np.flatnonzero(where))), truth.shape[1])
+    if rng.random() < RELABEL_REGION:
         regions, _ = ndimage.label(where)
-        where = regions == rng.choice(regions[where])  # by area
-    return np.where(where, np.uint8(new), truth)
+        where = regions == regions[row, col]
+    rows, cols = np.ogrid[: truth.shape[0], : truth.shape[1]]
+    radius = math.exp(rng.uniform(*np.log(RELABEL_RADIUS_PX)))
+    near = (rows - row) ** 2 + (cols - col) ** 2 <= radius**2
+    return np.where(where & near, np.uint8(new), truth)
 
 
 def _mark_in(mistake: Mistake, rng: np.random.Generator, stroke_share: float) -> Annotation:

@@ -11,6 +11,7 @@ from terrafine.shared import codec
 from terrafine.shared.errors import BadRequest, UnusableModel
 
 FORMAT = 1  # of model.json
+ENCODINGS = ("distance", "binary", "guided", "component")
 NODATA_CLASS = 255  # in class rasters
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 Option = Union[str, int, float, bool]
@@ -30,7 +31,7 @@ class LandCover:
 
 @dataclass(frozen=True)
 class EncodingSpec:
-    """How marks become channels: kind "distance" or "binary", `radius_px` in model pixels (see models/encoding.py)."""
+    """How marks become channels: kind is one of ENCODINGS, `radius_px` in model pixels (see models/encoding.py)."""
 
     kind: str = "distance"
     radius_px: float = 8.0
@@ -57,6 +58,7 @@ class ModelSpec:
     gsd_m          metres per pixel that the model was trained at
     tile_px        side of the square that the network sees, overlap_px of it shared with its neighbour
     temperature    logits are divided by it before the softmax
+    uncertainty    the measures of uncertainty that it offers (models/uncertainty.py)
     """
 
     name: str
@@ -71,6 +73,7 @@ class ModelSpec:
     tile_px: int = 512
     overlap_px: int = 64
     temperature: float = 1.0
+    uncertainty: tuple[str, ...] = ("entropy", "margin", "odin")
     options: Mapping[str, Option] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,7 +120,7 @@ def _problems(spec: ModelSpec) -> dict[str, bool]:
         "gsd_m must be positive": not spec.gsd_m > 0,
         "mean and std need one number a band": not len(spec.normalisation.mean) == len(spec.normalisation.std) == bands,
         "std must be positive": not all(value > 0 for value in spec.normalisation.std),
-        "encoding is 'distance' or 'binary' with a positive radius_px": spec.encoding.kind not in ("distance", "binary")
+        f"encoding is one of {', '.join(ENCODINGS)} with a positive radius_px": spec.encoding.kind not in ENCODINGS
         or not spec.encoding.radius_px > 0,
         "tile_px must be a multiple of 32": spec.tile_px <= 0 or spec.tile_px % 32 != 0,
         "overlap_px must be even, and less than half of tile_px": not 0 <= spec.overlap_px < spec.tile_px / 2

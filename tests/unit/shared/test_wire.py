@@ -15,6 +15,7 @@ from terrafine.shared import codec, wire
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import BadRequest, TooLarge, UnsupportedVersion
 from terrafine.shared.geo import Grid, Window
+from terrafine.shared.learning import ORDERS, SCOPES, LearnOptions, RankOptions
 from terrafine.shared.messages import (
     ChangeAnnotations,
     Done,
@@ -30,6 +31,7 @@ from terrafine.shared.messages import (
     Request,
     SessionOpened,
     SetAnnotations,
+    SetLegend,
 )
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import DTYPES, RasterInfo
@@ -55,10 +57,17 @@ OFFERS = st.lists(st.tuples(WINDOWS, DIGESTS), max_size=3).map(
 )
 
 
+LEGENDS = st.lists(st.tuples(st.builds(LandCover), st.integers(-1, 254)), max_size=3).map(
+    lambda entries: SetLegend("s", 0, 1, tuple(entry for entry, _ in entries), tuple(to for _, to in entries))
+)
+
+
 def filled(kind: type) -> st.SearchStrategy:
     """Instances of a dataclass with every field drawn, those with a default included."""
     if kind is OfferPixels:  # whose fields depend on each other
         return OFFERS
+    if kind is SetLegend:
+        return LEGENDS
     return st.builds(kind, **{item.name: ... for item in dataclasses.fields(kind)})
 
 
@@ -96,9 +105,16 @@ SPECS = st.builds(
     temperature=st.floats(0.1, 10),
     options=st.dictionaries(TEXT, st.one_of(TEXT, COUNTS, NUMBERS, st.booleans()), max_size=3),
 )
+LEARN_OPTIONS = st.builds(
+    LearnOptions, st.sampled_from(SCOPES), st.none() | st.integers(1, 1000), st.none() | st.floats(1e-9, 10),
+    st.floats(0, 100),
+)  # fmt: skip
+RANK_OPTIONS = st.builds(
+    RankOptions, st.sampled_from(ORDERS), TEXT, st.integers(16, 4096), st.integers(1, 10_000), COUNTS
+)
 for known, strategy in {
     str: TEXT, int: COUNTS, float: NUMBERS, Window: WINDOWS, Annotation: MARKS, Patch: patches(), RasterInfo: RASTERS,
-    ModelSpec: SPECS, Delta: filled(Delta),
+    ModelSpec: SPECS, Delta: filled(Delta), LearnOptions: LEARN_OPTIONS, RankOptions: RANK_OPTIONS,
 }.items():  # fmt: skip
     st.register_type_strategy(known, strategy)
 MESSAGES = st.sampled_from(KINDS).flatmap(filled)
