@@ -1,5 +1,8 @@
-"""What blocks of pixels hold, each content kept once however many sessions have it: in memory up to a budget, then in
-temporary files.
+"""What blocks of pixels hold, each content kept once however many sessions of a client have it: in memory up to a
+budget, then in temporary files.
+
+Clients share the room, never a content: if an offered digest found what others sent, the answer would tell who works on
+the same image.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ import shutil
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Optional, Union
 
@@ -19,31 +23,33 @@ from terrafine.shared.patch import Patch, digest
 
 MEMORY_BYTES = 512 << 20  # of all sessions' blocks; further ones are kept on disk
 DISK_RESERVE_BYTES = 512 << 20  # never fill the last of somebody's disk
+Name = tuple[str, str]  # whose it is, and its digest
 Block = tuple[NDArray[np.generic], NDArray[np.bool_]]
 
 
 class ContentStore:
-    """Blocks by their digest. Whoever calls `keep`, or `use` with success, must `release` that digest once."""
+    """Blocks by owner and digest. Whoever calls `keep`, or `use` with success, must `release` that name once."""
 
     def __init__(self, memory_bytes: int = MEMORY_BYTES) -> None:
         self.memory_bytes = memory_bytes
-        self._contents: dict[str, _Content] = {}
-        self._users: Counter[str] = Counter()
+        self._contents: dict[Name, _Content] = {}
+        self._users: Counter[Name] = Counter()
         self._used = 0  # bytes of memory
+        self._files = count()
         self._folder: Optional[tempfile.TemporaryDirectory[str]] = None
 
     def __contains__(self, name: object) -> bool:
         return name in self._contents
 
-    def keep(self, patch: Patch) -> str:
-        """Hold a block for one more user; returns its digest. Raises OutOfMemory where there is no room."""
-        name = digest(patch)
+    def keep(self, patch: Patch, owner: str = "") -> Name:
+        """Hold a block for one more user; returns its name. Raises OutOfMemory where there is no room."""
+        name = (owner, digest(patch))
         if name not in self._contents:
-            self._contents[name] = self._store(name, np.array(patch.array), np.array(patch.valid))
+            self._contents[name] = self._store(np.array(patch.array), np.array(patch.valid))
         self._users[name] += 1
         return name
 
-    def use(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
+    def use(self, name: Name, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
         """Hold the content `name` for one more user; False if it is not here, or not of this shape and dtype."""
         content = self._contents.get(name)
         if content is None or (content.shape, content.dtype) != (shape, np.dtype(dtype)):
@@ -51,14 +57,14 @@ class ContentStore:
         self._users[name] += 1
         return True
 
-    def release(self, name: str) -> None:
+    def release(self, name: Name) -> None:
         """One user less; what nobody uses is freed."""
         self._users[name] -= 1
         if self._users[name] <= 0:
             del self._users[name]
             self._forget(name)
 
-    def block(self, name: str) -> Block:
+    def block(self, name: Name) -> Block:
         """The values and the mask. What cannot be read from its file (any more) is forgotten, so that it is missing."""
         place = self._contents[name].place
         if isinstance(place, tuple):
@@ -79,14 +85,14 @@ class ContentStore:
             self._folder.cleanup()
             self._folder = None
 
-    def _store(self, name: str, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> _Content:
+    def _store(self, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> _Content:
         size = array.nbytes + valid.nbytes
         if self._used + size > self.memory_bytes:
-            return _Content(self._write(name, array, valid), array.shape, array.dtype, 0)
+            return _Content(self._write(array, valid), array.shape, array.dtype, 0)
         self._used += size
         return _Content((array, valid), array.shape, array.dtype, size)
 
-    def _write(self, name: str, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> Path:
+    def _write(self, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> Path:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="terrafine-pixels-")
         folder = Path(self._folder.name)
@@ -95,13 +101,13 @@ class ContentStore:
                 f"There is no room left on the server for the raster's pixels (in {folder.parent}).",
                 "Free some disk space, or classify a smaller area.",
             )
-        path = folder / f"{name}.npy"
+        path = folder / f"{next(self._files)}.npy"
         with path.open("wb") as file:
             np.save(file, array)
             np.save(file, valid)
         return path
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, name: Name) -> None:
         content = self._contents.pop(name, None)
         if content is None:
             return

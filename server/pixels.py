@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from terrafine.server.contents import ContentStore
+from terrafine.server.contents import ContentStore, Name
 from terrafine.shared.errors import BadRequest
 from terrafine.shared.geo import Window, blocks, contains, intersection, slices
 from terrafine.shared.messages import UPLOAD_BLOCK_PX
@@ -26,12 +26,16 @@ class PixelSource(Protocol):
 
 
 class BlockStore:
-    """The blocks of one raster that a client uploaded or offered; what they hold is in `contents`, for all stores."""
+    """The blocks of one raster that a client uploaded or offered; what they hold is in `contents`, for all stores.
 
-    def __init__(self, info: RasterInfo, contents: ContentStore) -> None:
+    An offered digest finds what stores of the same `owner` hold, and nothing else.
+    """
+
+    def __init__(self, info: RasterInfo, contents: ContentStore, owner: str = "") -> None:
         self.info = info
+        self.owner = owner
         self._contents = contents
-        self._digests: dict[Window, str] = {}
+        self._names: dict[Window, Name] = {}
 
     def put(self, patch: Patch) -> bool:
         """Keep one block; returns whether another content had its place.
@@ -40,7 +44,7 @@ class BlockStore:
         """
         self._check_window(patch.window)
         self._check_values(patch)
-        return self._place(patch.window, self._contents.keep(patch))
+        return self._place(patch.window, self._contents.keep(patch, self.owner))
 
     def offer(self, windows: Sequence[Window], digests: Sequence[str]) -> tuple[list[Window], bool]:
         """Keep the blocks whose content is here; returns the others, and whether another content had the place of one.
@@ -51,22 +55,23 @@ class BlockStore:
             self._check_window(window)
         missing, replaced = [], False
         for window, digest in zip(windows, digests):
-            if self._contents.use(digest, self._shape(window), self.info.dtype):
-                replaced |= self._place(window, digest)
+            name = (self.owner, digest)
+            if self._contents.use(name, self._shape(window), self.info.dtype):
+                replaced |= self._place(window, name)
             else:
                 missing.append(window)
         return missing, replaced
 
     def missing(self, window: Window) -> list[Window]:
         """The blocks under `window` that are not here (any more), row-major."""
-        return [block for block in self._blocks_under(window) if self._digests.get(block) not in self._contents]
+        return [block for block in self._blocks_under(window) if self._names.get(block) not in self._contents]
 
     def read(self, window: Window) -> Patch:
         """The pixels of `window`, whose blocks must all be here."""
         array = np.empty(self._shape(window), self.info.dtype)
         valid = np.empty(window.shape, bool)
         for block in self._blocks_under(window):
-            values, mask = self._contents.block(self._digests[block])
+            values, mask = self._contents.block(self._names[block])
             part = intersection(block, window)
             target, source = slices(part, window), slices(part, block)
             array[(slice(None), *target)] = values[(slice(None), *source)]
@@ -75,16 +80,16 @@ class BlockStore:
 
     def close(self) -> None:
         """Forget all blocks; what no other store has is freed."""
-        while self._digests:
-            self._contents.release(self._digests.popitem()[1])
+        while self._names:
+            self._contents.release(self._names.popitem()[1])
 
-    def _place(self, window: Window, digest: str) -> bool:
+    def _place(self, window: Window, name: Name) -> bool:
         """Put a content in its place; returns whether another one was there."""
-        before = self._digests.get(window)
-        self._digests[window] = digest
+        before = self._names.get(window)
+        self._names[window] = name
         if before is not None:
             self._contents.release(before)
-        return before not in (None, digest)
+        return before not in (None, name)
 
     def _shape(self, window: Window) -> tuple[int, int, int]:
         return len(self.info.file_bands), *window.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -29,7 +29,7 @@ class Caches:
     features: ByteLru[TileFeatures] = field(default_factory=lambda: ByteLru(FEATURES_BYTES))
     logits: ByteLru[NDArray[np.float16]] = field(default_factory=lambda: ByteLru(LOGITS_BYTES))
 
-    def drop(self, owner: str) -> None:
+    def drop(self, owner: Hashable) -> None:
         self.features.drop(owner)
         self.logits.drop(owner)
 
@@ -47,7 +47,7 @@ class Session:
         source: PixelSource,
         predictor: Predictor,
         caches: Optional[Caches] = None,
-        name: str = "",
+        name: Hashable = "",
     ) -> None:
         """`name` tells this session's values from others' in shared `caches`; `source` is closed with the session."""
         self.name = name
@@ -96,10 +96,14 @@ class Session:
             self._by_tile = _by_tile(self._touched)
         return self._by_tile.get(tile, ())
 
+    def forget(self) -> None:
+        """Drop everything that was computed, as when the pixels are others than before."""
+        self.caches.drop(self.name)
+
     def close(self) -> None:
         """Release the pixels and everything cached."""
         self.source.close()
-        self.caches.drop(self.name)
+        self.forget()
 
     def _check_classes(self, marks: Iterable[Annotation]) -> None:
         last = len(self.spec.classes) - 1

@@ -30,10 +30,24 @@ def on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Content
     store.close()
 
 
-def test_a_content_goes_by_its_digest() -> None:
+def test_a_content_goes_by_its_owner_and_its_digest() -> None:
     store = ContentStore()
-    assert store.keep(patch()) == digest(patch())
-    assert digest(patch()) in store
+    assert store.keep(patch(), "me") == ("me", digest(patch()))
+    assert ("me", digest(patch())) in store
+
+
+def test_nobody_uses_what_another_one_sent() -> None:
+    store = ContentStore()
+    store.keep(patch(), "me")
+    assert not store.use(("you", digest(patch())), SHAPE, "uint8")
+    assert ("you", digest(patch())) not in store
+
+
+def test_the_same_content_of_two_owners_is_freed_by_each_for_itself(on_disk: ContentStore, tmp_path: Path) -> None:
+    mine, yours = on_disk.keep(patch(), "me"), on_disk.keep(patch(), "you")
+    assert len(list(tmp_path.rglob("*.npy"))) == 2
+    on_disk.release(mine)
+    assert on_disk.block(yours)[1].sum() == 20
 
 
 def test_what_is_kept_does_not_change_with_what_was_sent() -> None:
@@ -69,7 +83,8 @@ def test_the_file_of_what_nobody_uses_any_more_is_removed(on_disk: ContentStore,
     first, second = (on_disk.keep(patch(value)) for value in (7, 8))
     on_disk.keep(patch(7))
     on_disk.release(second)
-    assert [path.stem for path in tmp_path.rglob("*.npy")] == [first]
+    assert len(list(tmp_path.rglob("*.npy"))) == 1
+    assert (on_disk.block(first)[0] == 7).all()
     on_disk.release(first)
     on_disk.release(first)
     assert not list(tmp_path.rglob("*.npy"))
@@ -110,4 +125,4 @@ def test_a_full_disk_is_not_filled_further(on_disk: ContentStore, monkeypatch: p
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(OutOfMemory, match="no room"):
         on_disk.keep(patch())
-    assert digest(patch()) not in on_disk
+    assert ("", digest(patch())) not in on_disk

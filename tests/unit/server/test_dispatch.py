@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from shapely.errors import GEOSException
 
-from terrafine.server import dispatch
+from terrafine.server import dispatch, sessions
 from terrafine.server.dispatch import Dispatcher
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Annotation, Delta
@@ -68,9 +68,9 @@ def offer(session: str, image: np.ndarray) -> m.OfferPixels:
     return m.OfferPixels(session, BLOCKS, tuple(digest(block(image, window)) for window in BLOCKS))
 
 
-def ask(dispatcher: Dispatcher, message: m.Message) -> m.Message:
+def ask(dispatcher: Dispatcher, message: m.Message, client: str = "") -> m.Message:
     """The last reply to a message."""
-    *_, last = dispatcher.handle(message)
+    *_, last = dispatcher.handle(message, client=client)
     return last
 
 
@@ -148,11 +148,11 @@ def test_an_offer_that_replaces_pixels_drops_what_was_made_of_the_old_ones(opene
 
 def test_an_offer_of_what_is_there_already_keeps_what_was_made_of_it(opened, image) -> None:
     ask(opened, m.Predict("s", Window(0, 0, 9, 9)))
-    kept = len(opened.caches.features)
+    kept = len(opened.sessions.caches.features)
     assert kept
     ask(opened, offer("s", image))
     ask(opened, m.PutPixels("s", block(image, BLOCKS[0])))
-    assert len(opened.caches.features) == kept
+    assert len(opened.sessions.caches.features) == kept
 
 
 @pytest.mark.parametrize(
@@ -203,11 +203,53 @@ def test_a_closed_session_is_forgotten(opened) -> None:
 
 
 def test_the_session_used_longest_ago_makes_room(dispatcher, image, info_of, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "MAX_SESSIONS", 2)
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
     for name in ("a", "b", "a", "c"):
         ask(dispatcher, m.OpenSession(name, "tiny", info_of(image)))
     kept = [name for name in "abc" if not isinstance(ask(dispatcher, m.Predict(name, Window(0, 0, 9, 9))), m.Failed)]
     assert kept == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        m.Predict("s", Window(0, 0, 9, 9)),
+        m.ChangeAnnotations("s", Delta(12, 13)),
+        m.SetAnnotations("s", (), 13),
+        m.OfferPixels("s", (), ()),
+    ],
+)
+def test_the_session_of_one_client_is_not_found_by_another(opened, message: m.Message) -> None:
+    assert ask(opened, message, client="another").code == NotFound.code
+
+
+def test_two_clients_may_use_the_same_name_and_neither_meets_the_others_marks(opened, image, info_of) -> None:
+    ask(opened, m.SetAnnotations("s", (MARK,), 12))
+    assert ask(opened, m.OpenSession("s", "tiny", info_of(image)), client="another").revision == 0
+    ask(opened, m.CloseSession("s"), client="another")
+    assert ask(opened, m.OpenSession("s", "tiny", info_of(image))).revision == 12
+
+
+def test_an_offered_digest_does_not_tell_what_another_client_sent(opened, image, info_of) -> None:
+    ask(opened, m.OpenSession("t", "tiny", info_of(image)), client="another")
+    assert ask(opened, offer("t", image), client="another") == m.MissingPixels(BLOCKS)
+
+
+def test_what_one_client_replaces_drops_nothing_of_another_one(opened, image, info_of) -> None:
+    ask(opened, m.Predict("s", Window(0, 0, 9, 9)))
+    kept = len(opened.sessions.caches.features)
+    ask(opened, m.OpenSession("s", "tiny", info_of(image)), client="another")
+    for pixels in (image, np.zeros_like(image)):
+        ask(opened, m.PutPixels("s", block(pixels, BLOCKS[0])), client="another")
+    assert len(opened.sessions.caches.features) == kept
+
+
+def test_no_client_makes_room_at_the_cost_of_another(dispatcher, image, info_of, monkeypatch) -> None:
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 1)
+    ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
+    for name in ("a", "b"):
+        ask(dispatcher, m.OpenSession(name, "tiny", info_of(image)), client="another")
+    assert isinstance(ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))), m.MissingPixels)
 
 
 def test_a_raster_with_too_few_bands_for_the_model_is_refused(dispatcher, image, info_of) -> None:
@@ -252,7 +294,7 @@ def test_pixels_that_were_damaged_on_the_disk_fail_their_request_alone_and_are_a
     dispatcher, image, info_of, monkeypatch, tmp_path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    dispatcher.contents.memory_bytes = 0  # all goes to the disk
+    dispatcher.sessions.contents.memory_bytes = 0  # all goes to the disk
     ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
     ask(dispatcher, m.PutPixels("s", block(image, Window(0, 0, 512, 150))))
     (path,) = tmp_path.rglob("*.npy")
