@@ -36,8 +36,7 @@ class LateLinkNet(MarkedNetwork):
         self.mark_affinity = nn.ModuleList(
             nn.Conv2d(self.affinity.heads * classes, width, 1, bias=False) for width in WIDTHS
         )
-        self.blocks = nn.ModuleList(DecoderBlock(WIDTHS[i], WIDTHS[i - 1]) for i in range(len(WIDTHS) - 1, 0, -1))
-        self.fuse = nn.ModuleList(_Unit(width, width, 3) for width in reversed(WIDTHS[:-1]))
+        self.blocks, self.fuse = _blocks(), _fusions()
         self.head = nn.ConvTranspose2d(WIDTHS[0], classes, 2, 2)
         self.shortcut = nn.Parameter(torch.full((self.affinity.heads,), SHORTCUT))
 
@@ -49,10 +48,7 @@ class LateLinkNet(MarkedNetwork):
         *skips, embedding = features
         affinity = self.affinity(embedding, F.max_pool2d(marks, 2 ** (AFFINITY_LEVEL + 1))).to(skips[0].dtype)
         fused = [skip + mark for skip, mark in zip(skips, self._marks(marks.to(skips[0].dtype), affinity, skips))]
-        x = fused[-1]
-        for block, fuse, skip in zip(self.blocks, self.fuse, reversed(fused[:-1])):
-            x = fuse(block(x) + skip)
-        logits: Tensor = self.head(x)
+        logits: Tensor = self.head(_climb(self.blocks, self.fuse, fused))
         return logits + _upsampled(self._shortcut(affinity), logits)
 
     def _embedding(self, skips: list[Tensor]) -> Tensor:
@@ -70,6 +66,25 @@ class LateLinkNet(MarkedNetwork):
     def _shortcut(self, affinity: Tensor) -> Tensor:
         heads = affinity.unflatten(1, (len(self.shortcut), -1))
         return torch.einsum("bhcyx,h->bcyx", heads, self.shortcut.to(affinity.dtype))
+
+
+class LinkNet(nn.Module):
+    """Image in, logits out: the same decoder on the same encoder, without a thought of marks.
+
+    With the marks stacked under the image (`network.EarlyFusion`) it is what DISIR is, to compare with late fusion.
+    """
+
+    def __init__(self, encoder: nn.Module, channels: tuple[int, ...], classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.skips = nn.ModuleList(_Unit(c, width, 1) for c, width in zip(channels, WIDTHS))
+        self.blocks, self.fuse = _blocks(), _fusions()
+        self.head = nn.ConvTranspose2d(WIDTHS[0], classes, 2, 2)
+
+    def forward(self, image: Tensor) -> Tensor:
+        skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]
+        logits: Tensor = self.head(_climb(self.blocks, self.fuse, skips))
+        return logits
 
 
 class DecoderBlock(nn.Module):
@@ -95,6 +110,22 @@ class _Unit(nn.Sequential):
         super().__init__(
             nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
         )
+
+
+def _blocks() -> nn.ModuleList:
+    return nn.ModuleList(DecoderBlock(WIDTHS[i], WIDTHS[i - 1]) for i in range(len(WIDTHS) - 1, 0, -1))
+
+
+def _fusions() -> nn.ModuleList:
+    return nn.ModuleList(_Unit(width, width, 3) for width in reversed(WIDTHS[:-1]))
+
+
+def _climb(blocks: nn.ModuleList, fuse: nn.ModuleList, skips: list[Tensor]) -> Tensor:
+    """From the bottleneck, the last of `skips`, to stride 2."""
+    x = skips[-1]
+    for block, unit, skip in zip(blocks, fuse, reversed(skips[:-1])):
+        x = unit(block(x) + skip)
+    return x
 
 
 def _upsampled(x: Tensor, like: Tensor) -> Tensor:

@@ -64,6 +64,7 @@ class MobileNetV2(nn.Module):
 
     def __init__(self, bands: int) -> None:
         super().__init__()
+        self.bands = bands
         inputs, groups = STEM, []
         for expansion, outputs, repeats, stride in GROUPS:
             blocks = [InvertedResidual(inputs, outputs, stride, expansion)]

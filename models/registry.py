@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from terrafine.models.linknet import WIDTHS, LateLinkNet
+from terrafine.models.linknet import WIDTHS, LateLinkNet, LinkNet
 from terrafine.models.mobilenet import MobileNetV2
 from terrafine.models.network import EarlyFusion, MarkedNetwork
 from terrafine.shared import spec as specs
@@ -86,13 +86,15 @@ def find(name: str, extra: Sequence[Path] = ()) -> Path:
 
 
 def _build_linknet(spec: ModelSpec) -> MarkedNetwork:
-    """Late fusion by default; the option fusion = "early" gives DISIR's network from the library."""
-    if spec.options.get("fusion") == "early":
+    """Late fusion by default; the option fusion = "early" gives DISIR's, of the library if it has the encoder."""
+    early = spec.options.get("fusion") == "early"
+    if early and spec.encoder != OWN_ENCODER:
         return _build_from_library(spec)
-    if dict(spec.options) not in ({}, {"fusion": "late"}):
-        raise UnusableModel("LinkNet with late fusion has no options but 'fusion'.", 'fusion is "late" or "early".')
-    encoder, channels = _encoder(spec.encoder, len(spec.bands))
-    return LateLinkNet(encoder, channels, len(spec.classes))
+    if set(spec.options) - {"fusion"} or spec.options.get("fusion", "late") not in ("late", "early"):
+        raise UnusableModel("LinkNet has no options but 'fusion'.", 'fusion is "late" or "early".')
+    classes = len(spec.classes)
+    encoder, channels = _encoder(spec.encoder, len(spec.bands) + (classes if early else 0))
+    return EarlyFusion(LinkNet(encoder, channels, classes)) if early else LateLinkNet(encoder, channels, classes)
 
 
 def _encoder(name: str, bands: int) -> tuple[nn.Module, tuple[int, ...]]:

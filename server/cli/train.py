@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Optional
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from tqdm import tqdm
 
 from terrafine.models import pretrained, registry
@@ -99,16 +100,18 @@ def _start_encoder(config: TrainingConfig, root: Path, network: MarkedNetwork, t
     """Load the pretrained encoder that the file names, and give its norms the statistics of the training images."""
     if config.encoder_weights is None:
         return
-    encoder = getattr(network, "encoder", None)
+    encoder = next((module for module in network.modules() if isinstance(module, MobileNetV2)), None)
     path = root / config.encoder_weights
-    if not isinstance(encoder, MobileNetV2) or not path.is_file():
+    if encoder is None or not path.is_file():
         raise ConfigError(
             f"encoder_weights = '{config.encoder_weights}' cannot be used.",
             f"It needs the encoder '{registry.OWN_ENCODER}' and the file '{path}'.",
         )
     pretrained.load_folded_mobilenet(encoder, path)
     unseen = range(trainer.options.steps, trainer.options.steps + UNFOLD_BATCHES)
-    pretrained.unfold(encoder, (trainer.batch(step).images.to(trainer.device) for step in unseen))
+    marks = encoder.bands - len(config.spec.bands)  # channels that early fusion adds, empty here
+    images = (F.pad(trainer.batch(step).images, (0, 0, 0, 0, 0, marks)) for step in unseen)
+    pretrained.unfold(encoder, (image.to(trainer.device) for image in images))
     trainer.averaged.module.load_state_dict(network.state_dict())
 
 

@@ -107,6 +107,7 @@ def test_affinity_bounds_the_cells_it_attends_to():
         {},
         {"encoder": "resnet18"},
         {"encoder": "resnet18", "options": {"fusion": "early"}},
+        {"options": {"fusion": "early"}},
         {"architecture": "unet", "encoder": "mobilenet_v2"},
         {"architecture": "fpn", "encoder": "resnet18"},
         {"architecture": "deeplabv3plus", "encoder": "resnet18"},
