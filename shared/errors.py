@@ -14,6 +14,7 @@
     ├── ServerBusy                  busy                  the server refuses more work for now
     ├── OutOfMemory                 out_of_memory         the server could not hold what was asked for
     └── ConnectionFailed            connection_failed     the other side cannot be reached or has gone silent
+        └── NotAllowed              not_allowed           the server does not accept this client's key (any more)
 
 Each class carries the code it has on the wire; `error_from_code` gives the class back, so that a client raises what
 the server meant. `message` says what happened, `hint` what to do about it.
@@ -86,6 +87,10 @@ class OutOfMemory(TerrafineError):
 
 class ConnectionFailed(TerrafineError):
     code = "connection_failed"
+
+
+class NotAllowed(ConnectionFailed):
+    code = "not_allowed"
 
 
 def _tree(root: type[TerrafineError]) -> dict[str, type[TerrafineError]]:

@@ -6,23 +6,35 @@ ConnectionFailed here and nowhere else.
 
 from __future__ import annotations
 
+import struct
 import time
 from collections import deque
+from dataclasses import dataclass, field
 from typing import Callable, Iterator, Optional, Protocol, Sequence
 
 import zmq
+from zmq.utils import z85
 from zmq.utils.monitor import recv_monitor_message
 
 from terrafine.shared import wire
-from terrafine.shared.errors import Cancelled, ConnectionFailed, TerrafineError
+from terrafine.shared.errors import Cancelled, ConfigError, ConnectionFailed, NotAllowed, TerrafineError
 from terrafine.shared.messages import STREAMED, Cancel, Cancelling, Failed, Message, Ping, Pong
 
 CONNECT_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 10.0
 HEARTBEAT_INTERVAL_S = 2.0
 HEARTBEAT_TIMEOUT_S = 10.0  # answered by ZeroMQ itself, however busy the other side is
-_GONE = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+_GONE = (
+    zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_CLOSED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
 _HINT = "Check that the server runs, and that its address and port are right."
+_HINT_KEYS = "Check that the server runs, that its address and port are right, and that this is its public key."
+_HINT_NO_KEYS = f"{_HINT} A server on another computer asks for keys."
+_KEYS_ARE = "A key has 40 characters; copy all of them."
 
 
 class Transport(Protocol):
@@ -36,20 +48,77 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class ClientKeys:
+    """What a client needs to talk to a server in secret (CURVE), as texts of 40 characters (Z85).
+
+    server  the server's public key: only whoever has the secret key beside it can answer
+    secret  the client's own secret key, which never leaves it and is not shown by repr()
+
+    Raises ConfigError for what is no key, ConnectionFailed where ZeroMQ was built without encryption.
+    """
+
+    server: str
+    secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not is_key(self.server):
+            raise ConfigError("The server's public key is no key.", _KEYS_ARE)
+        public_key(self.secret)
+
+    @property
+    def public(self) -> str:
+        """The client's public key, which the server's administrator adds to those allowed."""
+        return public_key(self.secret)
+
+
+def new_secret_key() -> str:
+    """Raises ConnectionFailed where ZeroMQ was built without encryption."""
+    try:
+        return zmq.curve_keypair()[1].decode("ascii")
+    except zmq.ZMQError as error:
+        raise _unable() from error
+
+
+def public_key(secret: str) -> str:
+    """The public key beside a secret one. Raises ConfigError for what is no key, ConnectionFailed as above."""
+    if not is_key(secret):
+        raise ConfigError("The secret key is no key.", _KEYS_ARE)
+    try:
+        return zmq.curve_public(secret.encode("ascii")).decode("ascii")
+    except zmq.ZMQError as error:
+        raise _unable() from error
+
+
+def is_key(text: str) -> bool:
+    """Is this the text of a key, public or secret?"""
+    try:
+        return len(z85.decode(text.encode("ascii"))) == 32
+    except (ValueError, KeyError, struct.error):  # another length, other characters, a number beyond 32 bits
+        return False
+
+
 class ZmqTransport:
-    """A connection to the server at `address` ("tcp://host:port").
+    """A connection to the server at `address` ("tcp://host:port"), encrypted if there are `keys`.
 
     It is made once and never mends itself: a server that comes back has forgotten its sessions, so whoever owns the
     client begins anew with another, and sends all marks.
+
+    Raises NotAllowed where the server does not know the client's key, ConnectionFailed where it cannot be reached. A
+    server that asks for keys and a client without any, or with another server's, do not answer each other.
     """
 
-    def __init__(self, address: str, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+    def __init__(
+        self, address: str, keys: Optional[ClientKeys] = None, connect_timeout_s: float = CONNECT_TIMEOUT_S
+    ) -> None:
         self.address = address
+        self._hint = _HINT_KEYS if keys else _HINT_NO_KEYS
         # The process's context: one of our own would wait, when it is collected, for sockets that nobody closed.
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._set_options()
         self._monitor: zmq.Socket[bytes] = self._socket.get_monitor_socket(_GONE | zmq.EVENT_HANDSHAKE_SUCCEEDED)
         try:
+            self._encrypt(keys)
             self._connect(connect_timeout_s)
         except BaseException:
             self.close()
@@ -96,6 +165,16 @@ class ZmqTransport:
         for option, value in options.items():
             self._socket.setsockopt(option, value)
 
+    def _encrypt(self, keys: Optional[ClientKeys]) -> None:
+        if keys is None:
+            return
+        try:
+            self._socket.curve_serverkey = keys.server.encode("ascii")
+            self._socket.curve_publickey = keys.public.encode("ascii")
+            self._socket.curve_secretkey = keys.secret.encode("ascii")
+        except zmq.ZMQError as error:
+            raise _unable() from error
+
     def _connect(self, timeout_s: float) -> None:
         """Wait until the two sides have shaken hands: a port where something else listens is no server."""
         try:
@@ -104,7 +183,12 @@ class ZmqTransport:
             raise ConnectionFailed(f"'{self.address}' is no address.", "It looks like tcp://127.0.0.1:5555.") from error
         if not self._monitor.poll(int(timeout_s * 1000)):
             raise self._failure("does not answer")
-        if recv_monitor_message(self._monitor)["event"] != zmq.EVENT_HANDSHAKE_SUCCEEDED:
+        event = recv_monitor_message(self._monitor)["event"]
+        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            raise NotAllowed(
+                f"The server at {self.address} does not know your key.", "Ask its administrator to add it."
+            )
+        if event != zmq.EVENT_HANDSHAKE_SUCCEEDED:
             raise self._failure("does not answer")
 
     def _wait(self, timeout_s: float) -> list[zmq.Socket[bytes]]:
@@ -114,7 +198,11 @@ class ZmqTransport:
         return [socket for socket, _ in poller.poll(int(timeout_s * 1000))]
 
     def _failure(self, what: str) -> ConnectionFailed:
-        return ConnectionFailed(f"The server at {self.address} {what}.", _HINT)
+        return ConnectionFailed(f"The server at {self.address} {what}.", self._hint)
+
+
+def _unable() -> ConnectionFailed:
+    return ConnectionFailed("The ZeroMQ that is installed here cannot encrypt.", "Install another pyzmq.")
 
 
 class LocalTransport:

@@ -9,9 +9,9 @@ import pytest
 import zmq
 
 from terrafine.shared import wire
-from terrafine.shared.errors import BadRequest, ConnectionFailed, NotFound
+from terrafine.shared.errors import BadRequest, ConfigError, ConnectionFailed, NotFound
 from terrafine.shared.messages import Cancel, Cancelling, Failed, ListModels, Message, Models, Ping, Pong, Progress
-from terrafine.shared.transport import LocalTransport, ZmqTransport
+from terrafine.shared.transport import ClientKeys, LocalTransport, ZmqTransport, is_key, new_secret_key, public_key
 
 
 @pytest.fixture
@@ -104,6 +104,58 @@ def test_a_transport_may_be_closed_twice(router):
     transport = ZmqTransport(router[1])
     transport.close()
     transport.close()
+
+
+@pytest.fixture
+def vault() -> Iterator[tuple[zmq.Socket, str, str]]:
+    """A server's socket that encrypts, its address and its public key; it lets in whoever knows that key."""
+    context, secret = zmq.Context(), new_secret_key()
+    server = context.socket(zmq.ROUTER)
+    server.curve_server = 1
+    server.curve_secretkey = secret.encode()
+    port = server.bind_to_random_port("tcp://127.0.0.1")
+    yield server, f"tcp://127.0.0.1:{port}", public_key(secret)
+    context.destroy(linger=0)
+
+
+def test_with_keys_frames_travel_both_ways_as_they_are(vault):
+    server, address, key = vault
+    transport = ZmqTransport(address, ClientKeys(key, new_secret_key()))
+    transport.send([b"header", b"buffer"])
+    peer, *frames = server.recv_multipart()
+    server.send_multipart([peer, *reversed(frames)])
+    assert transport.receive(5) == [b"buffer", b"header"]
+    transport.close()
+
+
+def test_a_server_without_the_secret_key_is_not_talked_to(vault):
+    with pytest.raises(ConnectionFailed, match="public key"):
+        ZmqTransport(vault[1], ClientKeys(public_key(new_secret_key()), new_secret_key()))
+
+
+def test_a_client_without_keys_is_told_that_it_may_need_some(vault):
+    with pytest.raises(ConnectionFailed, match="asks for keys"):
+        ZmqTransport(vault[1])
+
+
+def test_a_client_with_keys_does_not_fall_back_to_plain_text(router):
+    with pytest.raises(ConnectionFailed):
+        ZmqTransport(router[1], ClientKeys(public_key(new_secret_key()), new_secret_key()))
+
+
+@pytest.mark.parametrize("text", ["", "x" * 39, "x" * 41, "x" * 39 + "é", "x" * 39 + "'", "#" * 40])
+def test_what_is_no_key_is_said_so(text):
+    assert not is_key(text)
+    with pytest.raises(ConfigError, match="server's public key"):
+        ClientKeys(text, new_secret_key())
+    with pytest.raises(ConfigError, match="secret key"):
+        ClientKeys(public_key(new_secret_key()), text)
+
+
+def test_a_secret_key_is_not_shown():
+    keys = ClientKeys(public_key(new_secret_key()), new_secret_key())
+    assert keys.server in repr(keys)
+    assert keys.secret not in repr(keys)
 
 
 def test_a_local_transport_passes_requests_and_replies_through_the_codec():
