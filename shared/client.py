@@ -1,4 +1,4 @@
-"""The client's side of the protocol, for QGIS, the demo and the tests alike.
+"""The client's side of the protocol, for QGIS, the demo and the tests alike: a method for every request.
 
 A Client and its transport belong to one thread; only `cancel` may be called from another. Every call raises the error
 that the server meant (errors.py), or ConnectionFailed where the server is gone or silent.
@@ -6,56 +6,22 @@ that the server meant (errors.py), or ConnectionFailed where the server is gone 
 
 from __future__ import annotations
 
-import itertools
-import threading
-import time
-from collections import deque
-from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, TypeVar, Union
+from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, Union
 
-from terrafine.shared import wire
+from terrafine.shared import messages as m
 from terrafine.shared.annotation import Annotation, Delta
-from terrafine.shared.errors import BadRequest, Cancelled, ConnectionFailed, OutOfMemory, error_from_code
+from terrafine.shared.conversation import IDLE_TIMEOUT_S, PING_TIMEOUT_S, Conversation, unexpected
+from terrafine.shared.errors import BadRequest, OutOfMemory
 from terrafine.shared.geo import Window, contains
-from terrafine.shared.messages import (
-    STREAMED,
-    UPLOAD_BLOCK_PX,
-    AnnotationsChanged,
-    Cancel,
-    ChangeAnnotations,
-    CloseSession,
-    Done,
-    Failed,
-    Hello,
-    ListModels,
-    Message,
-    MissingPixels,
-    Models,
-    OfferPixels,
-    OpenSession,
-    PatchReady,
-    Ping,
-    PixelsStored,
-    Pong,
-    Predict,
-    Progress,
-    PutPixels,
-    SessionClosed,
-    SessionOpened,
-    SetAnnotations,
-    Welcome,
-)
+from terrafine.shared.learning import LearnOptions, RankOptions
 from terrafine.shared.patch import Patch, digest
 from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import ModelSpec
+from terrafine.shared.spec import LandCover, ModelSpec
 
 if TYPE_CHECKING:  # ZeroMQ may be missing where a client is only named
     from terrafine.shared.transport import Transport
 
-IDLE_TIMEOUT_S = 10.0
-PING_TIMEOUT_S = 5.0
 _OFFERED_BLOCKS = 16  # as many are in memory until the server says which of them it lacks
-_LOOK_UP_S = 0.05  # how often the receive loop looks whether it was cancelled
-_Reply = TypeVar("_Reply")
 ReadPixels = Callable[[Window], Patch]
 
 
@@ -64,7 +30,11 @@ class Client:
 
     name            who asks, for the server's log: "terrafine-qgis 0.1.0"
     idle_timeout_s, ping_timeout_s   after so long without a word the server is pinged; and given up, without an answer
-    bytes_sent, bytes_received   frames of all messages so far
+
+    Requests that need pixels return an iterator: Progress and Patches as they come, the final reply at the end. Pixels
+    that the session lacks are read with `read_pixels(block)`, a Patch of RasterInfo.file_bands, and sent if the server
+    does not know their content. If the iterator is closed or dropped before its end, the server is told to stop with
+    the next request.
     """
 
     def __init__(
@@ -75,39 +45,70 @@ class Client:
         ping_timeout_s: float = PING_TIMEOUT_S,
     ) -> None:
         self.name = name
-        self.idle_timeout_s = idle_timeout_s
-        self.ping_timeout_s = ping_timeout_s
-        self.bytes_sent = 0
-        self.bytes_received = 0
-        self._transport = transport
-        self._ids = itertools.count(1)
-        self._cancelled = threading.Event()
-        self._abandoned: deque[str] = deque()
+        self._talk = Conversation(transport, idle_timeout_s, ping_timeout_s)
 
-    def hello(self) -> Welcome:
-        return self._ask(Hello(self.name), Welcome)
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of the frames of all messages so far; `bytes_received` likewise."""
+        return self._talk.bytes_sent
 
-    def ping(self) -> Pong:
-        return self._ask(Ping(), Pong)
+    @property
+    def bytes_received(self) -> int:
+        return self._talk.bytes_received
+
+    def hello(self) -> m.Welcome:
+        return self._talk.ask(m.Hello(self.name), m.Welcome)
+
+    def ping(self) -> m.Pong:
+        return self._talk.ask(m.Ping(), m.Pong)
 
     def models(self) -> tuple[ModelSpec, ...]:
-        return self._ask(ListModels(), Models).models
+        return self._talk.ask(m.ListModels(), m.Models).models
 
-    def open_session(self, session: str, model: str, raster: RasterInfo) -> SessionOpened:
-        return self._ask(OpenSession(session, model, raster), SessionOpened)
+    def open_session(
+        self, session: str, model: str, raster: RasterInfo, classes: Sequence[LandCover] = ()
+    ) -> m.SessionOpened:
+        return self._talk.ask(m.OpenSession(session, model, raster, tuple(classes)), m.SessionOpened)
 
     def close_session(self, session: str) -> None:
-        self._ask(CloseSession(session), SessionClosed)
+        self._talk.ask(m.CloseSession(session), m.SessionClosed)
 
     def put_pixels(self, session: str, patch: Patch) -> None:
-        self._ask(PutPixels(session, patch), PixelsStored)
+        self._talk.ask(m.PutPixels(session, patch), m.PixelsStored)
 
-    def change_annotations(self, session: str, delta: Delta) -> AnnotationsChanged:
-        """Send a change of the marks; RevisionMismatch means that all marks must be sent with `set_annotations`."""
-        return self._ask(ChangeAnnotations(session, delta), AnnotationsChanged)
+    # ---- what changes the map: from revision to revision, RevisionMismatch means `set_annotations` ----------------
 
-    def set_annotations(self, session: str, marks: Sequence[Annotation], revision: int) -> AnnotationsChanged:
-        return self._ask(SetAnnotations(session, tuple(marks), revision), AnnotationsChanged)
+    def change_annotations(self, session: str, delta: Delta) -> m.AnnotationsChanged:
+        return self._talk.ask(m.ChangeAnnotations(session, delta), m.AnnotationsChanged)
+
+    def set_annotations(self, session: str, marks: Sequence[Annotation], revision: int) -> m.AnnotationsChanged:
+        return self._talk.ask(m.SetAnnotations(session, tuple(marks), revision), m.AnnotationsChanged)
+
+    def learn(
+        self,
+        session: str,
+        base: int,
+        revision: int,
+        read_pixels: ReadPixels,
+        options: LearnOptions = LearnOptions(),  # noqa: B008  frozen
+    ) -> Iterator[Union[m.Progress, m.Learnt]]:
+        """Retrain on the session's marks; Learnt at the end."""
+        return self._with_pixels(m.Learn(session, base, revision, options), read_pixels, m.Learnt)
+
+    def use_weights(self, session: str, base: int, revision: int, weights: str) -> m.MapChanged:
+        return self._talk.ask(m.UseWeights(session, base, revision, weights), m.MapChanged)
+
+    def set_legend(
+        self, session: str, base: int, revision: int, classes: Sequence[LandCover], becomes: Sequence[int]
+    ) -> m.MapChanged:
+        return self._talk.ask(
+            m.SetLegend(session, base, revision, tuple(classes), tuple(becomes)), m.MapChanged
+        )
+
+    def save_model(self, session: str, name: str, title: str) -> ModelSpec:
+        return self._talk.ask(m.SaveModel(session, name, title), m.ModelSaved).model
+
+    # ---- what looks at the map -------------------------------------------------------------------------------------
 
     def predict(
         self,
@@ -116,143 +117,87 @@ class Client:
         read_pixels: ReadPixels,
         changed_since: Optional[int] = None,
         uncertainty: bool = False,
-    ) -> Iterator[Union[Progress, Patch, Done]]:
-        """Classify `window`: finished Patches and Progress as they come, Done at the end.
+    ) -> Iterator[Union[m.Progress, Patch, m.Done]]:
+        """Classify `window`; Done at the end."""
+        return self._with_pixels(m.Predict(session, window, changed_since, uncertainty), read_pixels, m.Done)
 
-        Pixels that the session lacks are read with `read_pixels(block)`, a Patch of RasterInfo.file_bands, and sent if
-        the server has the same for no other session.
-        If the iterator is closed or dropped before Done, the server is told to stop with the next request.
-        """
-        self._cancelled.clear()
-        request = Predict(session, window, changed_since, uncertainty)
+    def measure_uncertainty(
+        self, session: str, window: Window, read_pixels: ReadPixels, method: str = "entropy", factor: int = 1
+    ) -> Iterator[Union[m.Progress, Patch, m.Done]]:
+        """Patches of one band, 0 … 254 for 0 … 1, 255 for no data, on the raster's grid divided by `factor`."""
+        return self._with_pixels(m.MeasureUncertainty(session, window, method, factor), read_pixels, m.Done)
+
+    def rank_patches(
+        self,
+        session: str,
+        window: Window,
+        read_pixels: ReadPixels,
+        options: RankOptions = RankOptions(),  # noqa: B008  frozen
+    ) -> Iterator[Union[m.Progress, m.PatchesRanked]]:
+        """Where to look next; PatchesRanked at the end."""
+        return self._with_pixels(m.RankPatches(session, window, options), read_pixels, m.PatchesRanked)
+
+    def advise(self, session: str, since: int, read_pixels: ReadPixels) -> Iterator[Union[m.Progress, m.Advice]]:
+        """Whether the change since revision `since` calls for more marks or for learning; Advice at the end."""
+        return self._with_pixels(m.Advise(session, since), read_pixels, m.Advice)
+
+    def cancel(self) -> None:
+        """Make the iterator that is running raise Cancelled; without one, nothing happens. From any thread."""
+        self._talk.cancel()
+
+    def close(self) -> None:
+        self._talk.close()
+
+    # ---- pixels ----------------------------------------------------------------------------------------------------
+
+    def _with_pixels(self, request: _NeedsPixels, read_pixels: ReadPixels, last: type) -> Iterator:
+        """Ask until the server lacks no pixels."""
+        self._talk.begin()
         sent: set[Window] = set()
         while True:
             missing: tuple[Window, ...] = ()
-            for reply in self._stream(request, cancellable=True):
-                if isinstance(reply, PatchReady):
+            for reply in self._talk.stream(request, cancellable=True):
+                if isinstance(reply, m.PatchReady):
                     yield reply.patch
-                elif isinstance(reply, MissingPixels):
+                elif isinstance(reply, m.MissingPixels):
                     missing = _new_blocks(reply, sent)
-                elif isinstance(reply, (Progress, Done)):
+                elif isinstance(reply, (m.Progress, last)):
                     yield reply
                 else:
-                    raise _unexpected(reply)
+                    raise unexpected(reply)
             if not missing:
                 return
-            yield from self._upload(session, missing, read_pixels)
+            yield from self._upload(request.session, missing, read_pixels)
             sent.update(missing)
 
-    def cancel(self) -> None:
-        """Make the `predict` that is running raise Cancelled; without one, nothing happens. From any thread."""
-        self._cancelled.set()
-
-    def close(self) -> None:
-        self._transport.close()
-
-    def _upload(self, session: str, blocks: Sequence[Window], read_pixels: ReadPixels) -> Iterator[Progress]:
+    def _upload(self, session: str, blocks: Sequence[Window], read_pixels: ReadPixels) -> Iterator[m.Progress]:
         done = 0
         for start in range(0, len(blocks), _OFFERED_BLOCKS):
             patches = [self._read(block, read_pixels) for block in blocks[start : start + _OFFERED_BLOCKS]]
             missing = self._offer(session, patches)
             for patch in patches:
                 if patch.window in missing:
-                    self._ask(PutPixels(session, patch), PixelsStored, cancellable=True)
+                    self._talk.ask(m.PutPixels(session, patch), m.PixelsStored, cancellable=True)
                 done += 1
-                yield Progress(done, len(blocks), "upload")
+                yield m.Progress(done, len(blocks), "upload")
 
     def _read(self, block: Window, read_pixels: ReadPixels) -> Patch:
-        if self._cancelled.is_set():
-            raise _stopped()
+        self._talk.check()
         return read_pixels(block)
 
     def _offer(self, session: str, patches: Sequence[Patch]) -> tuple[Window, ...]:
         """Tell the server what the blocks hold; returns those that it lacks."""
-        offer = OfferPixels(session, tuple(patch.window for patch in patches), tuple(map(digest, patches)))
-        return self._ask(offer, MissingPixels, cancellable=True).windows
-
-    def _ask(self, request: Message, kind: type[_Reply], cancellable: bool = False) -> _Reply:
-        """The one reply to a request that has one."""
-        for reply in self._stream(request, cancellable):
-            answer = _expected(reply, kind)
-        return answer
-
-    def _stream(self, request: Message, cancellable: bool) -> Iterator[Message]:
-        """Send a request and yield its replies, the final one last; the server is told if nobody waits for that."""
-        request_id = self._send(request)
-        ended = False
-        try:
-            while not ended:
-                reply = self._next_reply(request_id, cancellable)
-                ended = not isinstance(reply, STREAMED)
-                if isinstance(reply, Failed):
-                    raise error_from_code(reply.code, reply.message, reply.hint)
-                yield reply
-        except Cancelled:
-            if not ended:
-                self._send(Cancel(request_id))
-            raise
-        except GeneratorExit:
-            # Perhaps the garbage collector's doing, in any thread and at any time: no moment to use the socket.
-            if not ended:
-                self._abandoned.append(request_id)
-            raise
-
-    def _next_reply(self, request_id: str, cancellable: bool) -> Message:
-        """Wait for a reply to this request; what answers earlier ones is dropped."""
-        heard, pinged = time.monotonic(), False
-        while not (cancellable and self._cancelled.is_set()):
-            frames = self._transport.receive(_LOOK_UP_S)
-            if frames is None:
-                pinged = self._mind_silence(time.monotonic() - heard, pinged)
-                continue
-            self.bytes_received += sum(map(len, frames))
-            got_id, reply = wire.unpack(frames)
-            if got_id == request_id:
-                return reply
-            heard, pinged = time.monotonic(), False
-        raise _stopped()
-
-    def _mind_silence(self, silent_s: float, pinged: bool) -> bool:
-        """Ping once when it has been silent for too long, give up when that is not answered; has it been pinged?"""
-        if pinged and silent_s > self.idle_timeout_s + self.ping_timeout_s:
-            raise ConnectionFailed("The server has gone silent.", "Check that it still runs, then connect again.")
-        if not pinged and silent_s > self.idle_timeout_s:
-            self._send(Ping())
-            return True
-        return pinged
-
-    def _send(self, message: Message) -> str:
-        """Send a request under a new id, which is returned; what was abandoned before is cancelled first."""
-        while self._abandoned:
-            self._post(Cancel(self._abandoned.popleft()))
-        return self._post(message)
-
-    def _post(self, message: Message) -> str:
-        request_id = str(next(self._ids))
-        frames = wire.pack(message, request_id)
-        self._transport.send(frames)
-        self.bytes_sent += sum(map(len, frames))
-        return request_id
+        offer = m.OfferPixels(session, tuple(patch.window for patch in patches), tuple(map(digest, patches)))
+        return self._talk.ask(offer, m.MissingPixels, cancellable=True).windows
 
 
-def _stopped() -> Cancelled:
-    return Cancelled("The work was cancelled.")
+_NeedsPixels = Union[m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise, m.Learn]
 
 
-def _expected(reply: Message, kind: type[_Reply]) -> _Reply:
-    if not isinstance(reply, kind):
-        raise _unexpected(reply)
-    return reply
-
-
-def _unexpected(reply: Message) -> BadRequest:
-    return BadRequest(f"The server answered with '{wire.type_name(type(reply))}', which is no answer to this.")
-
-
-def _new_blocks(reply: MissingPixels, sent: set[Window]) -> tuple[Window, ...]:
+def _new_blocks(reply: m.MissingPixels, sent: set[Window]) -> tuple[Window, ...]:
     """The blocks to send now. A server that only asks for what it was sent would do so for ever."""
     for window in reply.windows:
-        size = UPLOAD_BLOCK_PX
+        size = m.UPLOAD_BLOCK_PX
         cell = Window(window.col // size * size, window.row // size * size, size, size)
         if window.is_empty or not contains(cell, window):
             raise BadRequest(f"The server asks for {window}, which is no block of the upload grid.")
