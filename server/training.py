@@ -35,6 +35,8 @@ DATA_TYPES: dict[str, tuple[Union[type, tuple[type, ...]], str]] = {
     "labels": (str, "a folder"),
     "train": (list, "a list of patterns"),
     "validate": (list, "a list of patterns"),
+    "test": (list, "a list of patterns"),
+    "share": ((int, float), "a share in (0, 1]"),
     "gsd_m": ((int, float), "a number of metres"),
     "counted": (int, "a number of classes"),
     "labels_are": (str, "'indices' or 'colours'"),
@@ -47,16 +49,19 @@ Options = TypeVar("Options", TrainOptions, MarkOptions, Augmentation)
 class DataOptions:
     """Where the rasters are. Paths are relative to the data folder; an image and its labels have the same stem.
 
-    train, validate  patterns of stems, as the shell has them
-    gsd_m            of images that do not say; None: they are at the model's
-    counted          the mean IoU counts the classes below this one
-    labels_are       "indices" (0, 1, …; others are void) or "colours" (of the classes; others are void)
+    train, validate, test  patterns of stems, as the shell has them; studies report on `test`
+    share                  of the training images that are used, spread evenly over their order
+    gsd_m                  of images that do not say; None: they are at the model's
+    counted                the mean IoU counts the classes below this one
+    labels_are             "indices" (0, 1, …; others are void) or "colours" (of the classes; others are void)
     """
 
     images: str
     labels: str
     train: tuple[str, ...]
-    validate: tuple[str, ...]
+    validate: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    share: float = 1.0
     gsd_m: Optional[float] = None
     counted: Optional[int] = None
     labels_are: str = "indices"
@@ -74,15 +79,24 @@ class TrainingConfig:
 
 def read_config(path: Path) -> TrainingConfig:
     """Read a TOML file; raises ConfigError that names the table and the key at fault."""
+    return parse(read_document(path), str(path))
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; raises ConfigError where it is none."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"'{path}' cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"'{path}' is not TOML: {error}.") from error
+
+
+def parse(document: Mapping[str, Any], name: str) -> TrainingConfig:
+    """The configuration in the tables of the file called `name`."""
     missing = {"model", "data"} - document.keys()
     if missing:
-        raise ConfigError(f"'{path}' lacks the table [{missing.pop()}].")
+        raise ConfigError(f"'{name}' lacks the table [{missing.pop()}].")
     model = dict(document["model"])
     weights = model.pop("encoder_weights", None)
     return TrainingConfig(_spec(model), weights, _data(document["data"]), _training(document.get("training", {})))
@@ -90,6 +104,19 @@ def read_config(path: Path) -> TrainingConfig:
 
 def load_scenes(config: TrainingConfig, root: Path, patterns: Sequence[str]) -> list[Scene]:
     """The images that match, with their labels, at the model's GSD; raises ConfigError where one half is missing."""
+    return [load_scene(image, labels, config) for image, labels in pairs(config, root, patterns)]
+
+
+def training_scenes(config: TrainingConfig, root: Path) -> list[Scene]:
+    """The scenes to train on: `share` of those that match, spread evenly over their order."""
+    found = pairs(config, root, config.data.train)
+    count = max(1, round(config.data.share * len(found)))
+    chosen = [found[index * len(found) // count] for index in range(count)]
+    return [load_scene(image, labels, config) for image, labels in chosen]
+
+
+def pairs(config: TrainingConfig, root: Path, patterns: Sequence[str]) -> list[tuple[Path, Path]]:
+    """(image, labels) of every image that matches; raises ConfigError where one half is missing."""
     images, labels = root / config.data.images, root / config.data.labels
     found = [path for path in _rasters(images) if any(fnmatch.fnmatch(path.stem, pattern) for pattern in patterns)]
     if not found:
@@ -98,7 +125,7 @@ def load_scenes(config: TrainingConfig, root: Path, patterns: Sequence[str]) -> 
     lonely = [path for path in found if path.stem not in by_stem]
     if lonely:
         raise ConfigError(f"'{lonely[0]}' has no labels in '{labels}'.", "Labels have the same name, up to the suffix.")
-    return [load_scene(path, by_stem[path.stem], config) for path in found]
+    return [(path, by_stem[path.stem]) for path in found]
 
 
 def load_scene(image_path: Path, label_path: Path, config: TrainingConfig) -> Scene:
@@ -162,6 +189,8 @@ def _data(table: Mapping[str, Any]) -> DataOptions:
         if key in table and (not isinstance(table[key], kind) or isinstance(table[key], bool)):
             raise ConfigError(f"[data] {key} must be {words}, not {table[key]!r}.")
     values: dict[str, Any] = {k: tuple(map(str, v)) if isinstance(v, list) else v for k, v in table.items()}
+    if not 0 < table.get("share", 1) <= 1:
+        raise ConfigError(f"[data] share must be {DATA_TYPES['share'][1]}, not {table['share']!r}.")
     try:
         return DataOptions(**values)
     except TypeError as error:

@@ -12,8 +12,8 @@ from PIL import Image
 from terrafine.models import registry
 from terrafine.models.metrics import VOID
 from terrafine.server.cli import main
-from terrafine.server.cli.train import Log
-from terrafine.server.training import load_scenes, read_config
+from terrafine.server.training import load_scenes, read_config, training_scenes
+from terrafine.server.training_run import Log
 from terrafine.shared.errors import ConfigError
 
 CONFIG = """
@@ -144,11 +144,20 @@ def test_negative_labels_are_void(folder):
         ("most = 3", "most = true", "most"),
         ('train = ["a*"]', "", "train"),
         ("tile_px = 64", "tile_px = 63", "tile_px"),
+        ('labels = "labels"', 'labels = "labels"\nshare = 1.5', "share"),
     ],
 )
 def test_what_is_wrong_with_a_configuration_is_named(folder, old, new, word):
     with pytest.raises(ConfigError, match=word):
         read_config(config_with(folder, old, new))
+
+
+def test_a_share_of_the_training_images_is_spread_over_their_order(folder):
+    for name in ("a2", "a3", "a4"):
+        for part in ("images", "labels"):
+            (folder / part / f"{name}.png").write_bytes((folder / part / "a1.png").read_bytes())
+    config = read_config(config_with(folder, 'labels = "labels"', 'labels = "labels"\nshare = 0.5'))
+    assert [scene.name for scene in training_scenes(config, folder)] == ["a1", "a3"]
 
 
 def test_an_image_without_labels_is_named(folder):
