@@ -15,6 +15,7 @@ from terrafine.shared import wire
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import BY_CODE
 from terrafine.shared.geo import Grid, Window
+from terrafine.shared.learning import LearnOptions, RankedPatch, RankOptions
 from terrafine.shared.messages import (
     PROTOCOL_VERSION,
     STREAMED,
@@ -34,17 +35,20 @@ from terrafine.shared.spec import EncodingSpec, LandCover, ModelSpec, Normalisat
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
 REQUESTS, REPLIES = get_args(Request), get_args(Reply)
-VALUES = (Window, Patch, Annotation, Delta, RasterInfo, Grid, ModelSpec, LandCover, Normalisation, EncodingSpec)
+VALUES = (
+    Window, Patch, Annotation, Delta, RasterInfo, Grid, ModelSpec, LandCover, Normalisation, EncodingSpec, LearnOptions,
+    RankOptions, RankedPatch,
+)  # fmt: skip
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", np.ndarray: "buffer"}
 CLICK = Delta(0, 1, (Annotation("m1", "point", ((12.5, 7.5),), 3),))
 TWO_PIXELS = Patch(Window(512, 0, 2, 1), np.array([[[7, -2]]], np.int16), np.array([[True, False]]))
 EXAMPLES = [
     ("1", Ping()),
-    ("1", Pong(busy=False)),
+    ("1", Pong(busy=False, seconds={"total": 0.0001})),
     ("2", ChangeAnnotations("demo", CLICK)),
-    ("2", AnnotationsChanged(1, Window(4, 0, 17, 16))),
+    ("2", AnnotationsChanged(1, Window(4, 0, 17, 16), {"total": 0.0003})),
     ("3", PutPixels("demo", TWO_PIXELS)),
-    ("3", PixelsStored(Window(512, 0, 2, 1))),
+    ("3", PixelsStored(Window(512, 0, 2, 1), {"total": 0.0002})),
 ]
 
 
