@@ -17,7 +17,7 @@ from terrafine.qgis_plugin.export import Exporter
 from terrafine.qgis_plugin.keys import Action, Chord, Keys, chord
 from terrafine.qgis_plugin.legend import KEYS
 from terrafine.qgis_plugin.raster import raster_file
-from terrafine.qgis_plugin.server_process import find_command
+from terrafine.qgis_plugin.server_desk import ServerDesk
 from terrafine.qgis_plugin.workbench import Workbench
 from terrafine.shared.errors import TerrafineError, UnusableRaster
 from terrafine.shared.geo import Window
@@ -32,7 +32,7 @@ class Desk(QObject):
         self._exporter = Exporter()
         self._sampler = Sampler()
         self._keys = self._route_keys()
-        self._connect_server()
+        self.server = ServerDesk(bench)
         self._connect_map()
         self._connect_marks()
         bench.sessions.find()
@@ -40,19 +40,12 @@ class Desk(QObject):
     def close(self) -> None:
         """Hear nothing more: the dock lives until Qt's next turn, and the project may change before."""
         self._dock.map.raster.layerChanged.disconnect()
+        self.server.close()
         self._sampler.cancel()
         for keys in self._keys:
             keys.remove()
 
     # ---- signals ---------------------------------------------------------------------------------------------------
-
-    def _connect_server(self) -> None:
-        panel, handle = self._bench.dock.server, self._bench.handle
-        panel.start_asked.connect(self._start_server)
-        panel.connect_asked.connect(self._connect_to)
-        panel.disconnect_asked.connect(lambda: handle(Controller.disconnect))
-        panel.python_asked.connect(self._choose_python)
-        panel.models_asked.connect(self._choose_models)
 
     def _connect_map(self) -> None:
         panel, handle = self._dock.map, self._bench.handle
@@ -99,32 +92,6 @@ class Desk(QObject):
             Keys(bench.iface.mapCanvas(), {**canvas, **undoing}, lambda: bool(toolbox.current)),
             Keys(self._dock, undoing, lambda: bench.controller.session is not None),
         )
-
-    # ---- server ----------------------------------------------------------------------------------------------------
-
-    def _start_server(self) -> None:
-        """Start a local server; ask for its Python if none is found."""
-        if find_command(self._bench.settings.server_python) is None:
-            self._choose_python()
-        self._bench.handle(Controller.start_server)
-
-    def _connect_to(self, address: str) -> None:
-        self._bench.settings.address = address
-        self._bench.handle(lambda controller: controller.connect(address))
-
-    def _choose_python(self) -> None:
-        title = self.tr("Python of the environment that has the Terrafine server, or its 'terrafine' command")
-        path, _ = QFileDialog.getOpenFileName(self._dock, title)
-        if path:
-            self._bench.settings.server_python = path
-            self._bench.settings.save()
-
-    def _choose_models(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self._dock, self.tr("Folder of models"))
-        if folder:
-            self._bench.settings.models_folder = folder
-            self._bench.settings.save()
-            self._bench.tell(Tell(self.tr("The models appear when the local server is started anew."), warning=False))
 
     # ---- choices ---------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ COLORS = {
 
 class ServerPanel(QWidget):
     start_asked = pyqtSignal()
+    setup_asked = pyqtSignal()
     connect_asked = pyqtSignal(str)
     disconnect_asked = pyqtSignal()
     python_asked = pyqtSignal()
@@ -27,7 +28,8 @@ class ServerPanel(QWidget):
     def __init__(self, address: str) -> None:
         super().__init__()
         self.light, self.state, self.hint = QLabel(), QLabel(), note()
-        self.start = QPushButton(self.tr("Start local server"))
+        self._has_local = True
+        self.start = QPushButton()
         self.reconnect = QPushButton(self.tr("Reconnect"))
         self.address = QLineEdit(address)
         self.address.setToolTip(self.tr("Address of a server on this or another computer: tcp://host:port"))
@@ -50,7 +52,7 @@ class ServerPanel(QWidget):
         down = view.link in (Link.OFFLINE, Link.LOST)
         self.hint.setText(self._hint(view))
         self.hint.setVisible(view.link is not Link.ONLINE)
-        self.start.setText(self.tr("Restart local server") if self._was_local(view) else self.tr("Start local server"))
+        self.start.setText(self._start_words(view))
         self.start.setVisible(down)
         self.reconnect.setVisible(view.link is Link.LOST and not view.local)
         self.elsewhere.setVisible(down)
@@ -59,6 +61,16 @@ class ServerPanel(QWidget):
         self.address_row.setVisible(self.elsewhere.isChecked() and down)
         self.stop_action.setEnabled(not down)
         self.stop_action.setText(self.tr("Stop the local server") if view.local else self.tr("Disconnect"))
+
+    def show_local(self, is_there: bool) -> None:
+        """Is there a local server to start? If not, the button sets one up."""
+        self._has_local = is_there
+        self.start.setText(self.tr("Start local server") if is_there else self.tr("Set up a local server…"))
+
+    def _start_words(self, view: View) -> str:
+        if not self._has_local:
+            return self.tr("Set up a local server…")
+        return self.tr("Restart local server") if self._was_local(view) else self.tr("Start local server")
 
     def _was_local(self, view: View) -> bool:
         return view.link is Link.LOST and view.local
@@ -90,6 +102,7 @@ class ServerPanel(QWidget):
         self.stop_action = menu.addAction(self.tr("Disconnect"))
         self.stop_action.triggered.connect(self.disconnect_asked)
         menu.addSeparator()
+        menu.addAction(self.tr("Set up or remove the local server…")).triggered.connect(self.setup_asked)
         menu.addAction(self.tr("Choose the local server's Python…")).triggered.connect(self.python_asked)
         menu.addAction(self.tr("Choose a folder of further models…")).triggered.connect(self.models_asked)
         button.setMenu(menu)

@@ -12,6 +12,7 @@ from typing import Optional
 from qgis.core import QgsMessageLog
 from qgis.PyQt.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, pyqtSignal
 
+from terrafine.qgis_plugin.setup.place import default_place
 from terrafine.shared.errors import ConfigError, ConnectionFailed
 
 ENVIRONMENT = "TERRAFINE_SERVER_PYTHON"
@@ -25,10 +26,12 @@ LOG_LINES = 20
 def find_command(chosen: str = "") -> Optional[list[str]]:
     """How to run `terrafine` in an environment that has the server, or None.
 
-    Looked for in: `chosen`, the environment variable, a virtual environment beside the plugin (a checkout), the PATH.
+    Looked for in: `chosen`, the environment variable, what the plugin has set up, a virtual environment beside the
+    plugin (a checkout), the PATH.
     """
-    beside = Path(__file__).resolve().parents[1] / ".venv"
-    places = [chosen, os.environ.get(ENVIRONMENT, ""), str(beside / "bin/python"), str(beside / "Scripts/python.exe")]
+    beside, own = Path(__file__).resolve().parents[1] / ".venv", default_place()
+    places = [chosen, os.environ.get(ENVIRONMENT, ""), str(own.python) if own.is_ready else ""]
+    places += [str(beside / "bin/python"), str(beside / "Scripts/python.exe")]
     found = next((place for place in places if place and Path(place).is_file()), None) or shutil.which("terrafine")
     if not found:
         return None

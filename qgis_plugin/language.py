@@ -1,0 +1,36 @@
+"""The user's language: words outside of widgets are translated here; widgets have Qt's own `self.tr`.
+
+`make package` compiles i18n/terrafine_LANGUAGE.ts into the .qm file that is loaded, and `make translations` gathers the
+words anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import QCoreApplication, QTranslator
+
+FOLDER = Path(__file__).resolve().parent / "i18n"
+CONTEXT = "@default"  # where pylupdate files the words of a bare tr()
+
+
+def tr(text: str) -> str:
+    """The text in the user's language, else as it is."""
+    return QCoreApplication.translate(CONTEXT, text)
+
+
+def install_translator(language: str = "") -> Optional[QTranslator]:
+    """Have Terrafine speak `language` ("fr", "fr_CA"), by default QGIS's; None where it speaks only English."""
+    language = language or QgsApplication.instance().locale()
+    translator = QTranslator()
+    if not translator.load(str(FOLDER / f"terrafine_{language[:2]}.qm")):
+        return None
+    QCoreApplication.installTranslator(translator)
+    return translator
+
+
+def remove_translator(translator: Optional[QTranslator]) -> None:
+    if translator is not None:
+        QCoreApplication.removeTranslator(translator)

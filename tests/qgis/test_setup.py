@@ -1,0 +1,351 @@
+"""A local server is set up, cancelled and removed: real processes and environments, small wheels for PyTorch's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from qgis.core import QgsNetworkAccessManager
+from qgis.PyQt.QtNetwork import QNetworkProxy
+from qgis.PyQt.QtWidgets import QApplication
+
+from terrafine.qgis_plugin.server_process import find_command
+from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.setup import place as places
+from terrafine.qgis_plugin.setup.installer import Installer
+from terrafine.qgis_plugin.setup.pip_output import PipOutput
+from terrafine.qgis_plugin.setup.place import Place, default_place, version
+from terrafine.qgis_plugin.setup.pythons import Python, PythonSearch, candidates, look_at
+from terrafine.qgis_plugin.setup.recipe import Build, Recipe, check_wheel, proxy_url, torch_index
+from terrafine.qgis_plugin.state import Link
+from terrafine.shared.errors import Cancelled, ConfigError
+from terrafine.tests.qgis import wheels
+from terrafine.tests.qgis.analyst import Analyst, until
+
+pytestmark = pytest.mark.qgis
+BASE = str(Path(sys.base_prefix) / "bin/python3")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "données utiles" / "0.1.0")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that pip takes everything from."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    wheels.torch(folder)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", folder.as_uri())
+    return folder
+
+
+class Watch:
+    """What an installer says."""
+
+    def __init__(self, installer: Installer) -> None:
+        self.words: list[str] = []
+        self.errors: list[Exception] = []
+        self.ends = 0
+        installer.reported.connect(lambda report: self.words.append(report.words))
+        installer.failed.connect(self.errors.append)
+        installer.finished.connect(self._end)
+
+    def _end(self) -> None:
+        self.ends += 1
+
+    def wait(self) -> None:
+        until(lambda: self.ends or self.errors, "the set-up has ended")
+
+
+@pytest.fixture
+def installer():
+    installer = Installer()
+    yield installer
+    installer.close()
+
+
+@pytest.fixture
+def watch(installer: Installer) -> Watch:
+    return Watch(installer)
+
+
+def nothing_is_left(place: Place) -> bool:
+    return not place.folder.exists() and not list(place.folder.parent.glob("*-removed-*"))
+
+
+# ---- the whole way --------------------------------------------------------------------------------------------------
+
+
+def test_a_server_is_set_up_works_and_is_removed_again(installer, watch, place, index):
+    recipe = Recipe(BASE, str(wheels.server(index)), Build.CPU, place)
+    installer.start(recipe)
+    watch.wait()
+    assert not watch.errors
+    assert place.is_ready
+    assert place.build() == "cpu"
+    assert not place.scratch.exists()
+    assert "tiny" in subprocess.check_output([str(place.python), "-m", "terrafine.server.cli", "models"], text=True)
+    said = [step.words for step in recipe.steps()]
+    assert [words for words in watch.words if words in said] == said
+    installer.remove(place)
+    until(lambda: watch.ends == 2, "the server is gone")
+    assert nothing_is_left(place)
+
+
+def test_a_server_that_does_not_work_is_not_kept(installer, watch, place, index):
+    broken = wheels.server(index, "raise SystemExit('there is no numpy')\n")
+    installer.start(Recipe(BASE, str(broken), Build.CPU, place))
+    watch.wait()
+    assert "there is no numpy" in watch.errors[0].message
+    assert nothing_is_left(place)
+
+
+def test_cancelling_a_download_leaves_nothing(installer, watch, place, index, monkeypatch):
+    slow = wheels.SlowIndex(index)
+    monkeypatch.setenv("PIP_FIND_LINKS", slow.url)
+    installer.start(Recipe(BASE, str(wheels.server(index)), Build.CPU, place))
+    until(slow.asked.is_set, "the download is under way")
+    until(lambda: any("torch" in words for words in watch.words), "the download is shown")
+    installer.cancel()
+    watch.wait()
+    slow.close()
+    assert isinstance(watch.errors[0], Cancelled)
+    assert nothing_is_left(place)
+    assert not installer.is_busy
+
+
+def test_cancelling_while_the_environment_is_made_leaves_nothing(installer, watch, place, index):
+    recipe = Recipe(BASE, str(wheels.server(index)), Build.CPU, place)
+    installer.start(recipe)
+    until(place.python.exists, "the environment is being made")
+    installer.cancel()
+    watch.wait()
+    time.sleep(0.5)  # a process that went on would write again
+    assert isinstance(watch.errors[0], Cancelled)
+    assert nothing_is_left(place)
+
+
+def test_closing_in_the_middle_leaves_nothing(installer, watch, place, index, monkeypatch):
+    slow = wheels.SlowIndex(index)
+    monkeypatch.setenv("PIP_FIND_LINKS", slow.url)
+    installer.start(Recipe(BASE, str(wheels.server(index)), Build.CPU, place))
+    until(slow.asked.is_set, "the download is under way")
+    installer.close()
+    slow.close()
+    assert nothing_is_left(place)
+
+
+def test_what_an_earlier_set_up_left_half_made_is_no_server_and_goes(installer, watch, place, index):
+    place.python.parent.mkdir(parents=True)
+    place.python.touch()
+    (place.folder / "lib").mkdir()
+    (place.folder.parent / "0.0.9-removed-1234").mkdir()
+    assert not place.is_ready
+    installer.start(Recipe(str(place.folder / "no python"), str(wheels.server(index)), Build.CPU, place))
+    watch.wait()
+    assert nothing_is_left(place)
+
+
+def test_two_set_ups_at_once_are_refused(installer, watch, place, index):
+    recipe = Recipe(BASE, str(wheels.server(index)), Build.CPU, place)
+    installer.start(recipe)
+    other = Installer()
+    with pytest.raises(ConfigError, match="already"):
+        other.start(recipe)
+    other.close()
+    with pytest.raises(ConfigError, match="already"):
+        installer.remove(place)
+
+
+def test_a_disk_that_is_too_small_is_refused_before_anything_is_fetched(installer, place, index, monkeypatch):
+    monkeypatch.setattr(places.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10**9}))
+    with pytest.raises(ConfigError, match="1.0 GB free"):
+        installer.start(Recipe(BASE, str(wheels.server(index)), Build.CUDA, place))
+    assert not place.folder.parent.exists()
+
+
+# ---- in the window --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def newcomer(window, tmp_path, monkeypatch):
+    """Somebody with the plugin and no server."""
+    monkeypatch.delenv("TERRAFINE_SERVER_PYTHON", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr("terrafine.qgis_plugin.server_process.__file__", str(tmp_path / "plugin/a/b.py"))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    Settings(folder=str(tmp_path / "work")).save()
+    analyst = Analyst(window)
+    yield analyst
+    analyst.leave()
+
+
+def test_somebody_without_a_server_is_offered_one_and_gets_it_with_one_button(newcomer, index):
+    panel, desk = newcomer.dock.server, newcomer.plugin.desk.server
+    assert find_command() is None
+    assert "Set up" in panel.start.text()
+    newcomer.press(panel.start)
+    dialog = desk.setup
+    dialog.wheel.setFilePath(str(wheels.server(index, SERVER)))
+    until(dialog.install.isEnabled, "a Python was found")
+    newcomer.press(dialog.install)
+    assert dialog.progress.isVisible()
+    until(lambda: newcomer.controller.link in (Link.CONNECTING, Link.ONLINE, Link.LOST), "it is set up and started")
+    assert find_command() == [str(default_place().python), "-m", "terrafine.server.cli"]
+    assert "Set up" not in panel.start.text()
+    newcomer.press(dialog.remove)
+    until(lambda: not desk.installer.is_busy, "the server is gone")
+    assert find_command() is None
+    assert newcomer.controller.link is Link.OFFLINE
+
+
+SERVER = """
+import sys
+if "serve" in sys.argv:
+    print('{"address": "tcp://127.0.0.1:9"}', flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_window_says_why_a_wheel_will_not_do(newcomer, index):
+    newcomer.press(newcomer.dock.server.start)
+    dialog = newcomer.plugin.desk.server.setup
+    until(dialog.install.isEnabled, "a Python was found")
+    newcomer.press(dialog.install)
+    assert "has not been chosen" in dialog.state.text()
+    dialog.wheel.setFilePath(str(wheels.torch(index)))
+    newcomer.press(dialog.install)
+    assert "is not the wheel" in dialog.state.text()
+
+
+def test_the_window_tells_the_size_beforehand(newcomer):
+    newcomer.press(newcomer.dock.server.start)
+    dialog = newcomer.plugin.desk.server.setup
+    assert all("GB of disk" in button.text() for button in dialog.builds.values())
+    assert "free" in dialog.state.text()
+
+
+def test_the_window_says_when_the_chosen_python_is_none(newcomer, tmp_path):
+    newcomer.press(newcomer.dock.server.start)
+    dialog = newcomer.plugin.desk.server.setup
+    until(dialog.install.isEnabled, "a Python was found")
+    (tmp_path / "tool").write_text("#!/bin/sh\necho hello\n")
+    (tmp_path / "tool").chmod(0o755)
+    dialog.python.setFilePath(str(tmp_path / "tool"))
+    until(lambda: "is no Python" in dialog.python_note.text(), "it was looked at")
+    assert not dialog.install.isEnabled()
+
+
+# ---- parts ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_python_is_found_without_asking_sys_executable(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/usr/bin/qgis")
+    found: list[object] = []
+    search = PythonSearch()
+    search.ended.connect(found.append)
+    search.finished(search.run())
+    assert isinstance(found[0], Python)
+    assert found[0].version >= (3, 9)
+    assert "/usr/bin/qgis" not in candidates()
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("[[3, 8], 64, true]", "needs 3.9"),
+        ("[[3, 12], 32, true]", "32 bits"),
+        ("[[3, 12], 64, false]", "lacks its modules venv"),
+        ("Python was not found", "is no Python"),
+    ],
+)
+def test_a_python_that_will_not_do_is_refused_with_the_reason(tmp_path, answer, why):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    python.chmod(0o755)
+    with pytest.raises(ConfigError, match=why):
+        look_at(str(python))
+
+
+def test_a_wheel_of_another_version_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=version()):
+        check_wheel(str(wheels.wheel(tmp_path, "terrafine", "99.0", {})))
+
+
+def test_pytorch_comes_from_the_index_that_has_the_build():
+    assert torch_index(Build.CPU, "linux") == "https://download.pytorch.org/whl/cpu"
+    assert torch_index(Build.CUDA, "linux") is None
+    assert torch_index(Build.CPU, "win32") is None
+    assert "cu" in torch_index(Build.CUDA, "win32")
+
+
+def test_qgiss_proxy_is_pips_proxy(place):
+    manager = QgsNetworkAccessManager.instance()
+    before = manager.fallbackProxy()
+    proxy = QNetworkProxy(QNetworkProxy.ProxyType.HttpProxy, "proxy.example.org", 3128, "me", "secret")
+    manager.setFallbackProxyAndExcludes(proxy, [], [])
+    try:
+        assert proxy_url() == "http://me:secret@proxy.example.org:3128"
+        recipe = Recipe(BASE, "", Build.CPU, place)
+        assert recipe.environment().value("PIP_PROXY") == proxy_url()
+    finally:
+        manager.setFallbackProxyAndExcludes(before, [], [])
+
+
+def read(*lines: str, expected: int = 300_000_000) -> list:
+    output = PipOutput(expected)
+    return [report for report in map(output.read, lines) if report is not None]
+
+
+def test_pips_downloads_add_up():
+    reports = read(
+        "Looking in indexes: https://download.pytorch.org/whl/cpu",
+        "Collecting torch",
+        "  Downloading https://download.pytorch.org/whl/cpu/torch-2.9.0%2Bcpu-cp311-cp311-linux_x86_64.whl (184.5 MB)",
+        "Progress 92250000 of 184500000",
+        "  Downloading filelock-3.20.0-py3-none-any.whl.metadata (2.1 kB)",
+        "  Downloading numpy-2.3.4-cp311-cp311-manylinux_2_28_x86_64.whl (16.9 MB)",
+        "Installing collected packages: mpmath, numpy, torch",
+    )
+    assert [report.fetched_kb for report in reports] == [0, 0, 92_250, 184_500, 201_400]
+    assert reports[2].words == "Fetching torch: 92 of 184 MB"
+    assert reports[-1].words.startswith("Unpacking 3 packages")
+    assert reports[-1].total_kb == 300_000
+
+
+def test_more_than_was_expected_is_never_more_than_all():
+    (report,) = read("  Downloading torch-2.9.0-cp311-cp311-linux_x86_64.whl (900.0 MB)", "Collecting a", expected=10)[
+        1:
+    ]
+    assert report.fetched_kb <= report.total_kb
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+        ("WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError('", "network"),
+        ("ERROR: No matching distribution found for torch", "no build of 'torch'"),
+        ("ERROR: Something else", "Something else"),
+    ],
+)
+def test_pips_errors_become_advice(line, message):
+    output = PipOutput(0)
+    output.read(line)
+    error = output.error("last")
+    assert message in error.message
+    assert error.hint
+
+
+def test_the_stamp_says_what_was_installed(place):
+    place.scratch.mkdir(parents=True)
+    place.finish("cuda")
+    assert json.loads((place.folder / "installed.json").read_text()) == {"version": version(), "build": "cuda"}
+    QApplication.processEvents()
