@@ -8,12 +8,14 @@ the logits. Without marks all of that is zero but a bias, and the network is a p
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from terrafine.models.affinity import MarkAffinity
-from terrafine.models.network import Features, MarkedNetwork
+from terrafine.models.network import Features, MarkedNetwork, Thinning
 
 WIDTHS = (32, 48, 64, 96, 160)  # of the decoder at strides 2, 4, 8, 16, 32
 EMBEDDING = 32
@@ -45,11 +47,27 @@ class LateLinkNet(MarkedNetwork):
         return (*skips, self._embedding(skips))
 
     def decode(self, features: Features, marks: Tensor) -> Tensor:
+        x, beside = self.trunk(features, marks)
+        logits: Tensor = self.head(x)
+        return logits + beside
+
+    def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
+        fused, beside = self._fused(features, marks)
+        return _climb(self.blocks, self.fuse, fused), beside
+
+    def thinned(self, features: Features, marks: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
+        fused, beside = self._fused(features, marks)
+        return (self.head(x) + beside for x in _thinned(self.blocks, self.fuse, fused, passes))
+
+    def image_side(self) -> tuple[nn.Module, ...]:
+        return self.encoder, self.skips, self.embed
+
+    def _fused(self, features: Features, marks: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The skips with the marks in them, and what the affinity adds to the logits."""
         *skips, embedding = features
         affinity = self.affinity(embedding, F.max_pool2d(marks, 2 ** (AFFINITY_LEVEL + 1))).to(skips[0].dtype)
         fused = [skip + mark for skip, mark in zip(skips, self._marks(marks.to(skips[0].dtype), affinity, skips))]
-        logits: Tensor = self.head(_climb(self.blocks, self.fuse, fused))
-        return logits + _upsampled(self._shortcut(affinity), logits)
+        return fused, _upsampled(self._shortcut(affinity), marks)
 
     def _embedding(self, skips: list[Tensor]) -> Tensor:
         """Unit vectors (B, EMBEDDING, H/4, W/4) from all maps at stride 4 and above."""
@@ -85,6 +103,11 @@ class LinkNet(nn.Module):
         skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]
         logits: Tensor = self.head(_climb(self.blocks, self.fuse, skips))
         return logits
+
+    def thinned(self, image: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
+        """As MarkedNetwork.thinned."""
+        skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]
+        return (self.head(x) for x in _thinned(self.blocks, self.fuse, skips, passes))
 
 
 class DecoderBlock(nn.Module):
@@ -126,6 +149,18 @@ def _climb(blocks: nn.ModuleList, fuse: nn.ModuleList, skips: list[Tensor]) -> T
     for block, unit, skip in zip(blocks, fuse, reversed(skips[:-1])):
         x = unit(block(x) + skip)
     return x
+
+
+def _thinned(
+    blocks: nn.ModuleList, fuse: nn.ModuleList, skips: list[Tensor], passes: Sequence[Thinning]
+) -> Iterator[Tensor]:
+    """_climb once for each of `passes`, which thins what every block leaves; the first block runs once for all."""
+    first = _climb(blocks[:1], fuse[:1], skips[-2:])
+    for thin in passes:
+        x = thin(first)
+        for block, unit, skip in zip(blocks[1:], fuse[1:], reversed(skips[:-2])):
+            x = thin(unit(block(x) + skip))
+        yield x
 
 
 def _upsampled(x: Tensor, like: Tensor) -> Tensor:

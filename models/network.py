@@ -7,11 +7,16 @@ they can be kept while marks come and go; one of *early* fusion (DISIR) has noth
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from terrafine.shared.errors import UnusableModel
+
 Features = tuple[Tensor, ...]
+Thinning = Callable[[Tensor], Tensor]  # dropout: maps (B, channels, H, W) in, the same with some of it gone out
 
 
 class MarkedNetwork(nn.Module, ABC):
@@ -25,8 +30,20 @@ class MarkedNetwork(nn.Module, ABC):
     def decode(self, features: Features, marks: Tensor) -> Tensor:
         """Features and marks (B, classes, H, W) in [0, 1] → logits (B, classes, H, W)."""
 
+    @abstractmethod
+    def image_side(self) -> tuple[nn.Module, ...]:
+        """The encoder and all else that learning leaves alone where it may change "all but the encoder"."""
+
     def forward(self, image: Tensor, marks: Tensor) -> Tensor:
         return self.decode(self.features(image), marks)
+
+    def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
+        """What `head`, the last layer, sees (B, width, h, w), and what is added to its output (0 where nothing is)."""
+        raise UnusableModel(f"A {type(self).__name__} has no last layer to look into.")
+
+    def thinned(self, features: Features, marks: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
+        """The logits once for each of `passes`, applied between the decoder's blocks; what lies before runs once."""
+        raise UnusableModel(f"A {type(self).__name__} has no places for dropout.")
 
 
 class EarlyFusion(MarkedNetwork):
@@ -40,5 +57,33 @@ class EarlyFusion(MarkedNetwork):
         return (image,)
 
     def decode(self, features: Features, marks: Tensor) -> Tensor:
-        logits: Tensor = self.network(torch.cat([features[0], marks.to(features[0].dtype)], dim=1))
+        logits: Tensor = self.network(_stacked(features, marks))
         return logits
+
+    def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
+        """By listening at the last layer, for the library's networks have no name for what leads up to it."""
+        seen: list[Tensor] = []
+        listener = self.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            self.decode(features, marks)
+        finally:
+            listener.remove()
+        return seen[0], torch.zeros((), device=seen[0].device)
+
+    def thinned(self, features: Features, marks: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
+        if not hasattr(self.network, "thinned"):
+            return super().thinned(features, marks, passes)
+        return cast("Iterator[Tensor]", self.network.thinned(_stacked(features, marks), passes))
+
+    def image_side(self) -> tuple[nn.Module, ...]:
+        return (cast(nn.Module, self.network.encoder),)
+
+    @property
+    def head(self) -> nn.Module:
+        """The last layer: ours is called head, the library's segmentation_head."""
+        name = "head" if hasattr(self.network, "head") else "segmentation_head"
+        return cast(nn.Module, getattr(self.network, name))
+
+
+def _stacked(features: Features, marks: Tensor) -> Tensor:
+    return torch.cat([features[0], marks.to(features[0].dtype)], dim=1)
