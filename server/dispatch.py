@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import Any
+from typing import Any, Optional
 
 from shapely.errors import ShapelyError
 
 from terrafine.server import engine
 from terrafine.server.sessions import Opened, Sessions
+from terrafine.server.work import Stopped, Work, never
 from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, OutOfMemory, TerrafineError, TooLarge
@@ -39,7 +40,6 @@ FOREIGN_ERRORS = (
 )
 
 Replies = Iterator[m.Reply]
-Stopped = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Caller:
     """Who asks: `client` is the public key that its connection proved, "" on a loopback port without keys."""
 
     client: str
-    stopped: Stopped
+    work: Work
 
 
 Handler = Callable[[Any, Caller], Replies]
@@ -73,13 +73,24 @@ class Dispatcher:
             m.CloseSession: self._close,
         }
 
-    def handle(self, message: m.Message, stopped: Stopped = engine.never, client: str = "") -> Replies:
+    def handle(
+        self, message: m.Message, stopped: Stopped = never, client: str = "", arrived: Optional[float] = None
+    ) -> Replies:
         """Yield the replies to `client`'s `message`, the last of which ends it; whatever goes wrong becomes a Failed.
 
-        This is the seam where foreign errors are translated: nothing but GeneratorExit leaves it.
+        arrived  when the message did, by time.perf_counter, if it waited for its turn
+
+        Each reply says how long what came before it took; Done, how long all of it took.
         """
+        work = Work(stopped, arrived)
+        for reply in self._translated(message, Caller(client, work)):
+            seconds = work.lap()
+            yield reply if reply.seconds else replace(reply, seconds=seconds)
+
+    def _translated(self, message: m.Message, caller: Caller) -> Replies:
+        """This is the seam where foreign errors are translated: nothing but GeneratorExit leaves it."""
         try:
-            yield from self._handler(message)(message, Caller(client, stopped))
+            yield from self._handler(message)(message, caller)
         except TerrafineError as error:
             yield m.Failed(error.code, error.message, error.hint)
         except FOREIGN_ERRORS as error:
@@ -144,7 +155,7 @@ class Dispatcher:
         if missing:
             yield m.MissingPixels(tuple(missing[:MAX_WINDOWS]))
             return
-        for item in engine.predict(session, request.window, request.changed_since, caller.stopped, request.uncertainty):
+        for item in engine.predict(session, request.window, request.changed_since, request.uncertainty, caller.work):
             yield m.PatchReady(item) if isinstance(item, Patch) else item
 
     def _close(self, request: m.CloseSession, caller: Caller) -> Replies:

@@ -7,9 +7,7 @@ always), their logits are rounded to float16 always, and every blend starts anew
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Optional, Union
 
 import numpy as np
@@ -21,8 +19,8 @@ from terrafine.models.normalise import to_network, to_unit
 from terrafine.server import tiling
 from terrafine.server.resample import source_window, to_model, to_raster
 from terrafine.server.session import Session
+from terrafine.server.work import Work
 from terrafine.shared.annotation import bounds
-from terrafine.shared.errors import Cancelled
 from terrafine.shared.geo import Window, blocks, bounding, intersection, intersects, slices
 from terrafine.shared.messages import Done, Progress
 from terrafine.shared.patch import Patch
@@ -32,21 +30,16 @@ from terrafine.shared.tiles import Blender
 STAGES = ("read", "encode", "features", "decode", "blend")
 UNCERTAINTY_STEPS = 254  # 255 is no data
 READ_PX = 2048  # no more raster pixels a side are in memory as floats while they are resampled
-Stopped = Callable[[], bool]
 Logits = NDArray[np.float16]
 EMPTY: Logits = np.empty(0, np.float16)  # of a tile without data: the network never sees it
-
-
-def never() -> bool:
-    return False
 
 
 def predict(
     session: Session,
     window: Window,
     changed_since: Optional[int] = None,
-    cancelled: Stopped = never,
     uncertainty: bool = False,
+    work: Optional[Work] = None,
 ) -> Iterator[Union[Progress, Patch, Done]]:
     """Classify `window` (raster pixels; what is outside the raster is ignored) at the session's current marks.
 
@@ -55,15 +48,16 @@ def predict(
     where there is no data; with `uncertainty` a second band has the entropy of the class probabilities, 0 … 254 for
     0 … 1. With `changed_since`, only what can differ from the map of that revision.
 
-    Raises Cancelled between two tiles once `cancelled()` says so, and what the pixel source raises.
+    Raises Cancelled between two tiles once `work` is to stop, and what the pixel source raises.
     """
-    run = _Run(session, cancelled, uncertainty)
+    work = work if work is not None else Work()
+    run = _Run(session, work, uncertainty)
     parts = _pieces(session, window, _dirty(session, changed_since))
     yield Progress(0, len(parts))
     for done, part in enumerate(parts, 1):
         yield run.patch(part)
         yield Progress(done, len(parts))
-    yield Done(session.log.revision, run.clock.seconds())
+    yield Done(session.log.revision, {**dict.fromkeys(STAGES, 0.0), **work.seconds()})
 
 
 def missing_pixels(session: Session, window: Window, changed_since: Optional[int] = None) -> list[Window]:
@@ -106,21 +100,20 @@ def _panel_tiles(session: Session) -> int:
 class _Run:
     """One prediction: the marks do not change while it lasts."""
 
-    def __init__(self, session: Session, cancelled: Stopped, uncertainty: bool) -> None:
+    def __init__(self, session: Session, work: Work, uncertainty: bool) -> None:
         self.session = session
-        self.cancelled = cancelled
+        self.work = work
         self.uncertainty = uncertainty
-        self.clock = _Clock()
 
     def patch(self, part: Window) -> Patch:
         """The finished map of `part`."""
-        self._check()
-        with self.clock("read"):
+        self.work.check()
+        with self.work.stage("read"):
             valid = self.session.source.read(part).valid
         bands = np.full((2 if self.uncertainty else 1, *part.shape), NODATA_CLASS, np.uint8)
         if valid.any():
             logits = self._blended(part)
-            with self.clock("blend"):
+            with self.work.stage("blend"):
                 bands[0] = np.where(valid, self._obeyed(logits, part), NODATA_CLASS)
                 if self.uncertainty:
                     bands[1] = np.where(valid, entropy(logits / self.session.spec.temperature), NODATA_CLASS)
@@ -140,10 +133,10 @@ class _Run:
         blender = Blender(lattice.grid, needed, len(self.session.spec.classes))
         for tile in tiling.tiles_of(lattice, part):
             logits = self._logits(tile)
-            with self.clock("blend"):
+            with self.work.stage("blend"):
                 if logits is not None:
                     blender.feed(tile, logits)
-        with self.clock("blend"):
+        with self.work.stage("blend"):
             return to_raster(blender.data, needed, part, lattice.scale, lattice.model_window)
 
     def _logits(self, tile: Window) -> Optional[Logits]:
@@ -157,23 +150,23 @@ class _Run:
         return cached if cached.size else None
 
     def _decoded(self, tile: Window, features: TileFeatures) -> Logits:
-        self._check()
+        self.work.check()
         spec, marks = self.session.spec, self.session.marks_of(tile)
-        with self.clock("encode"):
+        with self.work.stage("encode"):
             channels = encode(marks, tile, spec.encoding, len(spec.classes), self.session.tiling.scale)
-        with self.clock("decode"):
+        with self.work.stage("decode"):
             return self.session.predictor.logits([features], channels[None])[0].astype(np.float16)
 
     def _features(self, tile: Window) -> Optional[TileFeatures]:
         key = (self.session.name, tile)
         cached = self.session.caches.features.get(key)
         if cached is None:
-            self._check()
-            with self.clock("read"):
+            self.work.check()
+            with self.work.stage("read"):
                 image, valid = self._image(tile)
             if not valid.any():
                 return None
-            with self.clock("features"):
+            with self.work.stage("features"):
                 (cached,) = self.session.predictor.features(to_network(image, valid, self.session.spec)[None])
             self.session.caches.features.put(key, cached, cached.nbytes)
         return cached
@@ -193,10 +186,6 @@ class _Run:
             image[:, rows, cols], valid[rows, cols] = to_model(unit, pixels.valid, source, part, scale)
         return image, valid
 
-    def _check(self) -> None:
-        if self.cancelled():
-            raise Cancelled("The work was stopped.")
-
 
 def entropy(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Uncertainty: the entropy of softmax(logits) over the first axis, ÷ log(classes), uint8 with 254 for 1."""
@@ -206,22 +195,3 @@ def entropy(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
     nats = np.log(total) - (powers * shifted).sum(axis=0) / total
     share = np.clip(nats / np.log(len(logits)), 0.0, 1.0)
     return np.rint(share * UNCERTAINTY_STEPS).astype(np.uint8)
-
-
-class _Clock:
-    """Adds up the seconds of each stage."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self._seconds = dict.fromkeys(STAGES, 0.0)
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds[stage] += time.perf_counter() - begin
-
-    def seconds(self) -> dict[str, float]:
-        return {**self._seconds, "total": time.perf_counter() - self._started}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -69,9 +70,9 @@ def offer(session: str, image: np.ndarray) -> m.OfferPixels:
 
 
 def ask(dispatcher: Dispatcher, message: m.Message, client: str = "") -> m.Message:
-    """The last reply to a message."""
+    """The last reply to a message, but for its seconds."""
     *_, last = dispatcher.handle(message, client=client)
-    return last
+    return replace(last, seconds={})
 
 
 def test_the_client_gets_a_map_through_every_layer_but_the_sockets(dispatcher, image, info_of) -> None:
@@ -303,6 +304,35 @@ def test_pixels_that_were_damaged_on_the_disk_fail_their_request_alone_and_are_a
     assert ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))) == m.MissingPixels(BLOCKS[:1])
     ask(dispatcher, m.PutPixels("s", block(image, Window(0, 0, 512, 150))))
     assert isinstance(ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))), m.Done)
+
+
+def test_every_reply_says_how_long_what_came_before_it_took(opened, image, info_of) -> None:
+    requests = [
+        m.ListModels(),
+        m.OpenSession("s", "tiny", info_of(image)),
+        m.SetAnnotations("s", (MARK,), 12),
+        offer("s", image),
+        m.Predict("s", Window(0, 0, 90, 90)),
+        m.Predict("none", Window(0, 0, 9, 9)),
+        m.CloseSession("s"),
+    ]
+    for request in requests:
+        assert all(reply.seconds["total"] > 0 for reply in opened.handle(request))
+
+
+def test_the_seconds_of_the_patches_add_up_to_those_of_the_whole_prediction(opened) -> None:
+    *streamed, done = opened.handle(m.Predict("s", Window(0, 0, 600, 150)))
+    for stage in ("read", "features", "decode", "blend", "total"):
+        added = sum(reply.seconds.get(stage, 0.0) for reply in streamed)
+        assert 0 < added <= done.seconds[stage] + 1e-4
+    assert sum(seconds for stage, seconds in done.seconds.items() if stage != "total") <= done.seconds["total"]
+
+
+def test_what_a_request_waited_for_its_turn_is_in_its_first_reply(opened) -> None:
+    arrived = time.perf_counter() - 5.0
+    first, *others = opened.handle(m.Predict("s", Window(0, 0, 90, 90)), arrived=arrived)
+    assert 5.0 <= first.seconds["queued"] <= first.seconds["total"]
+    assert [reply for reply in others if "queued" in reply.seconds] == others[-1:]  # Done tells of all
 
 
 def test_a_cancelled_prediction_ends_with_the_error_cancelled(opened) -> None:

@@ -17,6 +17,7 @@ from terrafine.server.contents import ContentStore
 from terrafine.server.engine import entropy, missing_pixels, predict
 from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
+from terrafine.server.work import Work
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import Cancelled
 from terrafine.shared.geo import Grid, Window, contains, slices
@@ -182,7 +183,7 @@ def test_work_stops_between_tiles_when_it_is_cancelled(make_session, noise) -> N
     session = make_session(noise(300, 300))
     answers = iter([False] * 10 + [True] * 1000)
     with pytest.raises(Cancelled):
-        list(predict(session, session.info.grid.window, cancelled=lambda: next(answers)))
+        list(predict(session, session.info.grid.window, work=Work(lambda: next(answers))))
     assert 0 < session.predictor.looked_at < 10
 
 
