@@ -82,6 +82,13 @@ def anywhere(mistake: Mistake, rng: np.random.Generator) -> tuple[int, int]:
     return int(rows[index]), int(cols[index])
 
 
+def on_border(mistake: Mistake, rng: np.random.Generator) -> tuple[int, int]:
+    """(row, column) in the mistake's box of one of the pixels of its rim, each as likely as any other."""
+    rows, cols = np.nonzero(mistake.mask & (_depth(mistake.mask) <= 1))
+    index = rng.integers(len(rows))
+    return int(rows[index]), int(cols[index])
+
+
 def point_in(mistake: Mistake, place: tuple[int, int], rng: np.random.Generator) -> Annotation:
     """A point annotation on the centre of that pixel."""
     row, col = mistake.box[0].start + place[0], mistake.box[1].start + place[1]

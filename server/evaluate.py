@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
-from terrafine.models import metrics, simulate
+from terrafine.models import metrics
 from terrafine.models.encoding import UNMARKED, marked_pixels
 from terrafine.models.infer import Predictor
-from terrafine.server import engine
+from terrafine.server import engine, raster_io
+from terrafine.server.annotator import Annotator
 from terrafine.server.pixels import PixelSource
 from terrafine.server.session import Session
+from terrafine.server.training import read_labels
 from terrafine.shared.annotation import AnnotationLog
+from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import slices
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import NODATA_CLASS
+from terrafine.shared.spec import NODATA_CLASS, ModelSpec
 
 Classes = NDArray[np.uint8]
 
@@ -32,6 +38,18 @@ class Subject:
     info: RasterInfo
     source: PixelSource
     truth: Classes
+
+
+def load_subject(image: Path, labels: Path, spec: ModelSpec, labels_are: str, gsd_m: Optional[float] = None) -> Subject:
+    """A raster file and its labels; `gsd_m` is believed where the file does not say."""
+    raster = raster_io.open_raster(image, spec)
+    truth = read_labels(labels, spec, labels_are)
+    info = raster.info
+    if truth.shape != info.grid.window.shape:
+        raise ConfigError(f"'{labels}' is {truth.shape}, '{image}' {info.grid.window.shape} pixels.")
+    if info.grid.gsd_m is None:
+        info = dataclasses.replace(info, grid=dataclasses.replace(info.grid, gsd_m=gsd_m))
+    return Subject(image.stem, info, raster, truth)
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,7 @@ class Step:
 
 
 def annotate(
-    subject: Subject, predictor: Predictor, clicks: int, protocol: str, rng: np.random.Generator
+    subject: Subject, predictor: Predictor, clicks: int, annotator: Annotator, rng: np.random.Generator
 ) -> Iterator[Step]:
     """Classify, then click and refine, `clicks` times; yields the state at the start and after every click.
 
@@ -66,7 +84,7 @@ def annotate(
     truth = np.where(subject.source.read(whole).valid, truth, np.uint8(metrics.VOID))  # nobody clicks where nothing is
     before = prediction = np.full(truth.shape, NODATA_CLASS, np.uint8)
     for count in range(clicks + 1):
-        click = simulate.next_click(prediction, truth, rng, protocol) if count else None
+        click = annotator.click(prediction, truth, len(predictor.spec.classes), rng) if count else None
         started, revision = time.perf_counter(), log.revision
         if click is not None:
             session.change(log.add(click))

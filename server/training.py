@@ -42,7 +42,7 @@ DATA_TYPES: dict[str, tuple[Union[type, tuple[type, ...]], str]] = {
     "labels_are": (str, "'indices' or 'colours'"),
 }
 HINT = "Check [data], or give --data FOLDER."
-Options = TypeVar("Options", TrainOptions, MarkOptions, Augmentation)
+Options = TypeVar("Options")
 
 
 @dataclass(frozen=True)
@@ -199,16 +199,15 @@ def _data(table: Mapping[str, Any]) -> DataOptions:
 
 def _training(table: Mapping[str, Any]) -> TrainOptions:
     table = dict(table)
-    marks = _options(MarkOptions, "training.marks", table.pop("marks", {}))
-    augmentation = _options(Augmentation, "training.augmentation", table.pop("augmentation", {}))
-    options = _options(TrainOptions, "training", table)
-    return dataclasses.replace(options, marks=marks, augmentation=augmentation)
+    marks = options(MarkOptions, "training.marks", table.pop("marks", {}))
+    augmentation = options(Augmentation, "training.augmentation", table.pop("augmentation", {}))
+    return dataclasses.replace(options(TrainOptions, "training", table), marks=marks, augmentation=augmentation)
 
 
-def _options(kind: type[Options], name: str, table: Mapping[str, Any]) -> Options:
-    """A dataclass of numbers from a table; every key is known and every value a number of the right sort."""
+def options(kind: type[Options], name: str, table: Mapping[str, Any]) -> Options:
+    """A dataclass of numbers and words from the table `name`; every key is known, every value of the right sort."""
     defaults = kind()
-    _refuse_unknown(name, table, {f.name for f in dataclasses.fields(kind)} - {"marks", "augmentation"})
+    _refuse_unknown(name, table, {key for key, value in vars(defaults).items() if not dataclasses.is_dataclass(value)})
     for key, value in table.items():
         expected = type(getattr(defaults, key))
         fits = isinstance(value, expected) or (expected is float and isinstance(value, int))

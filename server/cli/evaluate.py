@@ -14,9 +14,8 @@ from tqdm import tqdm
 
 from terrafine.models import registry, simulate
 from terrafine.models.infer import Predictor
-from terrafine.server import raster_io
-from terrafine.server.evaluate import Curve, Step, Subject, annotate, summarise
-from terrafine.server.training import read_labels
+from terrafine.server.annotator import POSITIONS, Annotator
+from terrafine.server.evaluate import Curve, Step, Subject, annotate, load_subject, summarise
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import ModelSpec
 
@@ -37,7 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path, required=True, help="folder of their labels")
     parser.add_argument("--labels-are", choices=("indices", "colours"), default="indices")
     parser.add_argument("--clicks", type=int, default=30, help="clicks a raster (default: 30)")
-    parser.add_argument("--protocol", choices=simulate.PROTOCOLS, default="ritm", help="where clicks go")
+    parser.add_argument("--protocol", choices=simulate.PROTOCOLS, default="ritm", help="which mistake is clicked")
+    parser.add_argument("--position", choices=POSITIONS[1:], default="", help="where in it (default: as the protocol)")
+    parser.add_argument("--by-class", action="store_true", help="draw the class first, then the mistake")
+    parser.add_argument("--offset", type=float, default=0.0, metavar="PX", help="a click misses its place by so much")
+    parser.add_argument(
+        "--wrong-class", type=float, default=0.0, metavar="SHARE", help="so many clicks name a wrong class"
+    )
     parser.add_argument("--seeds", type=int, default=1, help="repetitions; the deterministic ritm needs one")
     parser.add_argument("--counted", type=int, help="mean over the first so many classes (default: all)")
     parser.add_argument("--json", type=Path, help="write every figure there too")
@@ -54,13 +59,19 @@ def run(arguments: argparse.Namespace) -> int:
         for seed in range(arguments.seeds):
             runs = []
             for image, labels in subjects:
-                subject = _subject(image, labels, spec, arguments.labels_are)
+                subject = load_subject(image, labels, spec, arguments.labels_are)
                 runs.append(_run(subject, predictor, arguments, seed, bar))
             curves.append(summarise(runs, counted))
     print(report(curves, spec, [image.stem for image, _ in subjects], arguments.protocol))
     if arguments.json:
         arguments.json.write_text(json.dumps([_plain(curve) for curve in curves], indent=1) + "\n", "utf-8")
     return 0
+
+
+def _annotator(arguments: argparse.Namespace) -> Annotator:
+    return Annotator(
+        arguments.protocol, arguments.position, arguments.by_class, arguments.offset, arguments.wrong_class
+    )
 
 
 def _folder(model: str) -> Path:
@@ -75,18 +86,10 @@ def _labels(image: Path, folder: Path) -> tuple[Path, Path]:
     return image, found[0]
 
 
-def _subject(image: Path, labels: Path, spec: ModelSpec, labels_are: str) -> Subject:
-    raster = raster_io.open_raster(image, spec)
-    truth = read_labels(labels, spec, labels_are)
-    if truth.shape != raster.info.grid.window.shape:
-        raise ConfigError(f"'{labels}' is {truth.shape}, '{image}' {raster.info.grid.window.shape} pixels.")
-    return Subject(image.stem, raster.info, raster, truth)
-
-
 def _run(subject: Subject, predictor: Predictor, arguments: argparse.Namespace, seed: int, bar: tqdm) -> list[Step]:
     steps = []
     rng = np.random.default_rng((seed, len(subject.name), subject.truth.size))
-    for step in annotate(subject, predictor, arguments.clicks, arguments.protocol, rng):
+    for step in annotate(subject, predictor, arguments.clicks, _annotator(arguments), rng):
         steps.append(step)
         bar.update()
     return steps

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from terrafine.models.metrics import VOID
+from terrafine.server.annotator import Annotator
 from terrafine.server.evaluate import Subject, annotate, summarise
 from terrafine.shared.geo import Grid
 from terrafine.shared.patch import Patch
@@ -51,7 +52,7 @@ def subject(truth):
 
 
 def steps(truth, clicks):
-    return list(annotate(subject(truth), Foreseen(), clicks, "ritm", np.random.default_rng(0)))
+    return list(annotate(subject(truth), Foreseen(), clicks, Annotator(), np.random.default_rng(0)))
 
 
 @pytest.fixture

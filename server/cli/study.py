@@ -1,0 +1,84 @@
+"""terrafine study: an experiment of the papers by its name, on whatever data is given."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from terrafine.models.registry import ZOO
+from terrafine.server.studies import report, study
+from terrafine.server.studies.run import Place
+from terrafine.server.studies.run import run as run_study
+from terrafine.server.training import read_document
+from terrafine.shared.errors import ConfigError
+
+HELP = """\
+Repeat a table or a figure of the papers: train what its rows need, let a simulated annotator click, write CSV, curves
+and a page.
+
+examples:
+  terrafine study --list
+  terrafine study fusion --data ~/data --out runs/fusion
+  terrafine study encodings --on potsdam.toml --data ~/potsdam --out runs/encodings --seeds 5
+
+--on is a training's configuration (see `terrafine train`) with [data] test, the rasters to report on. A study that was
+stopped goes on where it was: run it again with the same --out. --data defaults to $TERRAFINE_DATA.
+"""
+BASE = ZOO / "landcover-rgb" / "train.toml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="a study's name, or a TOML file that describes one")
+    parser.add_argument("--list", action="store_true", help="list the studies there are")
+    parser.add_argument(
+        "--on", type=Path, default=BASE, metavar="TOML", help="model and data (default: landcover-rgb's)"
+    )
+    parser.add_argument("--data", type=Path, help="folder that the paths in that file are relative to")
+    parser.add_argument("--out", type=Path, help="folder for models, results and the page")
+    parser.add_argument("--seeds", type=int, help="repetitions of each row (default: the study's)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="CPU threads (all by default)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        for name in study.names():
+            print(f"{name:20} {study.find(name).title}")
+        return 0
+    if not arguments.name or not arguments.out:
+        raise ConfigError("A study needs its name and --out.", "terrafine study --list says which there are.")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    wanted = study.with_seeds(study.find(arguments.name), arguments.seeds)
+    root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", arguments.on.parent))
+    place = Place(read_document(arguments.on), root, arguments.out, arguments.device)
+    with _Bars() as bars:
+        for results in run_study(wanted, place, bars.show):
+            report.write(wanted, results, place)
+    print(f"The page is {arguments.out / report.PAGE}.")
+    return 0
+
+
+class _Bars:
+    """A bar for each training and each run of clicks, one after the other."""
+
+    def __init__(self) -> None:
+        self._words, self._bar = "", tqdm(disable=True)
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, words: str, done: int, total: int) -> None:
+        if words != self._words:
+            self._bar.close()
+            pause = 0.1 if sys.stderr.isatty() else 30.0
+            self._words, self._bar = words, tqdm(desc=words, initial=done - 1, total=total, mininterval=pause)
+        self._bar.update(done - self._bar.n)

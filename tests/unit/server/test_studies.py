@@ -1,0 +1,196 @@
+"""Tiny studies on made-up data: everything that a study trains, measures, keeps and writes."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from terrafine.server.cli import main
+from terrafine.server.studies import report, study
+from terrafine.server.studies.run import Place, Result, run
+from terrafine.server.training import read_document
+from terrafine.shared.errors import ConfigError, NotFound
+
+BASE = """
+[model]
+name = "toy"
+title = "Toy"
+architecture = "linknet"
+encoder = "mobilenet_v2_same"
+bands = ["red", "green", "blue"]
+gsd_m = 1.0
+tile_px = 64
+overlap_px = 16
+normalisation = { mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5] }
+classes = [{ name = "dark", color = "#102030" }, { name = "bright", color = "#FFFFFF" }]
+
+[data]
+images = "images"
+labels = "labels"
+train = ["a*"]
+test = ["b*"]
+
+[training]
+steps = 2
+batch = 2
+crop_px = 32
+mixed_precision = false
+"""
+STUDY = """
+title = "Two ways"
+about = "Which is better?"
+seeds = 2
+clicks = 3
+
+[all.training]
+checkpoint_every = 1
+
+[[rows]]
+name = "One way"
+
+[[rows]]
+name = "The other"
+model = { options = { fusion = "early" } }
+annotator = { protocol = "disir" }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    for name in ("a1", "b1", "b2"):
+        truth = np.zeros((64, 70), np.uint8)
+        truth[:, 35:] = 1
+        pixels = (truth[..., None] * 120 + rng.integers(0, 60, (64, 70, 3))).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{name}.png")
+        Image.fromarray(truth).save(tmp_path / "labels" / f"{name}.png")
+    (tmp_path / "base.toml").write_text(BASE)
+    (tmp_path / "ways.toml").write_text(STUDY)
+    return tmp_path
+
+
+def the_study(folder):
+    return study.find(str(folder / "ways.toml"))
+
+
+def place(folder):
+    return Place(read_document(folder / "base.toml"), folder, folder / "out")
+
+
+def silent(words, done, total):
+    pass
+
+
+def finished(folder):
+    return list(run(the_study(folder), place(folder), silent))[-1]
+
+
+def test_every_study_of_the_catalogue_can_be_read():
+    for name in study.names():
+        found = study.find(name)
+        assert found.title
+        assert len({row.name for row in found.rows}) == len(found.rows)
+
+
+def test_what_all_rows_share_is_overruled_by_a_row(folder):
+    one, other = the_study(folder).rows
+    assert one.changes == {"training": {"checkpoint_every": 1}}
+    assert other.changes == {"training": {"checkpoint_every": 1}, "model": {"options": {"fusion": "early"}}}
+    assert other.annotator.protocol == "disir"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("title =", "titel =", "titel"),
+        ('name = "One way"', 'nom = "One way"', "nom"),
+        ("disir", "guess", "guess"),
+        ("protocol =", "protokoll =", "protokoll"),
+    ],
+)
+def test_what_is_wrong_with_a_study_is_named(folder, old, new, word):
+    (folder / "ways.toml").write_text(STUDY.replace(old, new))
+    with pytest.raises(ConfigError, match=word):
+        the_study(folder)
+
+
+def test_a_study_that_nobody_knows_is_refused_with_the_names_there_are():
+    with pytest.raises(NotFound) as refusal:
+        study.find("astrology")
+    assert "fusion" in refusal.value.hint
+
+
+def test_each_row_is_trained_and_measured_with_each_seed(folder):
+    results = finished(folder)
+    assert [(result.row, result.seed) for result in results] == [
+        ("One way", 1), ("The other", 1), ("One way", 2), ("The other", 2),
+    ]  # fmt: skip
+    for result in results:
+        assert result.images == ["b1", "b2"]
+        assert {len(values) for values in result.curves.values()} == {4}
+
+
+def test_finished_results_are_kept_and_only_the_missing_one_is_made_again(folder):
+    finished(folder)
+    kept = folder / "out" / "one-way" / "seed1" / "result.json"
+    content = json.loads(kept.read_text())
+    content["date"] = "long ago"
+    kept.write_text(json.dumps(content))
+    (folder / "out" / "the-other" / "seed2" / "result.json").unlink()
+    worked = set()
+    results = list(run(the_study(folder), place(folder), lambda words, done, total: worked.add(words)))[-1]
+    assert results[0].date == "long ago"
+    assert worked == {"The other, seed 2: clicks"}
+
+
+def test_results_of_other_settings_are_not_taken_for_these(folder):
+    finished(folder)
+    (folder / "ways.toml").write_text(STUDY.replace("clicks = 3", "clicks = 4"))
+    with pytest.raises(ConfigError, match="other settings"):
+        finished(folder)
+
+
+def results_of(*mious):
+    """One row, one seed a curve."""
+    names = ("miou", "seconds", "corrected", "broken", "iou dark", "iou bright")
+    return [
+        Result("One way", seed, {name: list(values) for name in names}, ["b1"], "a machine", "2026-01-02")
+        for seed, values in enumerate(mious, 1)
+    ]
+
+
+def test_the_area_is_the_mean_height_of_the_curve():
+    assert report.area(np.array([0.0, 1.0, 1.0])) == pytest.approx(0.75)
+    assert report.area(np.array([0.4])) == pytest.approx(0.4)
+
+
+def test_the_page_says_what_was_measured_on_what(folder):
+    text = report.page(the_study(folder), results_of((0.5, 0.6, 0.7, 0.8), (0.7, 0.8, 0.9, 1.0)), place(folder))
+    assert "2 of 4 results" in text
+    assert "a machine, 2026-01-02" in text
+    assert "steps 2, batch 2, crop_px 32" in text
+    row = next(line for line in text.splitlines() if line.startswith("| One way | 2"))
+    assert "| 60.0 ± 14.1 | 90.0 ± 14.1 | 75.0 ± 14.1 | 30.0 ± 0.0 |" in row
+    assert "never a paper's absolute numbers" in text
+
+
+def test_the_command_writes_a_table_curves_and_a_page(folder, capsys):
+    words = ["study", str(folder / "ways.toml"), "--on", str(folder / "base.toml"), "--data", str(folder)]
+    assert main([*words, "--out", str(folder / "out"), "--seeds", "1", "--device", "cpu"]) == 0
+    assert (folder / "out" / "curves.png").stat().st_size > 5000
+    assert "| The other | 1 |" in (folder / "out" / "README.md").read_text()
+    with (folder / "out" / "results.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["curve"] == "miou"]
+    assert len(rows) == 2 * 4
+
+
+def test_the_command_lists_the_studies(capsys):
+    assert main(["study", "--list"]) == 0
+    assert "fusion" in capsys.readouterr().out
+    assert main(["study"]) == 2
