@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from terrafine.models.network import MarkedNetwork
+from terrafine.models import uncertainty
+from terrafine.models.confidence import ConfidNet
+from terrafine.models.network import Features, MarkedNetwork
+from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import ModelSpec
 
 Floats = NDArray[np.float32]
@@ -30,9 +34,13 @@ class TileFeatures:
 class Predictor:
     """A network in evaluation mode on one device."""
 
-    def __init__(self, spec: ModelSpec, network: MarkedNetwork, device: str = "cpu") -> None:
+    def __init__(
+        self, spec: ModelSpec, network: MarkedNetwork, device: str = "cpu", confidence: Optional[ConfidNet] = None
+    ) -> None:
+        """`confidence` is needed for the uncertainty "confidnet" alone."""
         self.spec = spec
         self.device = torch.device(device)
+        self.confidence = confidence.eval().to(self.device) if confidence is not None else None
         # Channels last is 1.4 to 2 times as fast for these depthwise networks, on CPU and CUDA (docs/benchmarks.md).
         self._network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -46,7 +54,45 @@ class Predictor:
     @torch.inference_mode()
     def logits(self, features: Sequence[TileFeatures], marks: Floats) -> Floats:
         """Features of B tiles and their marks float32 (B, classes, T, T) → logits float32 (B, classes, T, T)."""
-        batch = tuple(torch.cat(level) for level in zip(*(tile.tensors for tile in features)))
-        logits = self._network.decode(batch, torch.from_numpy(marks).to(self.device))
+        logits = self._network.decode(_batched(features), torch.from_numpy(marks).to(self.device))
         result: Floats = logits.float().cpu().numpy()
         return result
+
+    def uncertainty(
+        self, method: str, features: Sequence[TileFeatures], images: Optional[Floats], marks: Floats
+    ) -> Floats:
+        """How unsure the model is of B tiles, float32 (B, T, T) in [0, 1], by a method that needs more than the logits.
+
+        method    "mc-dropout", "odin" or "confidnet"; one that the model does not offer raises UnusableModel
+        features  of the tiles; "odin" goes back to the images instead
+        images    float32 (B, bands, T, T), normalised; only "odin" needs them
+        marks     float32 (B, classes, T, T)
+        """
+        if method not in self.spec.uncertainty or method in uncertainty.PER_LOGITS:
+            raise UnusableModel(f"'{self.spec.name}' does not offer '{method}' by the tile.")
+        encoded = torch.from_numpy(marks).to(self.device)
+        if method == "odin":
+            if images is None:
+                raise ValueError("ODIN needs the images")
+            return self._odin(images, encoded).cpu().numpy()
+        with torch.inference_mode():
+            measure = self._mc_dropout if method == "mc-dropout" else self._unconfidence
+            return measure(_batched(features), encoded).cpu().numpy()
+
+    def _mc_dropout(self, features: Features, marks: Tensor) -> Tensor:
+        return uncertainty.mc_dropout(self._network, features, marks, self.spec.temperature)
+
+    def _unconfidence(self, features: Features, marks: Tensor) -> Tensor:
+        """ConfidNet's, turned round."""
+        if self.confidence is None:
+            raise UnusableModel(f"'{self.spec.name}' has no ConfidNet.")
+        return 1.0 - self.confidence(self._network.trunk(features, marks)[0])
+
+    def _odin(self, images: Floats, marks: Tensor) -> Tensor:
+        batch = torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
+        std = torch.tensor(self.spec.normalisation.std, device=self.device)
+        return uncertainty.odin(self._network, batch, marks, std, self.spec.temperature)
+
+
+def _batched(features: Sequence[TileFeatures]) -> Features:
+    return tuple(torch.cat(level) for level in zip(*(tile.tensors for tile in features)))

@@ -1,10 +1,12 @@
 """Names become networks; folders become models and models folders.
 
-A model folder holds `model.json` (the ModelSpec), `weights.safetensors` and `card.md`. Nothing in it is executable.
+A model folder holds `model.json` (the ModelSpec), `weights.safetensors`, `card.md` and, if it offers the uncertainty
+"confidnet", `confidence.safetensors`. Nothing in it is executable.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from terrafine.models import confidence
+from terrafine.models.confidence import ConfidNet
+from terrafine.models.infer import Predictor
 from terrafine.models.linknet import WIDTHS, LateLinkNet, LinkNet
 from terrafine.models.mobilenet import MobileNetV2
 from terrafine.models.network import EarlyFusion, MarkedNetwork
@@ -24,7 +29,7 @@ from terrafine.shared.spec import ModelSpec
 log = logging.getLogger(__name__)
 
 ZOO = Path(__file__).parent / "zoo"
-DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+DESCRIPTION, WEIGHTS, CARD, CONFIDENCE = "model.json", "weights.safetensors", "card.md", "confidence.safetensors"
 OWN_ENCODER = "mobilenet_v2_same"  # models/mobilenet.py; all other names are the library's
 
 
@@ -44,6 +49,27 @@ def load(folder: Path) -> tuple[ModelSpec, MarkedNetwork]:
     except RuntimeError as error:  # torch's word for names or shapes that differ
         raise UnusableModel(f"The weights of '{spec.name}' do not fit its model.json: {error}.") from error
     return spec, network.eval()
+
+
+def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
+    """The model in a folder, ready to run, with its ConfidNet where it offers that; raises as `load` does."""
+    spec, network = load(folder)
+    return Predictor(spec, network, device, _load_confidence(folder) if "confidnet" in spec.uncertainty else None)
+
+
+def _load_confidence(folder: Path) -> ConfidNet:
+    try:
+        return confidence.load(folder / CONFIDENCE)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise UnusableModel(f"The ConfidNet in '{folder}' cannot be read: {error}.") from error
+
+
+def save_confidence(folder: Path, trained: ConfidNet) -> None:
+    """Put a ConfidNet into a model folder, which offers it from now on."""
+    confidence.save(folder / CONFIDENCE, trained)
+    spec = describe(folder)
+    offered = tuple(dict.fromkeys((*spec.uncertainty, "confidnet")))
+    (folder / DESCRIPTION).write_text(specs.dumps(dataclasses.replace(spec, uncertainty=offered)), "utf-8")
 
 
 def describe(folder: Path) -> ModelSpec:
