@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, Optional
+from typing import Iterator, Optional
 
 from qgis.core import (
     QgsApplication,
@@ -17,27 +17,28 @@ from qgis.core import (
     QgsCoordinateTransformContext,
     QgsLayerTreeGroup,
     QgsMapLayer,
-    QgsMapSettings,
     QgsProject,
     QgsRasterLayer,
+    QgsVectorLayer,
 )
+from qgis.gui import QgsMapCanvas
 
 from terrafine.qgis_plugin.effects import Snapshot
 from terrafine.qgis_plugin.map_layer import MapLayer, create_map_file, open_map_layer
 from terrafine.qgis_plugin.marks_layer import MarksLayer, create_marks_file, open_marks_layer
 from terrafine.qgis_plugin.placement import Locator, Placement
 from terrafine.qgis_plugin.raster import open_dataset, raster_file
+from terrafine.qgis_plugin.repaint import Repainter
 from terrafine.qgis_plugin.state import Session
 from terrafine.shared import spec
 from terrafine.shared.errors import TerrafineError
-from terrafine.shared.geo import Window, intersects
+from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 
 ROLE, SESSION, RASTER, MODEL, MAPPED = (
     f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped")
 )
 MARKS, MAP = "marks", "map"
-View = Callable[[], QgsMapSettings]  # what the canvas shows now
 OPACITY = 0.6  # the image shows through a new map
 
 
@@ -78,13 +79,14 @@ class SessionLayers:
         return {self.marks.layer.id(), self.map.layer.id()}
 
 
-def create(session: Session, raster: QgsRasterLayer, folder: Path, project: QgsProject, view: View) -> SessionLayers:
+def create(
+    session: Session, raster: QgsRasterLayer, folder: Path, project: QgsProject, canvas: QgsMapCanvas
+) -> SessionLayers:
     """Make the files and layers of a new session; raises TerrafineError where the folder cannot be written."""
     classes, crs = session.model.classes, session.raster.crs
     marks_path, map_path = _paths(folder, session)
     create_marks_file(marks_path, crs)
     create_map_file(map_path, session.raster.path, crs, classes)
-    placement = Placement(open_dataset(session.raster.path))
     marks = open_marks_layer(marks_path, f"{raster.name()}: marks", classes)
     result = open_map_layer(map_path, f"{raster.name()}: land cover", classes)
     for layer, role in ((marks, MARKS), (result, MAP)):
@@ -92,16 +94,15 @@ def create(session: Session, raster: QgsRasterLayer, folder: Path, project: QgsP
         _remember(layer, role, session, raster.id())
     result.setOpacity(OPACITY)
     _add_group(f"Terrafine: {raster.name()}", (marks, result), project)
-    kept = MarksLayer(marks, placement, classes)
-    return SessionLayers(session, raster.id(), placement, kept, MapLayer(result, _seen(session, placement, view)))
+    return _assembled(session, raster.id(), marks, result, canvas)
 
 
-def restore(project: QgsProject, view: View) -> Iterator[SessionLayers]:
+def restore(project: QgsProject, canvas: QgsMapCanvas) -> Iterator[SessionLayers]:
     """The sessions whose layers are in the project; one whose raster or files are missing is left out."""
     marks = _by_session(project, MARKS)
     for session_id, result in _by_session(project, MAP).items():
         if session_id in marks and result.isValid() and marks[session_id].isValid():
-            found = _restored(session_id, marks[session_id], result, project, view)
+            found = _restored(session_id, marks[session_id], result, project, canvas)
             if found is not None:
                 yield found
 
@@ -157,31 +158,29 @@ def _by_session(project: QgsProject, role: str) -> dict[str, QgsMapLayer]:
 
 
 def _restored(
-    session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project: QgsProject, view: View
+    session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project: QgsProject, canvas: QgsMapCanvas
 ) -> Optional[SessionLayers]:
     raster = project.mapLayer(str(result.customProperty(RASTER)))
     try:
         model = spec.loads(str(result.customProperty(MODEL)))
         session = Session(raster_file(raster), model, session_id, is_kept=True)
-        placement = Placement(open_dataset(session.raster.path))
+        found = _assembled(session, raster.id(), marks, result, canvas)
     except (TerrafineError, AttributeError):  # AttributeError: the raster's layer was removed
         return None
-    kept = MarksLayer(marks, placement, model.classes)
-    session.log.replace(kept.marks(), len(kept.marks()))
+    session.log.replace(found.marks.marks(), len(found.marks.marks()))
     session.mapped = _window(str(result.customProperty(MAPPED, "")))
     session.shown = Snapshot(session.log.marks, session.log.revision)
-    return SessionLayers(session, raster.id(), placement, kept, MapLayer(result, _seen(session, placement, view)))
+    return found
 
 
-def _seen(session: Session, placement: Placement, view: View) -> Callable[[Window], bool]:
-    """Tells whether the map's view shows any of a window of the session's raster."""
-
-    def is_seen(window: Window) -> bool:
-        settings = view()
-        locator = Locator(placement, session.raster.crs, settings.destinationCrs(), settings.transformContext())
-        return intersects(window, locator.window(settings.visibleExtent()))
-
-    return is_seen
+def _assembled(
+    session: Session, raster_id: str, marks: QgsVectorLayer, result: QgsRasterLayer, canvas: QgsMapCanvas
+) -> SessionLayers:
+    """The session with its two layers; raises TerrafineError where its raster cannot be opened."""
+    placement = Placement(open_dataset(session.raster.path))
+    kept = MarksLayer(marks, placement, session.model.classes)
+    repainter = Repainter(canvas, placement, session.raster.crs)
+    return SessionLayers(session, raster_id, placement, kept, MapLayer(result, repainter))
 
 
 def _window(numbers: str) -> Window:

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from pathlib import Path
-from typing import Callable, Optional, Sequence
+from typing import Optional, Sequence
 
 import numpy as np
 from osgeo import gdal
@@ -15,6 +15,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer
 from qgis.PyQt.QtCore import QTimer
 
 from terrafine.qgis_plugin.raster import open_dataset
+from terrafine.qgis_plugin.repaint import Repainter
 from terrafine.qgis_plugin.styles import map_renderer
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window, intersection
@@ -29,15 +30,11 @@ REPAINT_EVERY_MS = 250
 
 
 class MapLayer:
-    """A session's map. `write` any number of patches, then `repaint` once.
+    """A session's map. `write` any number of patches, then `repaint` once."""
 
-    QGIS repaints a layer, not a rectangle of it; all other layers come from the canvas's cache. Where a change lies out
-    of view, as `is_seen` tells of its window, nothing is painted until the user gets there.
-    """
-
-    def __init__(self, layer: QgsRasterLayer, is_seen: Callable[[Window], bool]) -> None:
+    def __init__(self, layer: QgsRasterLayer, repainter: Repainter) -> None:
         self.layer = layer
-        self._is_seen = is_seen
+        self._repainter = repainter
         self._changed: list[Window] = []
         self._dataset: Optional[gdal.Dataset] = None
         self._soon = QTimer()
@@ -74,8 +71,7 @@ class MapLayer:
         self._soon.stop()
         if self._dataset is not None:
             self.flush()
-            self.layer.setDataSource(self.layer.source(), self.layer.name(), "gdal")
-            self.layer.triggerRepaint(not any(map(self._is_seen, self._changed)))
+            self._repainter.reopen(self.layer, self._changed)
             self._changed.clear()
 
     def move_to(self, folder: Path) -> list[Path]:

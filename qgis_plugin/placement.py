@@ -124,13 +124,12 @@ class Locator:
         return intersection(around, self.placement.window)
 
     def extent(self, window: Window) -> QgsRectangle:
-        """The extent of the map that a window covers."""
-        corners = [(x, y) for x in (window.col, window.col_end) for y in (window.row, window.row_end)]
-        box = QgsRectangle()
-        box.setMinimal()
-        for x, y in corners:
-            box.include(self.point(x, y))
-        return box
+        """The extent of the map that a window covers; raises ValueError where the map has no place for it."""
+        xs = (window.col, window.col + window.width / 2, window.col_end)  # edges may be curved
+        ys = (window.row, window.row + window.height / 2, window.row_end)
+        points = [self.point(x, y) for x in xs for y in ys]
+        east, north = [point.x() for point in points], [point.y() for point in points]
+        return QgsRectangle(min(east), min(north), max(east), max(north))
 
     def _try_pixel(self, point: QgsPointXY) -> Optional[tuple[float, float]]:
         try:

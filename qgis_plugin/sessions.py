@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Optional
 
 from qgis.core import QgsProject, QgsRasterLayer
+from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from terrafine.qgis_plugin import layers
-from terrafine.qgis_plugin.layers import SessionLayers, View
+from terrafine.qgis_plugin.layers import SessionLayers
 from terrafine.qgis_plugin.map_layer import discard
 from terrafine.qgis_plugin.state import Session
 
@@ -20,9 +21,9 @@ class Sessions(QObject):
 
     changed = pyqtSignal()
 
-    def __init__(self, project: QgsProject, chosen_folder: str, view: View) -> None:
+    def __init__(self, project: QgsProject, chosen_folder: str, canvas: QgsMapCanvas) -> None:
         super().__init__()
-        self._project, self._chosen_folder, self._view = project, chosen_folder, view
+        self._project, self._chosen_folder, self._canvas = project, chosen_folder, canvas
         self._all: dict[str, SessionLayers] = {}
         project.layersWillBeRemoved.connect(self._forget)
         project.readProject.connect(self.find)
@@ -30,14 +31,14 @@ class Sessions(QObject):
 
     def find(self) -> None:
         """Take up the sessions whose layers the project holds."""
-        for found in layers.restore(self._project, self._view):
+        for found in layers.restore(self._project, self._canvas):
             self._all.setdefault(found.session.id, found)
         self.changed.emit()
 
     def create(self, session: Session, raster: QgsRasterLayer) -> None:
         """Make a session's files and layers; raises TerrafineError where they cannot be written."""
         folder = layers.session_folder(self._project, self._chosen_folder)
-        self._all[session.id] = layers.create(session, raster, folder, self._project, self._view)
+        self._all[session.id] = layers.create(session, raster, folder, self._project, self._canvas)
 
     def of(self, session: Optional[Session]) -> Optional[SessionLayers]:
         """The layers of a session; None while it has none."""

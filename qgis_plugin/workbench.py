@@ -38,7 +38,7 @@ class Workbench(QObject):
         self.controller = Controller()
         self.controller.live, self.controller.preferred_model = settings.live, settings.model
         self.worker, self.server = Worker(CLIENT), ServerProcess()
-        self.sessions = Sessions(QgsProject.instance(), settings.folder, iface.mapCanvas().mapSettings)
+        self.sessions = Sessions(QgsProject.instance(), settings.folder, iface.mapCanvas())
         self.area = Area(iface.mapCanvas(), settings.area)
         self.toolbox = Toolbox(iface.mapCanvas(), self)
         self.task = TaskMirror(lambda: self.handle(Controller.cancel))
