@@ -38,9 +38,9 @@ class Zoo:
     def predictor(self, name: str) -> Predictor:
         """The model called `name`, ready to run; raises NotFound or UnusableModel."""
         if name not in self._predictors:
-            spec, network = registry.load(registry.find(name, self.folders))
+            predictor = registry.load_predictor(registry.find(name, self.folders), self.device)
             log.debug("loaded model %s on %s", name, self.device)
-            self._predictors[name] = Predictor(spec, network, self.device)
+            self._predictors[name] = predictor
         return self._predictors[name]
 
 
