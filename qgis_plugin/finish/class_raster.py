@@ -1,0 +1,96 @@
+"""Rasters of class ids, read in any whole-number type, with the names and colours that their layer shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Iterator, Mapping
+
+import numpy as np
+from osgeo import gdal
+from qgis.core import QgsCoordinateTransformContext, QgsPalettedRasterRenderer, QgsRasterLayer, QgsRectangle
+from qgis.PyQt.QtGui import QColor
+
+from terrafine.qgis_plugin.finish.borders import NO_CLASS
+from terrafine.qgis_plugin.placement import Locator, Placement
+from terrafine.qgis_plugin.raster import RasterFile, open_dataset, raster_file
+from terrafine.shared.errors import UnusableRaster
+from terrafine.shared.geo import Window, blocks
+from terrafine.shared.spec import LandCover
+
+KINDS = (gdal.GDT_Byte, gdal.GDT_Int16, gdal.GDT_UInt16, gdal.GDT_Int32)
+BLOCK_PX = 512
+GOLDEN_ANGLE = 137.508  # degrees: hues far from each other, however many
+
+
+@dataclass(frozen=True)
+class ClassSource:
+    """What a worker thread needs to read a class raster: its file, and its legend by class id."""
+
+    file: RasterFile
+    legend: Mapping[int, LandCover] = field(compare=False)
+
+    def cover(self, class_id: int) -> LandCover:
+        """The class's name and colour; made up where the layer has none."""
+        hue = round(GOLDEN_ANGLE * class_id) % 360
+        return self.legend.get(class_id) or LandCover(class_id, str(class_id), QColor.fromHsv(hue, 150, 210).name())
+
+
+def class_source(layer: QgsRasterLayer) -> ClassSource:
+    """The class raster behind a layer; raises UnusableRaster. In the layer's own thread."""
+    renderer = layer.renderer()
+    shown = renderer.classes() if isinstance(renderer, QgsPalettedRasterRenderer) else ()
+    legend = {
+        int(item.value): LandCover(int(item.value), item.label or str(int(item.value)), item.color.name())
+        for item in shown
+    }
+    return ClassSource(raster_file(layer), legend)
+
+
+class ClassRaster:
+    """The first band of a class raster, open for reading. Not to be shared between threads."""
+
+    def __init__(self, source: ClassSource) -> None:
+        self.source = source
+        self.dataset = open_dataset(source.file.path)
+        self.band = self.dataset.GetRasterBand(1)
+        self.placement = Placement(self.dataset)
+        if self.band.DataType not in KINDS:
+            kind = gdal.GetDataTypeName(self.band.DataType)
+            raise UnusableRaster(
+                f"'{source.file.name}' holds values of type {kind}, not class ids.",
+                "Choose a class raster: one band of whole numbers.",
+            )
+
+    def window(self, extent: QgsRectangle) -> Window:
+        """The pixels that an extent in the raster's CRS touches; the whole raster for an empty extent.
+        Raises UnusableRaster where there are none."""
+        if extent.isNull():
+            return self.placement.window
+        crs = self.source.file.crs
+        window = Locator(self.placement, crs, crs, QgsCoordinateTransformContext()).window(extent)
+        if window.is_empty:
+            raise UnusableRaster("The extent lies outside the raster.", "Choose one that meets it.")
+        return window
+
+    def read(self, window: Window) -> np.ndarray:
+        """Class ids int32 (rows, columns), NO_CLASS where there is no data."""
+        box = (window.col, window.row, window.width, window.height)
+        gdal.ErrorReset()
+        try:
+            values, mask = (band.ReadAsArray(*box) for band in (self.band, self.band.GetMaskBand()))
+        except RuntimeError:  # where another plugin has switched GDAL's exceptions on
+            values = mask = None
+        if values is None or mask is None:
+            raise UnusableRaster(f"The raster cannot be read: {gdal.GetLastErrorMsg()}.", "The file may be damaged.")
+        return np.where(mask != 0, values, NO_CLASS).astype(np.int32)
+
+    def strips(self, window: Window) -> Iterator[tuple[Window, np.ndarray]]:
+        """The window in full-width strips from top to bottom."""
+        for row in range(window.row, window.row_end, BLOCK_PX):
+            strip = Window(window.col, row, window.width, min(BLOCK_PX, window.row_end - row))
+            yield strip, self.read(strip)
+
+    def blocks(self, window: Window) -> Iterator[tuple[Window, np.ndarray]]:
+        """The window in blocks, row-major."""
+        for block in blocks(window, BLOCK_PX):
+            yield block, self.read(block)

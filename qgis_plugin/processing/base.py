@@ -1,0 +1,148 @@
+"""What Terrafine's algorithms have in common: names, help, errors for people, and the class map that many read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+)
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtGui import QIcon
+
+from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource, class_source
+from terrafine.qgis_plugin.finish.filters import Report
+from terrafine.qgis_plugin.map_layer import export_map
+from terrafine.qgis_plugin.widgets import icon
+from terrafine.shared.errors import Cancelled, TerrafineError
+from terrafine.shared.geo import Window
+
+HELP = "https://example.org/terrafine"
+INPUT, EXTENT, OUTPUT = "INPUT", "EXTENT", "OUTPUT"
+Parameters = dict[str, Any]
+
+
+class Algorithm(QgsProcessingAlgorithm):
+    """Base of all: `work` does it, and raises TerrafineError for people; a stop by the user is no error."""
+
+    ID = ""
+    GROUP_ID = ""
+
+    def createInstance(self) -> QgsProcessingAlgorithm:
+        return type(self)()
+
+    def name(self) -> str:
+        return self.ID
+
+    def groupId(self) -> str:
+        return self.GROUP_ID
+
+    def group(self) -> str:
+        names = {
+            "classify": self.tr("Classify"),
+            "finish": self.tr("Finish a map"),
+            "accuracy": self.tr("Accuracy"),
+        }
+        return names[self.GROUP_ID]
+
+    def icon(self) -> QIcon:
+        return icon("terrafine")
+
+    def helpUrl(self) -> str:
+        return HELP
+
+    def tr(self, text: str) -> str:
+        """The text in the user's language, from the context of the class that holds it."""
+        contexts = (kind.__name__ for kind in type(self).__mro__)
+        found = (QCoreApplication.translate(context, text) for context in contexts)
+        return next((translated for translated in found if translated != text), text)
+
+    def add(self, parameter: QgsProcessingParameterDefinition, help_text: str) -> None:
+        """Add a parameter with its help."""
+        parameter.setHelp(help_text)
+        self.addParameter(parameter)
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        try:
+            return self.work(parameters, context, feedback)
+        except Cancelled:
+            return {}
+        except TerrafineError as error:
+            raise QgsProcessingException(str(error)) from error
+
+    def work(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """The results by output; raises TerrafineError."""
+        raise NotImplementedError
+
+
+class MapAlgorithm(Algorithm):
+    """Base of those that read a class map, or a part of it."""
+
+    def add_map(self) -> None:
+        self.add(
+            QgsProcessingParameterRasterLayer(INPUT, self.tr("Class map")),
+            self.tr("A raster of class ids, such as Terrafine's map. Names and colours are those of the layer."),
+        )
+
+    def add_extent(self) -> None:
+        self.add(
+            QgsProcessingParameterExtent(EXTENT, self.tr("Extent"), optional=True),
+            self.tr("The part of the map to use; all of it if this is left empty."),
+        )
+
+    def add_output_map(self) -> None:
+        self.add(
+            QgsProcessingParameterRasterDestination(OUTPUT, self.tr("Result")),
+            self.tr("A compressed GeoTIFF with names, colours and overviews."),
+        )
+
+    def prepareAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Take what is needed from the layer while in its thread."""
+        try:
+            self.source = class_source(self.parameterAsRasterLayer(parameters, INPUT, context))
+        except TerrafineError as error:
+            raise QgsProcessingException(str(error)) from error
+        return True
+
+    def open_map(self, parameters: Parameters, context: QgsProcessingContext) -> tuple[ClassRaster, Window]:
+        """The map and the window of it that is wanted."""
+        raster = ClassRaster(self.source)
+        extent = self.parameterAsExtent(parameters, EXTENT, context, self.source.file.crs)
+        return raster, raster.window(extent)
+
+
+def export_to(target: str, working: ClassSource, feedback: QgsProcessingFeedback) -> None:
+    """Write a finished working copy to where the user wants it; the last fifth of the progress."""
+    report = report_to(feedback, 0.8, 1.0)
+    check(feedback)
+    export_map(working.file.path, target, lambda fraction, message, data: int(report(fraction)))
+    check(feedback)
+
+
+def report_to(feedback: QgsProcessingFeedback, begin: float = 0.0, end: float = 1.0) -> Report:
+    """Moves the progress bar between two fractions; tells whether to go on."""
+
+    def report(fraction: float) -> bool:
+        feedback.setProgress(100 * (begin + (end - begin) * fraction))
+        return not feedback.isCanceled()
+
+    return report
+
+
+def check(feedback: QgsProcessingFeedback) -> None:
+    """Raise Cancelled if the user wants to stop."""
+    if feedback.isCanceled():
+        raise Cancelled("The algorithm was stopped.")
