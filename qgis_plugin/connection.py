@@ -23,6 +23,7 @@ from terrafine.shared.patch import Patch
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.controller import Controller
     from terrafine.shared.client import Client
+    from terrafine.shared.transport import ClientKeys
 
 Event = Callable[["Controller"], "list[Effect]"]
 HEARTBEAT_S = 2.0  # how often an idle server is asked whether it is still there
@@ -39,9 +40,9 @@ class Worker(QObject):
         self._name = name
         self._connection: Optional[_Connection] = None
 
-    def connect_to(self, address: str) -> None:
+    def connect_to(self, address: str, keys: Optional[ClientKeys] = None) -> None:
         self.disconnect_from_server()
-        self._connection = _Connection(self._name, address, self.happened.emit)
+        self._connection = _Connection(self._name, address, keys, self.happened.emit)
         self._connection.start()
 
     def disconnect_from_server(self) -> None:
@@ -68,9 +69,9 @@ class Worker(QObject):
 class _Connection(threading.Thread):
     """One connection, from its handshake to its end."""
 
-    def __init__(self, name: str, address: str, emit: Callable[[Event], None]) -> None:
+    def __init__(self, name: str, address: str, keys: Optional[ClientKeys], emit: Callable[[Event], None]) -> None:
         super().__init__(name="terrafine-connection", daemon=True)
-        self._client_name, self._address, self._emit = name, address, emit
+        self._client_name, self._address, self._keys, self._emit = name, address, keys, emit
         self._requests: queue.Queue[Optional[Predict]] = queue.Queue()
         self._wanted = 0  # the newest job; everything older is stale
         self._stopping = False
@@ -118,7 +119,7 @@ class _Connection(threading.Thread):
         from terrafine.shared.client import Client  # pyzmq may be missing: the plugin loads all the same
         from terrafine.shared.transport import ZmqTransport
 
-        self._client = Client(ZmqTransport(self._address), self._client_name)
+        self._client = Client(ZmqTransport(self._address, self._keys), self._client_name)
         welcome, models = self._client.hello(), self._client.models()
         self._tell(lambda controller: controller.connected(welcome.device, models))
 

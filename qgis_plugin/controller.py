@@ -31,9 +31,10 @@ from terrafine.qgis_plugin.effects import (
     Tell,
     told,
 )
+from terrafine.qgis_plugin.servers import Server
 from terrafine.qgis_plugin.state import Kind, Link, Session, View, Work
 from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
-from terrafine.shared.errors import Cancelled, ConnectionFailed, Superseded, TerrafineError
+from terrafine.shared.errors import Cancelled, ConnectionFailed, NotAllowed, Superseded, TerrafineError
 from terrafine.shared.geo import Window, bounding, contains
 from terrafine.shared.messages import Progress
 from terrafine.shared.patch import Patch
@@ -47,6 +48,9 @@ class Controller:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.link = Link.OFFLINE
         self.local = False
+        self.server = Server("")
+        self.will_retry = False  # the server that was lost: it was there, and may come back
+        self._is_retrying = False
         self.device = ""
         self.models: tuple[ModelSpec, ...] = ()
         self.model: Optional[ModelSpec] = None
@@ -62,7 +66,8 @@ class Controller:
     def view(self) -> View:
         log = self.session.log if self.session else AnnotationLog()
         return View(
-            self.link, self.local, self.device, self.models, self.model, self.class_id, self.live, self.work,
+            self.link, self.local, self.server.title, self.will_retry,
+            self.device, self.models, self.model, self.class_id, self.live, self.work,
             self.session is not None and self.session.is_kept, len(log.marks), log.can_undo, log.can_redo,
             bool(self.session and self.session.is_behind), self.seconds,
         )  # fmt: skip
@@ -70,19 +75,27 @@ class Controller:
     # ---- the way to the server -------------------------------------------------------------------------------------
 
     def start_server(self) -> list[Effect]:
-        self.link, self.local = Link.STARTING, True
+        self.link, self.local, self.will_retry = Link.STARTING, True, False
         return [StartServer()]
 
-    def connect(self, address: str) -> list[Effect]:
-        self.link, self.local = Link.CONNECTING, False
-        return [Connect(address)]
+    def connect(self, server: Server) -> list[Effect]:
+        self.server, self.link, self.local, self.will_retry = server, Link.CONNECTING, False, False
+        return [Connect(server)]
 
     def server_started(self, address: str) -> list[Effect]:
-        self.link = Link.CONNECTING
-        return [Connect(address)]
+        self.server, self.link = Server(address), Link.CONNECTING
+        return [Connect(self.server)]
+
+    def retry(self) -> list[Effect]:
+        """See whether a server elsewhere that went away has come back."""
+        if self.link is not Link.LOST or not self.will_retry:
+            return []
+        self.link, self._is_retrying = Link.CONNECTING, True
+        return [Connect(self.server)]
 
     def connected(self, device: str, models: tuple[ModelSpec, ...]) -> list[Effect]:
         self.link, self.device, self.models = Link.ONLINE, device, models
+        self._is_retrying = False
         if self.session is None:
             self.choose_model(self.model.name if self.model else self.preferred_model)
         if not models:
@@ -90,15 +103,19 @@ class Controller:
         return self._refresh_if_live()
 
     def disconnect(self) -> list[Effect]:
-        self.link, self.work = Link.OFFLINE, None
+        self.link, self.work, self.will_retry = Link.OFFLINE, None, False
         return [Disconnect()]
 
     def connection_failed(self, error: TerrafineError) -> list[Effect]:
         """The server cannot be reached, or has gone. What was drawn is in the log and in the GeoPackage."""
         if self.link in (Link.OFFLINE, Link.LOST):
             return []
+        was_retrying, self._is_retrying = self._is_retrying, False
+        self.will_retry = (self.link is Link.ONLINE and not self.local) or was_retrying
         self.link, self.work = Link.LOST, None
-        return [Disconnect(), ShowMap(), told(error)]
+        if isinstance(error, NotAllowed):
+            self.will_retry = False  # it would not be let in the next time
+        return [Disconnect(), ShowMap(), *([] if self.will_retry and was_retrying else [told(error)])]
 
     # ---- choices ---------------------------------------------------------------------------------------------------
 

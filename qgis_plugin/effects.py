@@ -14,6 +14,7 @@ from terrafine.shared.spec import ModelSpec
 
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.raster import RasterFile
+    from terrafine.qgis_plugin.servers import Server
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class StartServer:
 class Connect:
     """Connect to a server; ends in `connected` or `connection_failed`."""
 
-    address: str
+    server: Server
 
 
 @dataclass(frozen=True)

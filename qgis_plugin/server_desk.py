@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Optional
 
-from qgis.PyQt.QtCore import QObject
+from qgis.PyQt.QtCore import QObject, Qt, QTimer
 from qgis.PyQt.QtWidgets import QFileDialog
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.server_process import find_command
+from terrafine.qgis_plugin.servers import Server, load_servers
+from terrafine.qgis_plugin.servers_dialog import ServersDialog
 from terrafine.qgis_plugin.setup.dialog import SetupDialog
 from terrafine.qgis_plugin.setup.installer import Installer
 from terrafine.qgis_plugin.setup.pip_output import Report
@@ -19,6 +21,8 @@ from terrafine.qgis_plugin.workbench import Workbench
 from terrafine.shared.errors import Cancelled, TerrafineError
 from terrafine.shared.messages import Progress
 
+RETRY_MS = 10_000  # between two looks at a server elsewhere that has gone
+
 
 class ServerDesk(QObject):
     def __init__(self, bench: Workbench) -> None:
@@ -26,22 +30,31 @@ class ServerDesk(QObject):
         self._bench, self._panel = bench, bench.dock.server
         self.installer = Installer(self)
         self.setup: Optional[SetupDialog] = None
+        self.servers: Optional[ServersDialog] = None
         self._task = TaskMirror(self.installer.cancel)
         self._connect_panel()
         self._connect_installer()
         self._look_for_server()
+        self._list_servers()
+        self._patience = QTimer(self)
+        self._patience.timeout.connect(self._retry)
+        self._patience.start(RETRY_MS)
 
     def close(self) -> None:
+        self._patience.stop()
         self._task.show("", None)
         self.installer.close()
-        if self.setup is not None:
-            self.setup.deleteLater()
+        for dialog in (self.setup, self.servers):
+            if dialog is not None:
+                dialog.deleteLater()
 
     def _connect_panel(self) -> None:
         panel, handle = self._panel, self._bench.handle
         panel.start_asked.connect(self._start)
         panel.setup_asked.connect(self._show_setup)
         panel.connect_asked.connect(self._connect_to)
+        panel.reconnect_asked.connect(lambda: self._connect_to(self._bench.controller.server))
+        panel.servers_asked.connect(self._show_servers)
         panel.disconnect_asked.connect(lambda: handle(Controller.disconnect))
         panel.python_asked.connect(self._choose_python)
         panel.models_asked.connect(self._choose_models)
@@ -111,6 +124,24 @@ class ServerDesk(QObject):
 
     # ---- servers elsewhere -----------------------------------------------------------------------------------------
 
-    def _connect_to(self, address: str) -> None:
-        self._bench.settings.address = address
-        self._bench.handle(lambda controller: controller.connect(address))
+    def _connect_to(self, server: Server) -> None:
+        self._bench.settings.address = server.address
+        self._bench.handle(lambda controller: controller.connect(server))
+
+    def _retry(self) -> None:
+        if self._bench.controller.will_retry:
+            self._bench.handle(Controller.retry)
+
+    def _show_servers(self) -> None:
+        dialog = self.servers = ServersDialog(self._bench.settings.address, self._bench.iface.mainWindow())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self._list_servers)
+        dialog.connect_asked.connect(self._connect_to)
+        dialog.destroyed.connect(self._servers_closed)
+        dialog.show()
+
+    def _servers_closed(self) -> None:
+        self.servers = None
+
+    def _list_servers(self) -> None:
+        self._panel.show_servers(load_servers())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from terrafine.qgis_plugin.servers import Server
 from terrafine.qgis_plugin.state import Link, View
 from terrafine.qgis_plugin.widgets import light, note, row, tool_button
 
@@ -20,7 +23,9 @@ COLORS = {
 class ServerPanel(QWidget):
     start_asked = pyqtSignal()
     setup_asked = pyqtSignal()
-    connect_asked = pyqtSignal(str)
+    connect_asked = pyqtSignal(object)  # a Server
+    reconnect_asked = pyqtSignal()
+    servers_asked = pyqtSignal()
     disconnect_asked = pyqtSignal()
     python_asked = pyqtSignal()
     models_asked = pyqtSignal()
@@ -34,14 +39,13 @@ class ServerPanel(QWidget):
         self.address = QLineEdit(address)
         self.address.setToolTip(self.tr("Address of a server on this or another computer: tcp://host:port"))
         self.connect_button = QPushButton(self.tr("Connect"))
-        self.elsewhere = QPushButton(self.tr("Connect…"))
+        self.elsewhere = QPushButton(self.tr("Connect"))
         self.elsewhere.setToolTip(self.tr("Use a server that runs already, here or on another computer"))
-        self.elsewhere.setCheckable(True)
+        self.elsewhere.setMenu(QMenu(self))
         self.menu_button = self._menu_button()
         self._lay_out()
         self.start.clicked.connect(self.start_asked)
-        self.reconnect.clicked.connect(self._ask_to_connect)
-        self.elsewhere.toggled.connect(self._show_address)
+        self.reconnect.clicked.connect(self.reconnect_asked)
         self.connect_button.clicked.connect(self._ask_to_connect)
         self.address.returnPressed.connect(self._ask_to_connect)
 
@@ -56,9 +60,8 @@ class ServerPanel(QWidget):
         self.start.setVisible(down)
         self.reconnect.setVisible(view.link is Link.LOST and not view.local)
         self.elsewhere.setVisible(down)
-        if view.link is Link.ONLINE:
-            self.elsewhere.setChecked(False)
-        self.address_row.setVisible(self.elsewhere.isChecked() and down)
+        if not down:
+            self.address_row.hide()
         self.stop_action.setEnabled(not down)
         self.stop_action.setText(self.tr("Stop the local server") if view.local else self.tr("Disconnect"))
 
@@ -76,13 +79,15 @@ class ServerPanel(QWidget):
         return view.link is Link.LOST and view.local
 
     def _words(self, view: View) -> str:
-        where = self.tr("Local server") if view.local else self.address.text().replace("tcp://", "")
+        where = self.tr("Local server") if view.local else view.server
         words = {
             Link.OFFLINE: self.tr("No server"),
             Link.STARTING: self.tr("Starting the local server…"),
             Link.CONNECTING: self.tr("Connecting…"),
             Link.ONLINE: f"{where} · {view.device}",
-            Link.LOST: self.tr("The server has gone"),
+            Link.LOST: self.tr("The server has gone; trying again")
+            if view.will_retry
+            else self.tr("The server has gone"),
         }
         return words[view.link]
 
@@ -94,14 +99,33 @@ class ServerPanel(QWidget):
         }
         return hints.get(view.link, "")
 
+    def show_servers(self, servers: Sequence[Server]) -> None:
+        """Offer the saved servers, and the way to any other."""
+        menu = self.elsewhere.menu()
+        menu.clear()
+        for server in servers:
+            action = menu.addAction(server.title)
+            action.setToolTip(server.address)
+            action.triggered.connect(lambda _, server=server: self.connect_asked.emit(server))
+        menu.addSeparator()
+        menu.addAction(self.tr("An address…")).triggered.connect(self.show_address)
+        menu.addAction(self.tr("Saved servers…")).triggered.connect(self.servers_asked)
+
+    def show_address(self) -> None:
+        """Ask for the address of a server that needs no keys."""
+        self.address_row.show()
+        self.address.setFocus()
+        self.address.selectAll()
+
     def _ask_to_connect(self) -> None:
-        self.connect_asked.emit(self.address.text().strip())
+        self.connect_asked.emit(Server(self.address.text().strip()))
 
     def _menu_button(self) -> QToolButton:
         button, menu = tool_button("more", self.tr("Server options")), QMenu(self)
         self.stop_action = menu.addAction(self.tr("Disconnect"))
         self.stop_action.triggered.connect(self.disconnect_asked)
         menu.addSeparator()
+        menu.addAction(self.tr("Saved servers…")).triggered.connect(self.servers_asked)
         menu.addAction(self.tr("Set up or remove the local server…")).triggered.connect(self.setup_asked)
         menu.addAction(self.tr("Choose the local server's Python…")).triggered.connect(self.python_asked)
         menu.addAction(self.tr("Choose a folder of further models…")).triggered.connect(self.models_asked)
@@ -109,12 +133,6 @@ class ServerPanel(QWidget):
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         return button
-
-    def _show_address(self, shown: bool) -> None:
-        self.address_row.setVisible(shown)
-        if shown:
-            self.address.setFocus()
-            self.address.selectAll()
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
@@ -126,6 +144,7 @@ class ServerPanel(QWidget):
         line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(self.address, 1)
         line.addWidget(self.connect_button)
+        self.address_row.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(top)

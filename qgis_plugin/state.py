@@ -80,6 +80,8 @@ class View:
 
     link: Link
     local: bool
+    server: str  # what it is called
+    will_retry: bool
     device: str
     models: tuple[ModelSpec, ...]
     model: Optional[ModelSpec]

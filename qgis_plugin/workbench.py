@@ -18,6 +18,7 @@ from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.layers import OPACITY, SessionLayers
 from terrafine.qgis_plugin.placement import Locator
 from terrafine.qgis_plugin.server_process import ServerProcess
+from terrafine.qgis_plugin.servers import Server, client_keys
 from terrafine.qgis_plugin.sessions import Sessions
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.tasks import TaskMirror
@@ -104,7 +105,7 @@ class Workbench(QObject):
     def _effect_performers(self) -> dict[type[Any], Callable[[Any], None]]:
         return {
             effects.StartServer: lambda _: self._start_server(),
-            effects.Connect: lambda effect: self.worker.connect_to(effect.address),
+            effects.Connect: lambda effect: self._connect(effect.server),
             effects.Disconnect: lambda _: self._disconnect(),
             effects.Predict: self.worker.predict,
             effects.CancelPredict: lambda _: self.worker.cancel(),
@@ -118,6 +119,13 @@ class Workbench(QObject):
     def _start_server(self) -> None:
         try:
             self.server.start(self.settings.server_python, self.settings.models_folder)
+        except TerrafineError as failure:
+            error = failure
+            self.handle(lambda controller: controller.connection_failed(error))
+
+    def _connect(self, server: Server) -> None:
+        try:
+            self.worker.connect_to(server.address, client_keys(server))
         except TerrafineError as failure:
             error = failure
             self.handle(lambda controller: controller.connection_failed(error))

@@ -79,6 +79,8 @@ class PipOutput:
         name, size, unit = found.groups()
         self._name, self._got = name, 0
         self._size = round(float(size) * UNITS[unit]) if size else 0
+        if not self._size:  # it is on this computer already
+            return tr("Reading {name}").format(name=name)
         return tr("Fetching {name} ({size:.1f} MB)").format(name=name, size=self._size / 1e6)
 
     def _progress(self, line: str) -> str:

@@ -66,7 +66,7 @@ class Analyst:
     def connect(self, address: str) -> None:
         """Type an address and connect to it."""
         panel = self.dock.server
-        panel.elsewhere.setChecked(True)
+        panel.show_address()
         panel.address.setText(address)
         self.press(panel.connect_button)
         until(lambda: self.controller.link in (Link.ONLINE, Link.LOST), "the server has answered")

@@ -21,6 +21,7 @@ from terrafine.qgis_plugin.effects import (
     Tell,
 )
 from terrafine.qgis_plugin.raster import RasterFile
+from terrafine.qgis_plugin.servers import Server
 from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.shared.annotation import AnnotationLog
 from terrafine.shared.errors import Cancelled, ConnectionFailed, UnusableRaster
@@ -53,7 +54,7 @@ def clock():
 @pytest.fixture
 def online(clock):
     controller = Controller(clock)
-    controller.connect("tcp://somewhere:1")
+    controller.connect(Server("tcp://somewhere:1"))
     controller.connected("cpu", (MODEL,))
     return controller
 
@@ -84,7 +85,7 @@ def kinds(effects: list) -> list[type]:
 def test_a_local_server_is_started_and_then_connected_to():
     controller = Controller()
     assert controller.start_server() == [StartServer()]
-    assert controller.server_started("tcp://127.0.0.1:5") == [Connect("tcp://127.0.0.1:5")]
+    assert controller.server_started("tcp://127.0.0.1:5") == [Connect(Server("tcp://127.0.0.1:5"))]
     controller.connected("cpu", (MODEL,))
     assert controller.link is Link.ONLINE
     assert controller.model is MODEL
