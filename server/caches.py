@@ -9,6 +9,8 @@ from typing import Generic, Optional, TypeVar
 Value = TypeVar("Value")
 FEATURES_BYTES = 1 << 30
 LOGITS_BYTES = 512 << 20
+UNCERTAINTY_BYTES = 64 << 20
+SCORES_BYTES = 16 << 20
 
 
 class ByteLru(Generic[Value]):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from shapely.errors import ShapelyError
 
-from terrafine.server import engine
+from terrafine.server import engine, ranking, uncertainty
 from terrafine.server.sessions import Opened, Sessions
 from terrafine.server.work import Stopped, Work, never
 from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, OutOfMemory, TerrafineError, TooLarge
+from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 from terrafine.shared.wire import LIMITS
 
@@ -70,6 +71,8 @@ class Dispatcher:
             m.ChangeAnnotations: self._change,
             m.SetAnnotations: self._set,
             m.Predict: self._predict,
+            m.MeasureUncertainty: self._measure,
+            m.RankPatches: self._rank,
             m.CloseSession: self._close,
         }
 
@@ -151,12 +154,21 @@ class Dispatcher:
 
     def _predict(self, request: m.Predict, caller: Caller) -> Replies:
         session = self._opened(request, caller).session
+        method = "entropy" if request.uncertainty else ""
         missing = engine.missing_pixels(session, request.window, request.changed_since)
-        if missing:
-            yield m.MissingPixels(tuple(missing[:MAX_WINDOWS]))
-            return
-        for item in engine.predict(session, request.window, request.changed_since, request.uncertainty, caller.work):
-            yield m.PatchReady(item) if isinstance(item, Patch) else item
+        return _unless(missing, engine.predict(session, request.window, request.changed_since, method, caller.work))
+
+    def _measure(self, request: m.MeasureUncertainty, caller: Caller) -> Replies:
+        session = self._opened(request, caller).session
+        missing = engine.missing_pixels(session, uncertainty.covered(session, request.window, request.factor))
+        measured = uncertainty.measure(session, request.window, request.method, request.factor, caller.work)
+        return _unless(missing, measured)
+
+    def _rank(self, request: m.RankPatches, caller: Caller) -> Replies:
+        session = self._opened(request, caller).session
+        area = uncertainty.covered(session, request.window, request.options.size_px)
+        ranked = ranking.rank(session, request.window, request.options, caller.work)
+        return _unless(engine.missing_pixels(session, area), ranked)
 
     def _close(self, request: m.CloseSession, caller: Caller) -> Replies:
         self.sessions.close(caller.client, request.session)
@@ -172,6 +184,15 @@ class Dispatcher:
         return m.Failed(
             OutOfMemory.code, "The server ran out of memory.", "Classify a smaller area, or close other programs."
         )
+
+
+def _unless(missing: Sequence[Window], items: Iterator[Union[Patch, m.Reply]]) -> Replies:
+    """The items as replies, or the blocks without which there are none."""
+    if missing:
+        yield m.MissingPixels(tuple(missing[:MAX_WINDOWS]))
+        return
+    for item in items:
+        yield m.PatchReady(item) if isinstance(item, Patch) else item
 
 
 def failure(message: m.Message, error: BaseException) -> m.Failed:

@@ -11,6 +11,7 @@ SCOPES = ("head", "decoder", "all")
 ORDERS = ("uncertainty", "random", "reading")
 MOST_STEPS = 1000
 MOST_PATCHES = 10_000
+MOST_FACTOR = 256  # by which a map of uncertainty may be reduced
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Optional, Union
 
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.geo import Window
-from terrafine.shared.learning import LearnOptions, RankOptions
+from terrafine.shared.learning import MOST_FACTOR, LearnOptions, RankOptions
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import LandCover
@@ -112,13 +112,17 @@ class MeasureUncertainty:
     """How unsure the map is within a window, apart from the map. → MissingPixels | Progress and PatchReady …, Done
 
     `method` is one of the model's ModelSpec.uncertainty. `factor` is the side, in raster pixels, of the square whose
-    mean one value is: patches lie on the raster's grid divided by it.
+    mean one value is: patches lie on the raster's grid divided by it. Raises ValueError for other than 1 … MOST_FACTOR.
     """
 
     session: str
     window: Window
     method: str = "entropy"
     factor: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.factor <= MOST_FACTOR:
+            raise ValueError(f"an uncertainty map is reduced by 1 to {MOST_FACTOR}, not {self.factor}")
 
 
 @dataclass(frozen=True)

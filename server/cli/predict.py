@@ -102,7 +102,7 @@ def _classify(session: Session, writers: Sequence[MapWriter]) -> None:
     from terrafine.server import engine
 
     with tqdm(desc="classify", unit="patch", disable=None) as bar:
-        for item in engine.predict(session, session.info.grid.window, uncertainty=len(writers) > 1):
+        for item in engine.predict(session, session.info.grid.window, method="entropy" if len(writers) > 1 else ""):
             if isinstance(item, Patch):
                 for writer, band in zip(writers, item.array):
                     writer.write(item.window, band)

@@ -13,7 +13,7 @@ import torch
 from hypothesis import settings
 from rasterio.errors import NotGeoreferencedWarning
 
-from terrafine.models.infer import TileFeatures
+from terrafine.models.infer import Predictor, TileFeatures
 from terrafine.server.contents import ContentStore
 from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
@@ -49,6 +49,7 @@ class BrightnessPredictor:
 
     def __init__(self, spec: ModelSpec = SPEC) -> None:
         self.spec = spec
+        self.network = torch.nn.Identity()
         self.decoded = 0
         self.looked_at = 0
         self.deaf = False  # to marks
@@ -79,9 +80,11 @@ def _upload(session: Session, image: np.ndarray, valid: np.ndarray | None = None
         session.source.put(Patch(block, image[:, rows, cols], valid[rows, cols]))
 
 
-def _session(image: np.ndarray, valid: np.ndarray | None = None, gsd_m: float | None = 0.5) -> Session:
+def _session(
+    image: np.ndarray, valid: np.ndarray | None = None, gsd_m: float | None = 0.5, predictor: Predictor | None = None
+) -> Session:
     info = _info_of(image, gsd_m)
-    session = Session(info, BlockStore(info, ContentStore()), BrightnessPredictor(), Caches())
+    session = Session(info, BlockStore(info, ContentStore()), predictor or BrightnessPredictor(), Caches())
     _upload(session, image, valid)
     return session
 
@@ -122,7 +125,7 @@ def info_of() -> Callable[..., RasterInfo]:
 
 @pytest.fixture(scope="session")
 def make_session() -> Callable[..., Session]:
-    """make_session(image (3, rows, columns) uint8, valid=None, gsd_m=0.5): everything is uploaded already."""
+    """make_session(image (3, rows, columns) uint8, valid=None, gsd_m=0.5, predictor=None): all is uploaded already."""
     return _session
 
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from terrafine.models.infer import Predictor
 from terrafine.models.registry import build
+from terrafine.models.uncertainty import entropy
 from terrafine.server import engine
 from terrafine.server.caches import ByteLru
 from terrafine.server.contents import ContentStore
-from terrafine.server.engine import entropy, missing_pixels, predict
+from terrafine.server.engine import missing_pixels, predict
 from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
 from terrafine.server.work import Work
@@ -36,9 +37,7 @@ def painted(session: Session, onto: np.ndarray | None = None, **options) -> np.n
     """The raster's map, uint8 (bands, rows, columns): 77 where nothing was sent, unless there is one to paint on."""
     raster = session.info.grid.window
     window = options.pop("window", raster)
-    out = (
-        np.full((2 if options.get("uncertainty") else 1, *raster.shape), 77, np.uint8) if onto is None else onto.copy()
-    )
+    out = np.full((2 if options.get("method") else 1, *raster.shape), 77, np.uint8) if onto is None else onto.copy()
     for item in predict(session, window, **options):
         if isinstance(item, Patch):
             out[(slice(None), *slices(item.window, raster))] = item.array
@@ -76,13 +75,12 @@ def test_a_refreshed_map_is_the_map_from_scratch(make_session, noise, scale: flo
 def test_a_real_network_refreshes_to_the_map_from_scratch_bit_for_bit(make_session, noise, spec) -> None:
     network = build(spec)
     mark = point("a", 60.5, 70.5, 2)
-    first, second = make_session(noise(150, 130)), make_session(noise(150, 130))
-    first.predictor, second.predictor = Predictor(spec, network), Predictor(spec, network)
-    before = painted(first, uncertainty=True)
+    first, second = (make_session(noise(150, 130), predictor=Predictor(spec, network)) for _ in range(2))
+    before = painted(first, method="entropy")
     first.change(AnnotationLog().add(mark))
     second.replace((mark,), 1)
-    refreshed = painted(first, onto=before, changed_since=0, uncertainty=True)
-    np.testing.assert_array_equal(refreshed, painted(second, uncertainty=True))
+    refreshed = painted(first, onto=before, changed_since=0, method="entropy")
+    np.testing.assert_array_equal(refreshed, painted(second, method="entropy"))
 
 
 def test_undo_brings_back_the_map_and_decodes_nothing(make_session, noise) -> None:
@@ -277,26 +275,9 @@ def test_on_a_huge_raster_what_is_missing_is_known_at_once(make_session, noise, 
     assert time.process_time() - started < 3.0  # half a second is usual
 
 
-def test_even_odds_are_as_uncertain_as_it_gets_and_certainty_is_zero() -> None:
-    logits = np.zeros((3, 1, 2), np.float32)
-    logits[0, 0, 1] = 1000.0
-    assert entropy(logits).tolist() == [[254, 0]]
-
-
-@given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=3, max_size=3))
-def test_uncertainty_is_the_entropy_of_the_softmax(values: list[float]) -> None:
-    logits = np.array(values, np.float64)
-    chances = np.exp(logits - logits.max())
-    chances /= chances.sum()
-    nats = -sum(p * math.log(p) for p in chances if p > 0)
-    assert entropy(np.array(values, np.float32)[:, None, None])[0, 0] == pytest.approx(
-        254 * nats / math.log(3), abs=1.0
-    )
-
-
 def test_the_uncertainty_band_is_empty_where_there_is_no_data(make_session, noise) -> None:
     valid = np.random.default_rng(1).random((80, 90)) < 0.5
-    classes, uncertainty = painted(make_session(noise(80, 90), valid), uncertainty=True)
+    classes, uncertainty = painted(make_session(noise(80, 90), valid), method="entropy")
     np.testing.assert_array_equal(uncertainty == 255, ~valid)
     np.testing.assert_array_equal(classes == 255, ~valid)
 
@@ -305,9 +286,9 @@ def test_the_temperature_divides_the_logits_of_the_uncertainty_and_of_nothing_el
     image = noise(40, 50)
     plain, warm = (make_session(image) for _ in range(2))
     warm.predictor.spec = replace(warm.spec, temperature=0.05)
-    (classes, _), (same_classes, uncertainty) = (painted(session, uncertainty=True) for session in (plain, warm))
+    (classes, _), (same_classes, uncertainty) = (painted(session, method="entropy") for session in (plain, warm))
     np.testing.assert_array_equal(same_classes, classes)
-    expected = entropy((image / np.float32(255)).astype(np.float16).astype(np.float32) / np.float32(0.05))
+    expected = 254 * entropy((image / np.float32(255)).astype(np.float16).astype(np.float32), 0.05)
     np.testing.assert_allclose(uncertainty.astype(int), expected, atol=1)
     assert expected.std() > 10
 

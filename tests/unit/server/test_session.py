@@ -71,8 +71,8 @@ def test_a_tile_sees_its_marks_oldest_first(session) -> None:
     log = AnnotationLog()
     marks = point("z", 80.5, 80.5), point("a", 81.5, 81.5)
     session.change(log.add(*marks))
-    assert session.marks_of(Window(48, 48, 64, 64)) == marks
-    assert session.marks_of(Window(144, 144, 64, 64)) == ()
+    assert session.tile_marks.of(Window(48, 48, 64, 64)) == marks
+    assert session.tile_marks.of(Window(144, 144, 64, 64)) == ()
 
 
 def test_a_mark_that_comes_back_to_its_place_is_seen_there_again(session) -> None:
@@ -80,7 +80,7 @@ def test_a_mark_that_comes_back_to_its_place_is_seen_there_again(session) -> Non
     marks = point("z", 80.5, 80.5), point("a", 81.5, 81.5)
     for delta in (log.add(*marks), log.remove("z"), log.undo()):
         session.change(delta)
-    assert session.marks_of(Window(48, 48, 64, 64)) == marks
+    assert session.tile_marks.of(Window(48, 48, 64, 64)) == marks
 
 
 def test_of_many_revisions_the_oldest_are_forgotten(session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,82 @@
+"""What a session's classes are called and shown as. Ids never change, so that marks and maps stay what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from terrafine.shared.annotation import Annotation
+from terrafine.shared.errors import BadRequest
+from terrafine.shared.spec import LandCover
+
+REMOVED = -1
+MOST_CLASSES = 255  # 255 itself means "no data" in a class raster
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The classes by id, and for each the id that it is shown as: its own, another class's, or REMOVED."""
+
+    classes: tuple[LandCover, ...]
+    becomes: tuple[int, ...]
+
+    @staticmethod
+    def of(classes: Sequence[LandCover]) -> Legend:
+        """Every class is shown as itself."""
+        return Legend(tuple(classes), tuple(range(len(classes))))
+
+    @cached_property
+    def shown(self) -> tuple[int, ...]:
+        """The ids in the map, ascending."""
+        return tuple(index for index, target in enumerate(self.becomes) if index == target)
+
+    def checked_change(self, classes: Sequence[LandCover], becomes: Sequence[int]) -> Legend:
+        """The legend that follows this one; raises BadRequest for one that cannot."""
+        ids = range(len(classes))
+        problems = {
+            f"it has {len(classes)} classes, {len(self.classes)} before": len(classes) < len(self.classes),
+            f"there can be {MOST_CLASSES} classes": len(classes) > MOST_CLASSES,
+            "class ids count up from 0": [item.id for item in classes] != list(ids),
+            "a class becomes itself, one that stays itself, or -1": len(becomes) != len(classes)
+            or not all(target == REMOVED or target in ids and becomes[target] == target for target in becomes),
+            "no class is left": all(target == REMOVED for target in becomes),
+        }
+        for problem, holds in problems.items():
+            if holds:
+                raise BadRequest(f"The legend cannot be this one: {problem}.")
+        return Legend(tuple(classes), tuple(becomes))
+
+    def counted(self, mark: Annotation) -> Optional[Annotation]:
+        """The mark as what its class became; None if that is removed."""
+        target = self.becomes[mark.class_id]
+        if target == REMOVED:
+            return None
+        return mark if target == mark.class_id else replace(mark, class_id=target)
+
+    def merged(self, logits: Floats, temperature: float = 1.0) -> Floats:
+        """Logits float32 (classes, …) → (shown, …): a class that others became has the sum of their probabilities.
+
+        Probabilities are the softmax of the logits ÷ `temperature`, before and after.
+        """
+        if len(self.shown) == len(self.classes):
+            return logits
+        members = [[i for i, target in enumerate(self.becomes) if target == shown] for shown in self.shown]
+        return np.stack([_summed(logits[group], temperature) for group in members])
+
+    def classified(self, logits: Floats) -> NDArray[np.uint8]:
+        """The id of the most likely of the `merged` classes."""
+        return np.array(self.shown, np.uint8)[logits.argmax(axis=0)]
+
+
+def _summed(logits: Floats, temperature: float) -> Floats:
+    """The logit of the sum of the probabilities, over the first axis."""
+    if len(logits) == 1:
+        return logits[0]
+    summed: Floats = np.logaddexp.reduce(logits / np.float32(temperature), axis=0) * np.float32(temperature)
+    return summed
