@@ -26,6 +26,8 @@ SHORTCUT = 4.0  # at the start; three heads together must be able to outvote a n
 class LateLinkNet(MarkedNetwork):
     """Any encoder with five maps at strides 2 … 32, given as `encoder.channels`, and `classes` outputs."""
 
+    measures = ("odin", "mc-dropout")
+
     def __init__(self, encoder: nn.Module, channels: tuple[int, ...], classes: int) -> None:
         super().__init__()
         self.encoder = encoder

@@ -20,7 +20,12 @@ Thinning = Callable[[Tensor], Tensor]  # dropout: maps (B, channels, H, W) in, t
 
 
 class MarkedNetwork(nn.Module, ABC):
-    """Image and marks in, logits out. H and W are multiples of 32."""
+    """Image and marks in, logits out. H and W are multiples of 32.
+
+    measures  of uncertainty that need more than the logits, by their names in ModelSpec.uncertainty
+    """
+
+    measures: tuple[str, ...] = ("odin",)
 
     @abstractmethod
     def features(self, image: Tensor) -> Features:
@@ -52,6 +57,7 @@ class EarlyFusion(MarkedNetwork):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
+        self.measures = ("odin", "mc-dropout") if hasattr(network, "thinned") else ("odin",)
 
     def features(self, image: Tensor) -> Features:
         return (image,)

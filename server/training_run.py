@@ -6,6 +6,7 @@ The folder receives model/ (for `terrafine serve --models`), log.csv, curves.png
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Optional
@@ -13,7 +14,7 @@ from typing import Optional
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from terrafine.models import pretrained, registry
+from terrafine.models import calibration, pretrained, registry
 from terrafine.models.data import Scene
 from terrafine.models.metrics import VOID
 from terrafine.models.mobilenet import MobileNetV2
@@ -21,6 +22,7 @@ from terrafine.models.network import MarkedNetwork
 from terrafine.models.train import Trainer, validate
 from terrafine.server.training import TrainingConfig, load_scenes, training_scenes
 from terrafine.shared.errors import ConfigError
+from terrafine.shared.spec import ModelSpec
 
 VALIDATION_CLICKS, VALIDATION_PX = 8, 512
 UNFOLD_BATCHES = 8
@@ -55,7 +57,9 @@ def train(
             if "miou_0_clicks" in values:
                 draw_curves(folder / LOG, folder / CURVES)
             yield step, values
-    registry.save(folder / MODEL, config.spec, trainer.result)
+        spec, values = _finished(config, trainer, validation)
+        log.write(trainer.step, values)
+    registry.save(folder / MODEL, spec, trainer.result)
 
 
 def _prepared(
@@ -77,6 +81,18 @@ def _validated(config: TrainingConfig, trainer: Trainer, scenes: Sequence[Scene]
     counted = config.data.counted or len(config.spec.classes)
     curve = validate(config.spec, trainer.result, scenes, VALIDATION_CLICKS, counted, str(trainer.device))
     return {f"miou_{clicks}_clicks": value for clicks, value in curve.items()}
+
+
+def _finished(config: TrainingConfig, trainer: Trainer, scenes: Sequence[Scene]) -> tuple[ModelSpec, Values]:
+    """The spec with the temperature that suits the validation scenes, and every measure of uncertainty there is."""
+    measures = tuple(dict.fromkeys((*config.spec.uncertainty, *trainer.result.measures)))
+    spec = dataclasses.replace(config.spec, uncertainty=measures)
+    if not scenes:
+        return spec, {}
+    logits, truth = calibration.scene_logits(spec, trainer.result, scenes, str(trainer.device))
+    found = calibration.calibrate(logits, truth)
+    errors = {"calibration_error_before": found.error_before, "calibration_error_after": found.error_after}
+    return dataclasses.replace(spec, temperature=found.temperature), {"temperature": found.temperature, **errors}
 
 
 def _network(config: TrainingConfig, start_from: Optional[Path]) -> MarkedNetwork:

@@ -179,8 +179,10 @@ def test_training_leaves_a_model_a_log_and_curves_and_goes_on(folder, capsys):
     assert spec.name == "toy"
     assert (out / "curves.png").stat().st_size > 1000
     with (out / "log.csv").open() as file:
-        names = {row["name"] for row in csv.DictReader(file)}
-    assert {"loss_plain", "loss_marked", "miou_0_clicks", "miou_8_clicks"} <= names
+        values = {row["name"]: float(row["value"]) for row in csv.DictReader(file)}
+    assert {"loss_plain", "loss_marked", "miou_0_clicks", "miou_8_clicks", "calibration_error_before"} <= values.keys()
+    assert spec.temperature == pytest.approx(values["temperature"], rel=1e-4)
+    assert spec.uncertainty == ("entropy", "margin", "odin", "mc-dropout")
     assert main(command) == 2
     assert "--resume" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
