@@ -15,11 +15,12 @@ from terrafine.shared import codec, wire
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import BadRequest, TooLarge, UnsupportedVersion
 from terrafine.shared.geo import Grid, Window
-from terrafine.shared.learning import ORDERS, SCOPES, LearnOptions, RankOptions
+from terrafine.shared.learning import MOST_FACTOR, ORDERS, SCOPES, LearnOptions, RankOptions
 from terrafine.shared.messages import (
     ChangeAnnotations,
     Done,
     Failed,
+    MeasureUncertainty,
     OfferPixels,
     OpenSession,
     PatchReady,
@@ -62,12 +63,14 @@ LEGENDS = st.lists(st.tuples(st.builds(LandCover), st.integers(-1, 254)), max_si
 )
 
 
+MEASUREMENTS = st.builds(MeasureUncertainty, TEXT, WINDOWS, TEXT, st.integers(1, MOST_FACTOR))
+PARTICULAR = {OfferPixels: OFFERS, SetLegend: LEGENDS, MeasureUncertainty: MEASUREMENTS}  # in what they may hold
+
+
 def filled(kind: type) -> st.SearchStrategy:
     """Instances of a dataclass with every field drawn, those with a default included."""
-    if kind is OfferPixels:  # whose fields depend on each other
-        return OFFERS
-    if kind is SetLegend:
-        return LEGENDS
+    if kind in PARTICULAR:
+        return PARTICULAR[kind]
     return st.builds(kind, **{item.name: ... for item in dataclasses.fields(kind)})
 
 
