@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import Optional
 
+from qgis.core import QgsApplication
 from qgis.gui import QgisInterface, QgsDockWidget
 from qgis.PyQt.QtCore import QObject, Qt
 from qgis.PyQt.QtWidgets import QAction
@@ -12,6 +13,7 @@ from qgis.PyQt.QtWidgets import QAction
 from terrafine.qgis_plugin.desk import Desk
 from terrafine.qgis_plugin.dock import Dock
 from terrafine.qgis_plugin.missing import MissingDock
+from terrafine.qgis_plugin.processing.provider import Provider
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.widgets import icon
 from terrafine.qgis_plugin.workbench import Workbench
@@ -27,8 +29,15 @@ class TerrafinePlugin(QObject):
         self.dock: Optional[QgsDockWidget] = None
         self.bench: Optional[Workbench] = None
         self.desk: Optional[Desk] = None
+        self.provider: Optional[Provider] = None
+
+    def initProcessing(self) -> None:  # noqa: N802 - QGIS's name
+        """Offer the algorithms; `qgis_process` calls this alone."""
+        self.provider = Provider()
+        QgsApplication.processingRegistry().addProvider(self.provider)
 
     def initGui(self) -> None:  # noqa: N802 - QGIS's name
+        self.initProcessing()
         self._open_dock()
         window = self.iface.mainWindow()
         self.action = QAction(icon("terrafine"), "Terrafine", window)
@@ -41,6 +50,8 @@ class TerrafinePlugin(QObject):
 
     def unload(self) -> None:
         """Remove everything; layers and files of sessions stay in the project."""
+        QgsApplication.processingRegistry().removeProvider(self.provider)
+        self.provider = None
         self.iface.removePluginRasterMenu(MENU, self.action)
         self.iface.removeToolBarIcon(self.action)
         self._close_dock()

@@ -38,7 +38,7 @@ def sieve(path: str, smallest_px: int, report: Report) -> None:
     band = dataset.GetRasterBand(1)
     sizes = [size for size in (2**power for power in range(1, 31)) if size < smallest_px] + [smallest_px]
     for place, size in enumerate(sizes):
-        progress = _callback(lambda part, place=place: report((place + part) / len(sizes)))
+        progress = _callback(report, place / len(sizes), (place + 1) / len(sizes))
         done = gdal.SieveFilter(band, band.GetMaskBand(), band, size, SIDES, callback=progress)
         if done != gdal.CE_None:
             raise _failure()
@@ -62,8 +62,9 @@ def filter_majority(raster: ClassRaster, path: str, radius_px: int, report: Repo
             raise Cancelled("The filter was stopped.")
 
 
-def _callback(report: Report) -> Callable[[float, str, object], int]:
-    return lambda fraction, message, data: int(report(fraction))
+def _callback(report: Report, begin: float, end: float) -> Callable[[float, str, object], int]:
+    """GDAL's progress function for a part of the work."""
+    return lambda fraction, message, data: int(report(begin + (end - begin) * fraction))
 
 
 def _checked(make: Callable[[], Any]) -> Any:
