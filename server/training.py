@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, TypeVar, Union
@@ -20,6 +20,7 @@ from terrafine.models.metrics import VOID
 from terrafine.models.normalise import to_unit
 from terrafine.models.train import MarkOptions, TrainOptions
 from terrafine.server import raster_io
+from terrafine.server.datasets import layouts
 from terrafine.shared import spec as specs
 from terrafine.shared.errors import ConfigError, TerrafineError
 from terrafine.shared.spec import ModelSpec
@@ -33,6 +34,7 @@ SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 DATA_TYPES: dict[str, tuple[Union[type, tuple[type, ...]], str]] = {
     "images": (str, "a folder"),
     "labels": (str, "a folder"),
+    "layout": (str, "the name of a data set's layout"),
     "train": (list, "a list of patterns"),
     "validate": (list, "a list of patterns"),
     "test": (list, "a list of patterns"),
@@ -49,6 +51,7 @@ Options = TypeVar("Options")
 class DataOptions:
     """Where the rasters are. Paths are relative to the data folder; an image and its labels have the same stem.
 
+    layout                 of a published data set (`datasets/layouts.py`) in `images`: it finds and reads the labels
     train, validate, test  patterns of stems, as the shell has them; studies report on `test`
     share                  of the training images that are used, spread evenly over their order
     gsd_m                  of images that do not say; None: they are at the model's
@@ -56,15 +59,21 @@ class DataOptions:
     labels_are             "indices" (0, 1, …; others are void) or "colours" (of the classes; others are void)
     """
 
-    images: str
-    labels: str
     train: tuple[str, ...]
+    images: str = "."
+    labels: str = ""
+    layout: str = ""
     validate: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
     share: float = 1.0
     gsd_m: Optional[float] = None
     counted: Optional[int] = None
     labels_are: str = "indices"
+
+    @property
+    def labels_kind(self) -> str:
+        """What `read_labels` is to take them for."""
+        return self.layout or self.labels_are
 
 
 @dataclass(frozen=True)
@@ -117,15 +126,24 @@ def training_scenes(config: TrainingConfig, root: Path) -> list[Scene]:
 
 def pairs(config: TrainingConfig, root: Path, patterns: Sequence[str]) -> list[tuple[Path, Path]]:
     """(image, labels) of every image that matches; raises ConfigError where one half is missing."""
-    images, labels = root / config.data.images, root / config.data.labels
-    found = [path for path in _rasters(images) if any(fnmatch.fnmatch(path.stem, pattern) for pattern in patterns)]
-    if not found:
-        raise ConfigError(f"No image in '{images}' matches {', '.join(patterns)}.", HINT)
-    by_stem = {path.stem: path for path in _rasters(labels)}
-    lonely = [path for path in found if path.stem not in by_stem]
-    if lonely:
-        raise ConfigError(f"'{lonely[0]}' has no labels in '{labels}'.", "Labels have the same name, up to the suffix.")
-    return [(path, by_stem[path.stem]) for path in found]
+    chosen = []
+    for name, image, labels in _all_pairs(config.data, root):
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            if labels is None:
+                hint = "Labels have the same name, up to the suffix."
+                raise ConfigError(f"'{image}' has no labels in '{root / config.data.labels}'.", hint)
+            chosen.append((image, labels))
+    if not chosen:
+        raise ConfigError(f"No image in '{root / config.data.images}' matches {', '.join(patterns)}.", HINT)
+    return chosen
+
+
+def _all_pairs(data: DataOptions, root: Path) -> Iterable[tuple[str, Path, Optional[Path]]]:
+    """(name, image, labels) of all images there are."""
+    if data.layout:
+        return layouts.find(data.layout).pairs(root / data.images)
+    by_stem = {path.stem: path for path in _rasters(root / data.labels)}
+    return [(path.stem, path, by_stem.get(path.stem)) for path in _rasters(root / data.images)]
 
 
 def load_scene(image_path: Path, label_path: Path, config: TrainingConfig) -> Scene:
@@ -134,7 +152,7 @@ def load_scene(image_path: Path, label_path: Path, config: TrainingConfig) -> Sc
         patch = raster.read(raster.info.grid.window)
         unit = to_unit(patch.array, raster.info)
         gsd_m = raster.info.grid.gsd_m or config.data.gsd_m or config.spec.gsd_m
-    truth = np.where(patch.valid, read_labels(label_path, config.spec, config.data.labels_are), np.uint8(VOID))
+    truth = np.where(patch.valid, read_labels(label_path, config.spec, config.data.labels_kind), np.uint8(VOID))
     if truth.shape != unit.shape[1:]:
         raise ConfigError(f"'{label_path}' is {truth.shape}, its image {unit.shape[1:]} pixels.")
     image = np.rint(unit * 255.0).astype(np.uint8)
@@ -142,7 +160,10 @@ def load_scene(image_path: Path, label_path: Path, config: TrainingConfig) -> Sc
 
 
 def read_labels(path: Path, spec: ModelSpec, kind: str = "indices") -> NDArray[np.uint8]:
-    """Classes uint8 (rows, columns) from an index or a colour raster; what is neither class nor colour is VOID."""
+    """Classes uint8 (rows, columns) from a raster of "indices", "colours" or a layout's codes; all else is VOID."""
+    if kind in layouts.LAYOUTS:
+        truth = layouts.find(kind).read(path)
+        return np.where(truth < len(spec.classes), truth, np.uint8(VOID))
     bands = raster_io.read_all(path)
     if kind == "indices":
         known = (bands[0] >= 0) & (bands[0] < len(spec.classes))
@@ -189,6 +210,8 @@ def _data(table: Mapping[str, Any]) -> DataOptions:
         if key in table and (not isinstance(table[key], kind) or isinstance(table[key], bool)):
             raise ConfigError(f"[data] {key} must be {words}, not {table[key]!r}.")
     values: dict[str, Any] = {k: tuple(map(str, v)) if isinstance(v, list) else v for k, v in table.items()}
+    if not (table.get("layout") or table.get("labels")):
+        raise ConfigError("[data] lacks 'labels'.", "Name the folder of the labels, or a layout.")
     if not 0 < table.get("share", 1) <= 1:
         raise ConfigError(f"[data] share must be {DATA_TYPES['share'][1]}, not {table['share']!r}.")
     try:

@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Optional
 
 import torch
 from tqdm import tqdm
 
 from terrafine.models.registry import ZOO
+from terrafine.server.datasets import layouts
 from terrafine.server.studies import report, study
 from terrafine.server.studies.run import Place
 from terrafine.server.studies.run import run as run_study
@@ -24,20 +26,18 @@ and a page.
 examples:
   terrafine study --list
   terrafine study fusion --data ~/data --out runs/fusion
-  terrafine study encodings --on potsdam.toml --data ~/potsdam --out runs/encodings --seeds 5
+  terrafine study fusion --on potsdam --data ~/potsdam --out runs/potsdam-fusion --seeds 5
+  terrafine study my-study.toml --on my-city.toml --data . --out runs/mine
 
---on is a training's configuration (see `terrafine train`) with [data] test, the rasters to report on. A study that was
-stopped goes on where it was: run it again with the same --out. --data defaults to $TERRAFINE_DATA.
+--on is a published data set (airs, deepglobe, inria, potsdam or zurich) or a training's configuration with [data]
+test, the rasters to report on. A study that was stopped goes on where it was: run it again with the same --out.
 """
-BASE = ZOO / "landcover-rgb" / "train.toml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="a study's name, or a TOML file that describes one")
     parser.add_argument("--list", action="store_true", help="list the studies there are")
-    parser.add_argument(
-        "--on", type=Path, default=BASE, metavar="TOML", help="model and data (default: landcover-rgb's)"
-    )
+    parser.add_argument("--on", metavar="NAME", help="model and data (default: those of landcover-rgb)")
     parser.add_argument("--data", type=Path, help="folder that the paths in that file are relative to")
     parser.add_argument("--out", type=Path, help="folder for models, results and the page")
     parser.add_argument("--seeds", type=int, help="repetitions of each row (default: the study's)")
@@ -55,13 +55,22 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     wanted = study.with_seeds(study.find(arguments.name), arguments.seeds)
-    root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", arguments.on.parent))
-    place = Place(read_document(arguments.on), root, arguments.out, arguments.device)
+    base = _base(arguments.on)
+    root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", base.parent))
+    place = Place(read_document(base), root, arguments.out, arguments.device)
     with _Bars() as bars:
         for results in run_study(wanted, place, bars.show):
             report.write(wanted, results, place)
     print(f"The page is {arguments.out / report.PAGE}.")
     return 0
+
+
+def _base(name: Optional[str]) -> Path:
+    """The configuration file of a published data set, or the file itself."""
+    if name is None:
+        return ZOO / "landcover-rgb" / "train.toml"
+    published = layouts.CONFIGURATIONS / f"{name}.toml"
+    return published if published.is_file() else Path(name)
 
 
 class _Bars:

@@ -102,7 +102,7 @@ def _measured(
     found = pairs(config, place.data, config.data.test)
     runs, done = [], 0
     for index, (image, labels) in enumerate(found):
-        subject = load_subject(image, labels, spec, config.data.labels_are, config.data.gsd_m)
+        subject = load_subject(image, labels, spec, config.data.labels_kind, config.data.gsd_m)
         steps = []
         for step in annotate(subject, predictor, study.clicks, row.annotator, np.random.default_rng((seed, index))):
             steps.append(step)
