@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from terrafine.models import simulate
+from terrafine.models.context import context_of
 from terrafine.models.data import Augmentation, CropSampler, Scene
 from terrafine.models.encoding import encode
 from terrafine.models.metrics import VOID
@@ -29,6 +31,7 @@ from terrafine.shared.spec import ModelSpec
 
 WIDTHS = (120, 64, 32)
 PROBE_PX = 64  # side of the tile that shows a network's last features
+Floats = NDArray[np.float32]
 
 
 class ConfidNet(nn.Module):
@@ -104,12 +107,15 @@ def _lesson(
     device = next(network.parameters()).device
     crops = [sampler.draw(rng) for _ in range(options.batch)]
     images = np.stack([to_network(image, np.ones(truth.shape, bool), spec) for image, truth in crops])
-    marks = np.stack([_channels(truth, spec, options, rng) for _, truth in crops])
-    truth = torch.from_numpy(np.stack([truth for _, truth in crops])).to(device)
+    truth = np.stack([truth for _, truth in crops])
     features = network.features(torch.from_numpy(images).to(device, memory_format=torch.channels_last))
+    empty = torch.zeros(len(truth), len(spec.classes), *truth.shape[1:], device=device)
+    plain = network.decode(features, empty).float().cpu().numpy()
+    marks = np.stack([_channels(*crop, spec, options, rng) for crop in zip(images, plain, truth)])
     last, beside = network.trunk(features, torch.from_numpy(marks).to(device))
-    logits = network.head(last) + beside
-    return last, true_probability(logits / spec.temperature, truth), truth != VOID
+    logits = (network.head(last) + beside) / spec.temperature
+    known = torch.from_numpy(truth).to(device)
+    return last, true_probability(logits, known), known != VOID
 
 
 def true_probability(logits: Tensor, truth: Tensor) -> Tensor:
@@ -118,11 +124,15 @@ def true_probability(logits: Tensor, truth: Tensor) -> Tensor:
     return logits.float().softmax(1).gather(1, known[:, None])[:, 0]
 
 
-def _channels(truth: np.ndarray, spec: ModelSpec, options: ConfidenceOptions, rng: np.random.Generator) -> np.ndarray:
+def _channels(
+    image: Floats, plain: Floats, truth: NDArray[np.uint8], spec: ModelSpec, options: ConfidenceOptions,
+    rng: np.random.Generator,
+) -> Floats:  # fmt: skip
     """Marks as an analyst might have set them, encoded, or none."""
     count = int(rng.integers(1, options.most_marks + 1)) if rng.random() < options.marked else 0
     marks = simulate.marks_from_truth(truth, count, rng)
-    return encode(marks, Window(0, 0, truth.shape[1], truth.shape[0]), spec.encoding, len(spec.classes))
+    window = Window(0, 0, truth.shape[1], truth.shape[0])
+    return encode(marks, window, spec.encoding, len(spec.classes), context=context_of(spec, image, lambda: plain))
 
 
 def save(path: Path, confidence: ConfidNet) -> None:

@@ -7,17 +7,28 @@ pixel's centre to the point, to the stroke (less half its width) or to the polyg
     "binary"    f(d) = 1 where d ≤ r, else 0     a disk
 
 so a pixel's value depends on the pixel and the marks alone: encode(A, sub) is encode(A, full)[sub], bit for bit.
+
+Two more kinds start from "distance" and look at their context in the window (`context.py`):
+
+    "guided"     fades at the edges of the image          encode(A, sub) is encode(A, full)[sub] but for roundings, for
+                                                          pixels at least r + 3 from the border of sub
+    "component"  kept where the map without marks leads   encode(A, sub) ≤ encode(A, full)[sub]: what hangs together
+                 from the mark to the pixel               outside of sub, or from a mark outside, is not seen
+
+None of them reaches further than r from a mark. A map needs no more: tiles are always encoded whole.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Optional
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from terrafine.models.context import IN_CONTEXT, Context
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window, intersection, slices
 from terrafine.shared.spec import EncodingSpec
@@ -29,12 +40,18 @@ Floats = NDArray[np.float32]
 
 
 def encode(
-    marks: Sequence[Annotation], window: Window, spec: EncodingSpec, classes: int, scale: float = 1.0
+    marks: Sequence[Annotation],
+    window: Window,
+    spec: EncodingSpec,
+    classes: int,
+    scale: float = 1.0,
+    context: Optional[Context] = None,
 ) -> Floats:
     """Return the marks' channels in `window`: float32 (classes, rows, columns) in [0, 1], 0 where nothing is near.
 
     `window` lies on the model's grid; marks are in raster pixels, `scale` model pixels each. Marks of a class that the
-    model does not have (class_id ≥ classes) are left out.
+    model does not have (class_id ≥ classes) are left out. `context` is what `context.context_of` says of the window;
+    ValueError where the kind needs it, a mark is near, and it is missing.
     """
     channels = np.zeros((classes, *window.shape), np.float32)
     for mark in marks:
@@ -44,7 +61,16 @@ def encode(
             rows, cols = slices(part, window)
             channel = channels[mark.class_id, rows, cols]
             np.maximum(channel, _falloff(distance, spec), out=channel)
-    return channels
+    return _in_context(channels, spec, context) if spec.kind in IN_CONTEXT else channels
+
+
+def _in_context(channels: Floats, spec: EncodingSpec, context: Optional[Context]) -> Floats:
+    if not channels.any():
+        return channels
+    if context is None:
+        raise ValueError(f"the encoding '{spec.kind}' needs its context")
+    adapt = IN_CONTEXT[spec.kind]
+    return np.stack([adapt(channel, context, spec) if channel.any() else channel for channel in channels])
 
 
 def marked_pixels(marks: Sequence[Annotation], window: Window) -> NDArray[np.int16]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Optional, cast
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from terrafine.models import losses, metrics, simulate
+from terrafine.models.context import Context, context_of
 from terrafine.models.data import Augmentation, CropSampler, Scene
 from terrafine.models.encoding import encode
 from terrafine.models.network import MarkedNetwork
@@ -145,7 +146,8 @@ class Trainer:
             plain = self.network.decode(features, torch.zeros(self._marks_shape(batch), device=self.device))
             counts = [_how_many(self.options.marks, rng) for _ in batch.truth]
             meant = self._relabelled(batch.truth.numpy(), counts, rng)
-            marks = self._simulate(features, plain, meant, counts, rng)
+            contexts = [_context(self.spec, *pair) for pair in zip(batch.images, plain.detach())]
+            marks = self._simulate(features, plain, meant, contexts, counts, rng)
             marked = self.network.decode(features, marks)
         marked_truth = torch.from_numpy(meant).to(self.device)
         plain_loss = losses.cross_entropy(plain, truth, self.class_weights)
@@ -187,6 +189,7 @@ class Trainer:
         features: tuple[Tensor, ...],
         plain: Tensor,
         truth: NDArray[np.uint8],
+        contexts: Sequence[Optional[Context]],
         counts: Sequence[int],
         rng: np.random.Generator,
     ) -> Tensor:
@@ -204,14 +207,19 @@ class Trainer:
                     marks += simulate.marks_from_errors(seen, right, share, rng, options.stroke_share)
                 else:
                     marks += simulate.marks_from_truth(right, share, rng)
-            channels = self._encode(drawn, truth.shape[1:])
+            channels = self._encode(drawn, contexts, truth.shape[1:])
             if index < rounds - 1:
                 prediction = self.network.decode(features, channels)
         return channels
 
-    def _encode(self, drawn: Sequence[Sequence[Annotation]], shape: tuple[int, ...]) -> Tensor:
-        window = Window(0, 0, shape[1], shape[0])
-        channels = [encode(marks, window, self.spec.encoding, len(self.spec.classes)) for marks in drawn]
+    def _encode(
+        self, drawn: Sequence[Sequence[Annotation]], contexts: Sequence[Optional[Context]], shape: tuple[int, ...]
+    ) -> Tensor:
+        window, spec = Window(0, 0, shape[1], shape[0]), self.spec
+        channels = [
+            encode(marks, window, spec.encoding, len(spec.classes), context=context)
+            for marks, context in zip(drawn, contexts)
+        ]
         return torch.from_numpy(np.stack(channels)).to(self.device)
 
     def _set_learning_rates(self) -> None:
@@ -284,9 +292,11 @@ def validate(
         window = Window(0, 0, *scene.truth.shape[::-1])
         image = to_network(scene.image.astype(np.float32) / 255.0, np.ones(window.shape, bool), spec)
         features = network.features(torch.from_numpy(image)[None].to(device, memory_format=torch.channels_last))
+        empty = torch.zeros(1, len(spec.classes), *window.shape, device=device)
+        context = _context(spec, torch.from_numpy(image), network.decode(features, empty)[0])
         marks: list[Annotation] = []
         for count in range(clicks + 1):
-            channels = encode(marks, window, spec.encoding, len(spec.classes))
+            channels = encode(marks, window, spec.encoding, len(spec.classes), context=context)
             logits = network.decode(features, torch.from_numpy(channels)[None].to(device))
             prediction = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
             if count in pooled:
@@ -295,6 +305,11 @@ def validate(
             if click is not None:
                 marks.append(click)
     return {stop: metrics.mean_iou(matrix, counted) for stop, matrix in pooled.items()}
+
+
+def _context(spec: ModelSpec, image: Tensor, plain: Tensor) -> Optional[Context]:
+    """Of a normalised image (bands, H, W) and its logits without marks (classes, H, W)."""
+    return context_of(spec, image.numpy(), lambda: plain.float().cpu().numpy())
 
 
 def _how_many(options: MarkOptions, rng: np.random.Generator) -> int:

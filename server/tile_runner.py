@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafine.models.context import IN_CONTEXT, Context, context_of
+from terrafine.models.context import IN_CONTEXT, Context, context_of
 from terrafine.models.encoding import encode
 from terrafine.models.infer import TileFeatures
 from terrafine.models.normalise import to_network, to_unit
 from terrafine.server import tiling
+from terrafine.server.caches import ByteLru
 from terrafine.server.resample import source_window, to_model, to_raster
 from terrafine.server.session import Session
 from terrafine.server.tile_marks import TileMarks
@@ -73,55 +76,69 @@ class TileRunner:
 
     def channels(self, tile: Window) -> Floats:
         """The tile's marks as the network sees them, float32 (classes, tile_px, tile_px)."""
-        spec = self.session.spec
+        spec, marks = self.session.spec, self.marks.of(tile)
+        if not marks:
+            return np.zeros((len(spec.classes), *tile.shape), np.float32)
+        context = self._context(tile) if spec.encoding.kind in IN_CONTEXT else None
         with self.work.stage("encode"):
-            return encode(self.marks.of(tile), tile, spec.encoding, len(spec.classes), self.session.tiling.scale)
+            return encode(marks, tile, spec.encoding, len(spec.classes), self.session.tiling.scale, context)
 
-    def _blended(self, part: Window, of_tile: Callable[[Window], Optional[Halves]], bands: int) -> Floats:
-        """Every blend starts anew from the values of all its tiles, float16 (bands, tile_px, tile_px)."""
+    def _context(self, tile: Window) -> Optional[Context]:
+        """What some encodings look at beside the marks: the image, or the map without marks."""
+        unmarked = TileRunner(self.session, self.work, TileMarks({}))
+        return context_of(self.session.spec, self.image(tile)[0], lambda: unmarked._logits(tile).astype(np.float32))
+
+    def _blended(self, part: Window, of_tile: Callable[[Window], Halves], bands: int) -> Floats:
+        """Every blend starts anew from the values of all its tiles, float16 (bands, tile_px, tile_px) or EMPTY."""
         lattice = self.session.tiling
         needed = tiling.sampled(lattice, part)
         blender = Blender(lattice.grid, needed, bands)
         for tile in tiling.tiles_of(lattice, part):
             values = of_tile(tile)
             with self.work.stage("blend"):
-                if values is not None:
+                if values.size:
                     blender.feed(tile, values)
         with self.work.stage("blend"):
             return to_raster(blender.data, needed, part, lattice.scale, lattice.model_window)
 
-    def _logits(self, tile: Window) -> Optional[Halves]:
-        """From the cache if weights and marks are the same; None if the tile holds no data at all."""
+    def _logits(self, tile: Window) -> Halves:
+        """From the cache if network and marks are the same; EMPTY if the tile holds no data at all."""
         key = (self.session.name, self.session.network, tile, self.marks.of(tile))
-        cached = self.session.caches.logits.get(key)
-        if cached is None:
-            features = self.features(tile)
-            cached = EMPTY if features is None else self._decoded(tile, features)
-            self.session.caches.logits.put(key, cached, cached.nbytes)
-        return cached if cached.size else None
+        return self._kept(self.session.caches.logits, key, tile, self._decoded)
 
     def _decoded(self, tile: Window, features: TileFeatures) -> Halves:
-        self.work.check()
         channels = self.channels(tile)
         with self.work.stage("decode"):
             return self.session.predictor.logits([features], channels[None])[0].astype(np.float16)
 
-    def _uncertainty(self, tile: Window, method: str) -> Optional[Halves]:
+    def _uncertainty(self, tile: Window, method: str) -> Halves:
         """Like `_logits`, float16 (1, tile_px, tile_px)."""
         key = (self.session.name, method, self.session.network, tile, self.marks.of(tile))
-        cached = self.session.caches.uncertainty.get(key)
-        if cached is None:
-            features = self.features(tile)
-            cached = EMPTY if features is None else self._measured(tile, features, method)
-            self.session.caches.uncertainty.put(key, cached, cached.nbytes)
-        return cached if cached.size else None
+        return self._kept(
+            self.session.caches.uncertainty, key, tile, lambda _, features: self._measured(tile, features, method)
+        )
 
     def _measured(self, tile: Window, features: TileFeatures, method: str) -> Halves:
-        self.work.check()
         image, channels = self.image(tile)[0], self.channels(tile)
         with self.work.stage("uncertainty"):
             values = self.session.predictor.uncertainty(method, [features], image[None], channels[None])
             return values.astype(np.float16)
+
+    def _kept(
+        self,
+        cache: ByteLru[Halves],
+        key: tuple[Hashable, ...],
+        tile: Window,
+        compute: Callable[[Window, TileFeatures], Halves],
+    ) -> Halves:
+        """From the cache, or computed and kept; EMPTY for a tile without data."""
+        cached = cache.get(key)
+        if cached is None:
+            features = self.features(tile)
+            self.work.check()
+            cached = EMPTY if features is None else compute(tile, features)
+            cache.put(key, cached, cached.nbytes)
+        return cached
 
     def _unit(self, tile: Window) -> tuple[Floats, Mask]:
         """Pixels in [0, 1] and their mask; in pieces, for a fine raster has many."""

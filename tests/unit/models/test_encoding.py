@@ -1,4 +1,4 @@
-"""The encoder against a slow loop over pixels, and its key property: sub-windows encode to sub-windows."""
+"""The encoder against slow loops over pixels, and its key property: sub-windows encode to sub-windows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from terrafine.models.context import context_of, guided_filter
 from terrafine.models.encoding import UNMARKED, encode, marked_pixels
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window, slices
-from terrafine.shared.spec import EncodingSpec
+from terrafine.shared.spec import EncodingSpec, LandCover, ModelSpec, Normalisation
 
 CLASSES = 3
 coordinate = st.floats(-20, 60, allow_nan=False)
@@ -133,3 +134,146 @@ def test_of_two_marks_on_a_pixel_the_later_wins():
 def test_marked_pixels_of_a_sub_window_are_the_sub_window_of_marked_pixels(marks):
     full, sub = Window(-5, -5, 40, 40), Window(3, 7, 9, 11)
     assert np.array_equal(marked_pixels(marks, sub), marked_pixels(marks, full)[slices(sub, full)])
+
+
+# ---- encodings that look around a mark ------------------------------------------------------------------------------
+
+
+def slow_guided_filter(values, guide, radius, smooth):
+    """He et al. 2010, algorithm 1, window by window."""
+    rows, cols = values.shape
+    window = {
+        (r, c): (slice(max(0, r - radius), r + radius + 1), slice(max(0, c - radius), c + radius + 1))
+        for r in range(rows) for c in range(cols)
+    }  # fmt: skip
+    slope, shift, result = np.zeros(values.shape), np.zeros(values.shape), np.zeros(values.shape)
+    for place, part in window.items():
+        i, p = guide[part], values[part]
+        slope[place] = (np.mean(i * p) - i.mean() * p.mean()) / (i.var() + smooth)
+        shift[place] = p.mean() - slope[place] * i.mean()
+    for place, part in window.items():
+        result[place] = slope[part].mean() * guide[place] + shift[part].mean()
+    return result
+
+
+@pytest.mark.parametrize("radius", [1, 3])
+def test_the_guided_filter_agrees_with_a_slow_loop(radius):
+    rng = np.random.default_rng(0)
+    values, guide = rng.random((9, 13)), rng.random((9, 13))
+    assert np.allclose(guided_filter(values, guide, radius, 0.01), slow_guided_filter(values, guide, radius, 0.01))
+
+
+def point(x, y, class_id=0):
+    return Annotation("p", "point", ((x, y),), class_id)
+
+
+def distance(mark, window, radius):
+    return encode([mark], window, EncodingSpec("distance", radius), 1)[0]
+
+
+def test_a_guided_mark_stays_on_its_side_of_an_edge():
+    window, image = Window(0, 0, 24, 24), np.zeros((2, 24, 24), np.float32)
+    image[:, :, 13:] = 0.8
+    guided = encode([point(11.5, 11.5)], window, EncodingSpec("guided", 6.0), 1, context=image)[0]
+    plain = distance(point(11.5, 11.5), window, 6.0)
+    assert (guided[:, :13] > 0.9 * plain[:, :13])[plain[:, :13] > 0].all()
+    assert (guided[:, 13:] < 0.1).all()
+    assert plain[:, 13:].max() > 0.5
+
+
+def test_on_a_flat_image_a_guided_mark_is_the_distance_transform():
+    window, mark = Window(0, 0, 30, 20), Annotation("s", "stroke", ((4.0, 5.0), (20.0, 9.0)), 0, width_px=2.0)
+    guided = encode([mark], window, EncodingSpec("guided", 7.0), 1, context=np.full((3, 20, 30), 0.4, np.float32))
+    assert np.allclose(guided[0], distance(mark, window, 7.0), atol=1e-6)
+
+
+def test_a_component_is_what_the_map_leads_to_from_the_mark():
+    """Class 1 is an L; its far end is in reach of the mark as the crow flies, and hangs together with it."""
+    classes = np.array(
+        [
+            [1, 0, 1, 1, 1],
+            [1, 0, 1, 0, 1],
+            [1, 1, 1, 0, 0],
+            [0, 0, 0, 0, 1],
+        ]
+    )
+    window, spec = Window(0, 0, 5, 4), EncodingSpec("component", 50.0)
+    kept = encode([point(0.5, 0.5, 2)], window, spec, 3, context=classes)
+    expected = classes == 1
+    expected[3, 4] = False
+    assert np.array_equal(kept[2], distance(point(0.5, 0.5), window, 50.0) * expected)
+    assert not kept[:2].any()
+
+
+def slow_component(values, classes, radius):
+    """Flood from every pixel within 0.75 of the mark."""
+    core = {tuple(place) for place in np.argwhere((values > 0) & (values >= 1 - 0.75 / radius))}
+    seen, waiting = set(core), list(core)
+    while waiting:
+        row, col = waiting.pop()
+        for near in ((row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1)):
+            inside = 0 <= near[0] < values.shape[0] and 0 <= near[1] < values.shape[1]
+            if inside and near not in seen and values[near] > 0 and classes[near] == classes[row, col]:
+                seen.add(near)
+                waiting.append(near)
+    kept = np.zeros_like(values)
+    for place in seen:
+        kept[place] = values[place]
+    return kept
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.lists(annotations(), min_size=1, max_size=3), st.floats(1, 20))
+def test_components_agree_with_a_slow_flood(seed, marks, radius):
+    window, classes = Window(0, 0, 24, 20), np.random.default_rng(seed).integers(0, 2, (20, 24))
+    plain = encode(marks, window, EncodingSpec("distance", radius), CLASSES)
+    kept = encode(marks, window, EncodingSpec("component", radius), CLASSES, context=classes)
+    for values, channel in zip(plain, kept):
+        assert np.array_equal(channel, slow_component(values, classes, radius))
+
+
+contexts = st.integers(0, 10_000).map(lambda seed: np.random.default_rng(seed))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(annotations(), min_size=1, max_size=3), contexts)
+def test_a_guided_sub_window_is_the_sub_window_away_from_its_border(marks, rng):
+    full, sub = Window(0, 0, 40, 36), Window(7, 5, 25, 24)
+    image, (rows, cols) = rng.random((3, 36, 40)).astype(np.float32), slices(sub, full)
+    spec = EncodingSpec("guided", 4.0)
+    whole = encode(marks, full, spec, CLASSES, context=image)[:, rows, cols]
+    part = encode(marks, sub, spec, CLASSES, context=image[:, rows, cols])
+    assert np.allclose(part[:, 7:-7, 7:-7], whole[:, 7:-7, 7:-7], atol=1e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(annotations(), min_size=1, max_size=3), contexts)
+def test_a_component_in_a_sub_window_is_never_more_than_in_the_whole(marks, rng):
+    full, sub = Window(0, 0, 40, 36), Window(7, 5, 25, 24)
+    classes, (rows, cols) = rng.integers(0, 2, (36, 40)), slices(sub, full)
+    spec = EncodingSpec("component", 12.0)
+    whole = encode(marks, full, spec, CLASSES, context=classes)[:, rows, cols]
+    assert (encode(marks, sub, spec, CLASSES, context=classes[rows, cols]) <= whole).all()
+
+
+@pytest.mark.parametrize("kind", ["guided", "component"])
+def test_an_encoding_that_lacks_its_context_is_refused_and_far_marks_need_none(kind):
+    window, spec = Window(0, 0, 8, 8), EncodingSpec(kind, 4.0)
+    with pytest.raises(ValueError, match=kind):
+        encode([point(4.0, 4.0)], window, spec, 1)
+    assert not encode([point(400.0, 4.0)], window, spec, 1).any()
+
+
+def test_the_context_is_the_image_in_its_own_units_or_the_plain_map():
+    classes = tuple(LandCover(i, str(i), "#000000") for i in range(2))
+    normalisation = Normalisation((0.5, 0.2), (0.5, 0.25))
+    unit = np.random.default_rng(0).random((2, 3, 4)).astype(np.float32)
+    image = (unit - np.array([[[0.5]], [[0.2]]], np.float32)) / np.array([[[0.5]], [[0.25]]], np.float32)
+    logits = np.random.default_rng(1).random((2, 3, 4)).astype(np.float32)
+    found = {}
+    for kind in ("guided", "component", "distance"):
+        spec = ModelSpec("a", "A", "x", "y", ("red", "nir"), classes, 1.0, normalisation, EncodingSpec(kind))
+        found[kind] = context_of(spec, image, lambda: logits)
+    assert np.allclose(found["guided"], unit, atol=1e-6)
+    assert np.array_equal(found["component"], logits.argmax(0))
+    assert found["distance"] is None
