@@ -20,9 +20,12 @@ from terrafine.shared.errors import BadRequest, ConfigError, TerrafineError
 # What --help says is here, so that it need not load torch.
 COMMANDS = {
     "serve": "run the inference server that QGIS talks to",
+    "keygen": "make keys for a server or a client",
+    "clients": "say who may use a server that encrypts",
     "predict": "classify a raster file into a GeoTIFF",
     "train": "train a network on image and label rasters",
     "evaluate": "measure what clicks gain, with a simulated annotator",
+    "study": "repeat a table or a figure of the papers",
     "bench": "measure time and memory",
     "models": "list and describe the models there are",
     "demo": "classify and refine a raster with a scripted analyst, and show the result",
