@@ -4,10 +4,13 @@ A mark says something about the pixels that look like it, near it above all. Eve
 all marked cells m of the tile, and over "none of them":
 
     a_h(x, m) = κ_h · cos(e(x), e(m)) − |x − m| / ℓ_h        e: an embedding of the image, learnt
-    p_h,c(x)  = Σ_{m of class c} exp a_h(x, m) / (exp b_h + Σ_m exp a_h(x, m))
+    s_h,c(x)  = √ Σ_{m of class c} exp 2 a_h(x, m)
+    p_h,c(x)  = s_h,c(x) / (exp b_h + Σ_c s_h,c(x))
 
 With κ, ℓ and b learnt, p lies in [0, 1], is 0 where nothing is marked, and adds up to less than 1 over the classes.
-It is the kernel regression over annotations of "Unified" (Workman et al. 2017), on learnt features beside places.
+It is near the kernel regression over annotations of "Unified" (Workman et al. 2017), on learnt features beside places. The
+root of the sum of squares, instead of the sum, keeps a long stroke's many cells from reaching much farther than a
+point's few, and still lets marks that agree add up (docs/benchmarks.md compares them, and the largest alone).
 """
 
 from __future__ import annotations
@@ -18,8 +21,9 @@ from torch import Tensor, nn
 
 MARKED = 0.8  # a cell is marked if its channel comes this close to 1
 MAX_CELLS = 256  # marked cells that are attended to in one tile; of more, evenly spread ones
+TINY = 1e-30  # the root's slope is endless at 0
 # κ, ℓ (in cells) and b at the start: far, middle and near
-START = ((12.0, 200.0, 11.0), (8.0, 24.0, 6.0), (4.0, 6.0, 1.0))
+START = ((12.0, 200.0, 10.2), (8.0, 24.0, 5.2), (4.0, 6.0, 0.2))
 
 
 class MarkAffinity(nn.Module):
@@ -55,7 +59,7 @@ class MarkAffinity(nn.Module):
         sharpness, nothing = self.sharpness[head].exp(), self.nothing[head]
         largest = torch.maximum(sharpness, nothing).detach()
         weights = (sharpness * similarity - place / self.reach[head].exp() - largest).exp()
-        by_class = weights @ owner
+        by_class = (weights.square() @ owner + TINY).sqrt()
         return by_class / (by_class.sum(1, keepdim=True) + (nothing - largest).exp())
 
 

@@ -87,9 +87,13 @@ def test_affinity_agrees_with_a_slow_loop():
                     math.exp(sharpness * float(e[:, row, col] @ e[:, r, c]) - math.hypot(row - r, col - c) / reach)
                     for _, r, c in cells
                 ]
-                total = math.exp(nothing) + sum(weights)
+                shares = [
+                    math.sqrt(sum(w * w for w, cell in zip(weights, cells) if cell[0] == class_id))
+                    for class_id in range(3)
+                ]
+                total = math.exp(nothing) + sum(shares)
                 for class_id in range(3):
-                    expected = sum(w for w, cell in zip(weights, cells) if cell[0] == class_id) / total
+                    expected = shares[class_id] / total
                     assert result[head * 3 + class_id, row, col] == pytest.approx(expected, abs=1e-5)
 
 
