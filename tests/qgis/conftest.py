@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Iterator
 
@@ -14,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = {"OMP_NUM_THREADS": "1"}
+os.environ["QGIS_AUTH_DB_DIR_PATH"] = tempfile.mkdtemp()  # before QGIS is there: not the user's own keys
 if importlib.util.find_spec("qgis") is None:  # the server's environment: these tests are for QGIS's Python
     collect_ignore_glob = ["*.py"]
 
@@ -56,6 +58,19 @@ def _private_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
         QSettings.setPath(form, QSettings.Scope.UserScope, str(tmp_path_factory.mktemp("settings")))
     QCoreApplication.setOrganizationName("terrafine-tests")
     QCoreApplication.setApplicationName("terrafine-tests")
+
+
+@pytest.fixture
+def provider(qgis_app):
+    """Terrafine's algorithms, without the rest of the plugin."""
+    from qgis.core import QgsApplication
+
+    from terrafine.qgis_plugin.processing.provider import Provider
+
+    provider = Provider()
+    QgsApplication.processingRegistry().addProvider(provider)
+    yield provider
+    QgsApplication.processingRegistry().removeProvider(provider)
 
 
 @pytest.fixture
