@@ -72,9 +72,9 @@ class ClassRaster:
             raise UnusableRaster("The extent lies outside the raster.", "Choose one that meets it.")
         return window
 
-    def read(self, window: Window) -> np.ndarray:
-        """Class ids int32 (rows, columns), NO_CLASS where there is no data."""
-        box = (window.col, window.row, window.width, window.height)
+    def read(self, window: Window, size: tuple[int, ...] = ()) -> np.ndarray:
+        """Class ids int32 (rows, columns), NO_CLASS where there is no data; decimated to (columns, rows) if given."""
+        box = (window.col, window.row, window.width, window.height, *size)
         gdal.ErrorReset()
         try:
             values, mask = (band.ReadAsArray(*box) for band in (self.band, self.band.GetMaskBand()))

@@ -22,10 +22,12 @@ class Provider(QgsProcessingProvider):
         return ["tif"]
 
     def loadAlgorithms(self) -> None:
+        from terrafine.qgis_plugin.processing.accuracy import Accuracy
         from terrafine.qgis_plugin.processing.majority import Majority
+        from terrafine.qgis_plugin.processing.samples import Samples
         from terrafine.qgis_plugin.processing.sieve import Sieve
         from terrafine.qgis_plugin.processing.statistics import Statistics
         from terrafine.qgis_plugin.processing.vectorise import Vectorise
 
-        for algorithm in (Vectorise, Sieve, Majority, Statistics):
+        for algorithm in (Vectorise, Sieve, Majority, Statistics, Samples, Accuracy):
             self.addAlgorithm(algorithm())

@@ -7,8 +7,6 @@ from typing import Any, Iterator
 import numpy as np
 from qgis.core import (
     QgsCoordinateReferenceSystem,
-    QgsFeature,
-    QgsFeatureSink,
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingFeedback,
@@ -19,9 +17,9 @@ from qgis.core import (
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster
 from terrafine.qgis_plugin.finish.filters import Report
 from terrafine.qgis_plugin.finish.ground import row_areas_m2
+from terrafine.qgis_plugin.finish.tables import Row, fields, write_rows
 from terrafine.qgis_plugin.finish.tally import Tally
 from terrafine.qgis_plugin.processing.base import OUTPUT, MapAlgorithm, Parameters, report_to
-from terrafine.qgis_plugin.processing.tables import fields
 from terrafine.shared.errors import Cancelled
 from terrafine.shared.geo import Window
 
@@ -60,18 +58,15 @@ class Statistics(MapAlgorithm):
         sink, destination = self.parameterAsSink(
             parameters, OUTPUT, context, FIELDS, QgsWkbTypes.Type.NoGeometry, QgsCoordinateReferenceSystem()
         )
-        for feature in self._rows(tally):
-            sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
+        write_rows(sink, FIELDS, self._rows(tally))
         return {OUTPUT: destination}
 
-    def _rows(self, tally: Tally) -> Iterator[QgsFeature]:
+    def _rows(self, tally: Tally) -> Iterator[Row]:
         measured = self.source.file.crs.isValid()
         for class_id in tally.classes:
-            row = QgsFeature(FIELDS)
             hectares = tally.area_m2[class_id] / M2_PER_HECTARE if measured else None
             percent = 100.0 * tally.share(class_id)
-            row.setAttributes([class_id, self.source.cover(class_id).name, tally.pixels[class_id], hectares, percent])
-            yield row
+            yield (class_id, self.source.cover(class_id).name, tally.pixels[class_id], hectares, percent), None
 
 
 def count(raster: ClassRaster, window: Window, report: Report) -> Tally:

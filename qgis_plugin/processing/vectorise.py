@@ -8,8 +8,6 @@ from typing import Any, Iterator
 
 import numpy as np
 from qgis.core import (
-    QgsFeature,
-    QgsFeatureSink,
     QgsGeometry,
     QgsPointXY,
     QgsProcessing,
@@ -27,10 +25,10 @@ from terrafine.qgis_plugin.finish.faces import Face, find_faces
 from terrafine.qgis_plugin.finish.filters import sieve, working_copy
 from terrafine.qgis_plugin.finish.ground import measurer
 from terrafine.qgis_plugin.finish.simplify import simplify
+from terrafine.qgis_plugin.finish.tables import Row, fields, polygons_renderer, write_rows
 from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.processing.base import OUTPUT, Parameters, check, report_to
 from terrafine.qgis_plugin.processing.region_size import RegionSizeAlgorithm
-from terrafine.qgis_plugin.processing.tables import fields, polygons_renderer
 from terrafine.shared.errors import Cancelled
 from terrafine.shared.geo import Window
 
@@ -94,8 +92,7 @@ class Vectorise(RegionSizeAlgorithm):
         sink, self._destination = self.parameterAsSink(
             parameters, OUTPUT, context, FIELDS, QgsWkbTypes.Type.Polygon, crs
         )
-        for feature in self._features(find_faces(borders), _Corners(borders, kept, placed), feedback):
-            sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
+        write_rows(sink, FIELDS, self._rows(find_faces(borders), _Corners(borders, kept, placed), feedback))
         return {OUTPUT: self._destination}
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
@@ -106,19 +103,15 @@ class Vectorise(RegionSizeAlgorithm):
             layer.setRenderer(polygons_renderer([self.source.cover(class_id) for class_id in ids]))
         return {}
 
-    def _features(
-        self, faces: Iterator[Face], corners: _Corners, feedback: QgsProcessingFeedback
-    ) -> Iterator[QgsFeature]:
+    def _rows(self, faces: Iterator[Face], corners: _Corners, feedback: QgsProcessingFeedback) -> Iterator[Row]:
         crs, progress = self.source.file.crs, report_to(feedback, 0.5, 1.0)
         measure = measurer(crs)
         for face in faces:
             if not progress(corners.passed(face)):
                 raise Cancelled("The algorithm was stopped.")
-            feature = QgsFeature(FIELDS)
-            feature.setGeometry(corners.polygon(face))
-            area = measure.measureArea(feature.geometry()) if crs.isValid() else None
-            feature.setAttributes([face.class_id, self.source.cover(face.class_id).name, area])
-            yield feature
+            polygon = corners.polygon(face)
+            area = measure.measureArea(polygon) if crs.isValid() else None
+            yield (face.class_id, self.source.cover(face.class_id).name, area), polygon
 
 
 class _Corners:

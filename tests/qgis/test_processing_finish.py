@@ -7,70 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from osgeo import gdal, ogr
-from qgis.core import (
-    QgsApplication,
-    QgsGeometry,
-    QgsProcessingContext,
-    QgsProcessingException,
-    QgsProcessingFeedback,
-    QgsProject,
-    QgsRasterLayer,
-)
+from qgis.core import QgsGeometry, QgsProcessingException, QgsProcessingFeedback, QgsRasterLayer
 
 from terrafine.tests.qgis import scenes
+from terrafine.tests.qgis.processing_runs import (
+    COLORS,
+    NAMES,
+    blobs,
+    class_map,
+    rows_of,
+    run,
+    run_for_layer,
+    run_for_raster,
+)
 
-NAMES = ("water", "land", "building")
-COLORS = ((68, 119, 170), (204, 187, 68), (238, 102, 119))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _provider(qgis_app):
-    from terrafine.qgis_plugin.processing.provider import Provider
-
-    provider = Provider()
-    QgsApplication.processingRegistry().addProvider(provider)
-    yield
-    QgsApplication.processingRegistry().removeProvider(provider)
-
-
-def run(name: str, feedback=None, **parameters) -> tuple[dict, QgsProcessingContext]:
-    """Run an algorithm; returns its results and the context that holds its layers."""
-    context = QgsProcessingContext()
-    context.setProject(QgsProject.instance())
-    algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"terrafine:{name}")
-    feedback = feedback or QgsProcessingFeedback()
-    ok, why = algorithm.checkParameterValues(parameters, context)
-    assert ok, why
-    results, done = algorithm.run(parameters, context, feedback, catchExceptions=False)
-    assert done
-    return results, context
-
-
-def run_for_layer(name: str, **parameters):
-    results, context = run(name, OUTPUT="memory:", **parameters)
-    return context.takeResultLayer(results["OUTPUT"])
-
-
-def class_map(path: Path, classes: np.ndarray, transform=scenes.NORTH_UP, epsg: int = 32640) -> QgsRasterLayer:
-    """A paletted map with names, 255 is no data."""
-    dataset = scenes.write(path, classes[np.newaxis].astype(np.uint8), transform, epsg)
-    band, table = dataset.GetRasterBand(1), gdal.ColorTable()
-    for class_id, color in enumerate(COLORS):
-        table.SetColorEntry(class_id, (*color, 255))
-    band.SetColorTable(table)
-    band.SetCategoryNames(list(NAMES))
-    band.SetNoDataValue(255)
-    del band, dataset
-    return QgsRasterLayer(str(path), "a map", "gdal")
-
-
-def blobs(size: int = 60) -> np.ndarray:
-    """Regions of three classes with wavy borders, and a corner without data."""
-    y, x = np.mgrid[:size, :size]
-    classes = (np.sin(x / 7) + np.cos(y / 9) + np.sin((x + y) / 11) > 0.4).astype(np.uint8)
-    classes[(x - 40) ** 2 + (y - 20) ** 2 < 60] = 2
-    classes[:8, :5] = 255
-    return classes
+pytestmark = pytest.mark.usefixtures("provider")
 
 
 @pytest.fixture
@@ -193,12 +144,6 @@ def test_a_stopped_algorithm_ends_without_an_error(blobs_map):
     assert results.get("OUTPUT") is None
 
 
-def run_for_raster(name: str, target: Path, **parameters) -> gdal.Dataset:
-    results, _ = run(name, OUTPUT=str(target), **parameters)
-    assert results["OUTPUT"] == str(target)
-    return gdal.Open(str(target))
-
-
 def test_the_sieve_gives_small_regions_to_their_largest_neighbour(tmp_path):
     classes = np.zeros((20, 20), np.uint8)
     classes[:, 10:] = 1
@@ -232,8 +177,7 @@ def test_the_majority_filter_does_not_see_the_strips_that_it_works_in(tmp_path, 
 
 
 def table(layer) -> dict[int, dict]:
-    names = layer.fields().names()
-    return {row["class_id"]: dict(zip(names, row.attributes())) for row in layer.getFeatures()}
+    return {row["class_id"]: row for row in rows_of(layer)}
 
 
 def test_statistics_count_pixels_and_hectares(blobs_map):
@@ -246,7 +190,9 @@ def test_statistics_count_pixels_and_hectares(blobs_map):
     assert rows[0]["hectares"] == pytest.approx(rows[0]["pixels"] / 10_000 / 0.99997, rel=1e-4)
 
 
-@pytest.mark.parametrize(("epsg", "transform"), [(4326, (8, 0.01, 0, 70, 0, -0.01)), (3857, (9e5, 1e3, 0, 1e7, 0, -1e3))])
+@pytest.mark.parametrize(
+    ("epsg", "transform"), [(4326, (8, 0.01, 0, 70, 0, -0.01)), (3857, (9e5, 1e3, 0, 1e7, 0, -1e3))]
+)
 def test_hectares_are_those_of_the_ellipsoid_in_any_crs(tmp_path, epsg, transform):
     """Against QGIS's own measurement of the polygons."""
     source = class_map(tmp_path / "m.tif", blobs(), transform, epsg)

@@ -1,0 +1,56 @@
+"""The layer of samples: neutral points whose form asks for the reference class and hides what the map says."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+from qgis.core import (
+    QgsEditorWidgetSetup,
+    QgsMapLayer,
+    QgsMarkerSymbol,
+    QgsRuleBasedRenderer,
+    QgsVectorLayer,
+)
+
+from terrafine.qgis_plugin.finish.tables import fields
+from terrafine.shared.spec import LandCover
+
+FIELDS = fields(sample_id=int, map_class=int, reference=int)
+MAP_CLASS, REFERENCE = "map_class", "reference"
+LEGEND, SOURCE = (
+    "terrafine/legend",
+    "terrafine/sampled",
+)  # custom properties: the classes, and the file that was sampled
+OPEN = '"reference" IS NULL'
+
+
+def prepare(layer: QgsVectorLayer, classes: Sequence[LandCover], source: str) -> None:
+    """Give a new layer its style, its form, and what the labelling panel needs; a GeoPackage keeps them with it."""
+    layer.setCustomProperty(LEGEND, "\n".join(f"{item.id}\t{item.color}\t{item.name}" for item in classes))
+    layer.setCustomProperty(SOURCE, source)
+    names = layer.fields()
+    choices = [{item.name: str(item.id)} for item in classes]
+    layer.setEditorWidgetSetup(names.indexOf(REFERENCE), QgsEditorWidgetSetup("ValueMap", {"map": choices}))
+    layer.setEditorWidgetSetup(names.indexOf(MAP_CLASS), QgsEditorWidgetSetup("Hidden", {}))
+    layer.setRenderer(_renderer())
+    if layer.storageType() == "GPKG":
+        layer.saveStyleToDatabase(layer.name(), "", True, "")
+
+
+def legend_of(layer: Optional[QgsMapLayer]) -> tuple[LandCover, ...]:
+    """The classes that samples can have; none if the layer is no layer of samples."""
+    if not isinstance(layer, QgsVectorLayer) or layer.fields().indexOf(REFERENCE) < 0:
+        return ()
+    lines = str(layer.customProperty(LEGEND, "")).splitlines()
+    parts = (line.split("\t", 2) for line in lines)
+    return tuple(LandCover(int(class_id), name, color) for class_id, color, name in parts)
+
+
+def _renderer() -> QgsRuleBasedRenderer:
+    """Rings, which do not cover what is to be seen: thin ones once they are labelled."""
+    root = QgsRuleBasedRenderer.Rule(None)
+    for condition, name, width in ((OPEN, "to label", "0.6"), (f"NOT {OPEN}", "labelled", "0.2")):
+        ring = {"name": "circle", "color": "0,0,0,0", "outline_color": "#ffffff", "outline_width": width, "size": "4"}
+        rule = QgsRuleBasedRenderer.Rule(QgsMarkerSymbol.createSimple(ring), filterExp=condition, label=name)
+        root.appendChild(rule)
+    return QgsRuleBasedRenderer(root)

@@ -1,0 +1,58 @@
+"""Fields and styles of the layers that finish a map."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Optional, Sequence
+
+from qgis.core import (
+    QgsCategorizedSymbolRenderer,
+    QgsFeature,
+    QgsFeatureSink,
+    QgsField,
+    QgsFields,
+    QgsFillSymbol,
+    QgsGeometry,
+    QgsRendererCategory,
+)
+from qgis.PyQt.QtCore import QVariant
+
+from terrafine.shared.errors import TerrafineError
+from terrafine.shared.spec import LandCover
+
+Row = tuple[Sequence[Any], Optional[QgsGeometry]]
+
+KINDS = {int: QVariant.Int, float: QVariant.Double, str: QVariant.String}
+
+
+def fields(**kinds: type) -> QgsFields:
+    """Fields by name: int, float or str."""
+    made = QgsFields()
+    for name, kind in kinds.items():
+        made.append(QgsField(name, KINDS[kind]))
+    return made
+
+
+def write_rows(sink: QgsFeatureSink, columns: QgsFields, rows: Iterable[Row]) -> None:
+    """Write attributes and geometry of each row; raises TerrafineError if that fails."""
+    for attributes, geometry in rows:
+        feature = QgsFeature(columns)
+        feature.setAttributes(list(attributes))
+        if geometry is not None:
+            feature.setGeometry(geometry)
+        if not sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert):
+            raise TerrafineError(
+                f"The result could not be saved: {sink.lastError()}.", "Check that there is space left on the disk."
+            )
+
+
+def polygons_renderer(classes: Sequence[LandCover]) -> QgsCategorizedSymbolRenderer:
+    """Polygons in their class's colour, with borders that do not compete with it."""
+    categories = [
+        QgsRendererCategory(
+            item.id,
+            QgsFillSymbol.createSimple({"color": item.color, "outline_color": "#55000000", "outline_width": "0.1"}),
+            item.name,
+        )
+        for item in classes
+    ]
+    return QgsCategorizedSymbolRenderer("class_id", categories)
