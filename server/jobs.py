@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional
 
 from terrafine.shared import messages as m
@@ -13,32 +14,40 @@ from terrafine.shared.errors import Cancelled, ServerBusy, Superseded, Terrafine
 
 MAX_JOBS = 1024
 MAX_WAITING_BYTES = 512 << 20
+SHARE = 4  # one client may fill a quarter of the queue
 _OVERTAKING = (m.ChangeAnnotations, m.SetAnnotations, m.Predict, m.OpenSession, m.CloseSession)
 
 
 @dataclass(eq=False)
 class Job:
-    """One request of one client. `error` is set, by another thread, when it is to stop."""
+    """One request.
 
-    client: bytes
+    connection  where the answer goes: ZeroMQ's routing id
+    client      who asks: the identity that the connection has proved
+    arrived     when, by time.perf_counter
+    nbytes      of memory that it takes, about
+    error       set, by another thread, when it is to stop
+    """
+
+    connection: bytes
     request_id: str
     message: m.Message
+    client: str = ""
+    arrived: float = field(default_factory=time.perf_counter)
+    nbytes: int = 0
     error: Optional[TerrafineError] = None
 
     def stopped(self) -> bool:
         return self.error is not None
 
-    @property
-    def nbytes(self) -> int:
-        return self.message.patch.array.nbytes if isinstance(self.message, m.PutPixels) else 0
-
 
 class JobQueue:
-    """Jobs in the order they came, for one taker; safe between threads."""
+    """Jobs for one taker: each client's in the order they came, and clients in turn. Safe between threads."""
 
     def __init__(self) -> None:
         self._waiting: deque[Job] = deque()
         self._running: Optional[Job] = None
+        self._turns: dict[str, int] = {}  # the number of each client's last turn
         self._changed = threading.Condition()
 
     @property
@@ -48,15 +57,14 @@ class JobQueue:
     def put(self, job: Job) -> list[Job]:
         """Append a job; returns the waiting jobs that it overtook, which are out of the queue and must be answered.
 
-        A change of marks or a newer prediction overtakes the session's older predictions. Raises ServerBusy, and then
-        nothing was overtaken.
+        A change of marks or a newer prediction overtakes the session's older predictions. A job that is in the queue
+        already, by its connection and id, is not taken twice. Raises ServerBusy, and then nothing was overtaken.
         """
         with self._changed:
-            if len(self._waiting) >= MAX_JOBS or sum(item.nbytes for item in self._waiting) > MAX_WAITING_BYTES:
-                raise ServerBusy("The server has too much to do.", "Try again in a moment.")
-            overtaken = self._stop(
-                lambda other: _overtakes(job.message, other.message), Superseded("Newer work came in.")
-            )
+            if self._find(job.connection, job.request_id):
+                return []
+            self._check_room(job.client)
+            overtaken = self._stop(lambda other: _overtakes(job, other), Superseded("Newer work came in."))
             self._waiting.append(job)
             self._changed.notify()
         return overtaken
@@ -66,20 +74,44 @@ class JobQueue:
         with self._changed:
             self._running = None
             self._changed.wait_for(lambda: bool(self._waiting), timeout_s)
-            self._running = self._waiting.popleft() if self._waiting else None
+            self._running = self._next() if self._waiting else None
             return self._running
 
-    def cancel(self, client: bytes, request_id: str) -> list[Job]:
+    def cancel(self, connection: bytes, request_id: str) -> list[Job]:
         """Stop one request; returned if it was still waiting."""
         with self._changed:
-            return self._stop(
-                lambda job: (job.client, job.request_id) == (client, request_id), Cancelled("Stopped as asked.")
-            )
+            found = self._find(connection, request_id)
+            return self._stop(lambda job: job in found, Cancelled("Stopped as asked."))
 
-    def drop(self, client: bytes) -> None:
-        """Stop everything for a client that is gone."""
+    def drop(self, connection: bytes) -> None:
+        """Stop everything for a connection that is gone."""
         with self._changed:
-            self._stop(lambda job: job.client == client, Cancelled("The client is gone."))
+            self._stop(lambda job: job.connection == connection, Cancelled("The client is gone."))
+
+    def end(self, client: str, error: TerrafineError) -> list[Job]:
+        """Stop everything that a client asked for, over whichever connections; returns what was still waiting."""
+        with self._changed:
+            return self._stop(lambda job: job.client == client, error)
+
+    def _next(self) -> Job:
+        """The oldest job of the client whose turn was longest ago, out of the queue."""
+        oldest: dict[str, Job] = {}
+        for job in self._waiting:
+            oldest.setdefault(job.client, job)
+        chosen = min(oldest.values(), key=lambda job: self._turns.get(job.client, 0))
+        self._turns[chosen.client] = max(self._turns.values(), default=0) + 1
+        self._waiting.remove(chosen)
+        return chosen
+
+    def _find(self, connection: bytes, request_id: str) -> list[Job]:
+        jobs = [*self._waiting, self._running] if self._running else self._waiting
+        return [job for job in jobs if (job.connection, job.request_id) == (connection, request_id)]
+
+    def _check_room(self, client: str) -> None:
+        own = [job for job in self._waiting if job.client == client]
+        for jobs, share in ((self._waiting, 1), (own, SHARE)):
+            if len(jobs) >= max(1, MAX_JOBS // share) or sum(job.nbytes for job in jobs) > MAX_WAITING_BYTES // share:
+                raise ServerBusy("The server has too much to do.", "Try again in a moment.")
 
     def _stop(self, matches: Callable[[Job], bool], error: TerrafineError) -> list[Job]:
         if self._running is not None and matches(self._running):
@@ -91,5 +123,9 @@ class JobQueue:
         return stopped
 
 
-def _overtakes(newer: m.Message, older: m.Message) -> bool:
-    return isinstance(older, m.Predict) and isinstance(newer, _OVERTAKING) and newer.session == older.session
+def _overtakes(newer: Job, older: Job) -> bool:
+    return (
+        isinstance(older.message, m.Predict)
+        and isinstance(newer.message, _OVERTAKING)
+        and (newer.client, newer.message.session) == (older.client, older.message.session)
+    )

@@ -11,47 +11,59 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Optional
 
 import zmq
 
+from terrafine.server import front
+from terrafine.server.audit import Refusals
+from terrafine.server.auth import Guard
 from terrafine.server.dispatch import FOREIGN_ERRORS, Dispatcher, failure, welcome
+from terrafine.server.front import WAITING_REPLIES
 from terrafine.server.jobs import Job, JobQueue
+from terrafine.server.outbox import Outbox
 from terrafine.shared import messages as m
-from terrafine.shared.errors import BadRequest, ConfigError, ServerBusy, TerrafineError
-from terrafine.shared.wire import MAX_MESSAGE_BYTES, pack, request_id_of, unpack
+from terrafine.shared.errors import NotAllowed, TerrafineError
+from terrafine.shared.wire import Frame, pack, request_id_of, unpack
 
 log = logging.getLogger(__name__)
-LOOPBACK = ("127.0.0.1", "localhost")
 POLL_MS = 200
 RETRY_MS = 20
-STALLED_S = 30.0  # a client that takes nothing for so long is given up
-WAITING_REPLIES = 64
 _INPROC = "inproc://replies"
+_OBJECTS_BYTES = 8  # of memory, about, for a byte of a header
+_TOLD = 1000  # characters of an error's message: it may quote what the client wrote
 
 
 class Server:
     """Binds at once; `run` serves until `stop` is called, from any thread or signal handler."""
 
-    def __init__(self, dispatcher: Dispatcher, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Raises ConfigError where `host` is not this computer or the port cannot be had; port 0 is any free one."""
-        if host not in LOOPBACK:
-            raise ConfigError(
-                f"The server does not listen on {host}: without encryption, only this computer may reach it.",
-                "Use 127.0.0.1; from another computer, an SSH tunnel (ssh -L 5590:127.0.0.1:5590 …).",
-            )
+    def __init__(
+        self, dispatcher: Dispatcher, host: str = "127.0.0.1", port: int = 0, keys: Optional[Path] = None
+    ) -> None:
+        """Port 0 is any free one. With a folder of keys (see keys.py) it encrypts, and lets in the clients on its list.
+
+        Raises ConfigError where it cannot listen, or may not: without keys, on anything but this computer.
+        """
+        front.check_host(host, encrypted=keys is not None)
         self._dispatcher = dispatcher
         self._device = dispatcher.zoo.device
         self._jobs = JobQueue()
         self._stopping = threading.Event()
         self._context = zmq.Context()
-        self._front = self._bound(port)
+        try:
+            self.guard = Guard(keys, self._context) if keys is not None else None
+            self._front = front.bind(self._context, host, port, self.guard)
+        except BaseException:
+            self._context.destroy(linger=0)
+            raise
+        self._refusals = Refusals()
         self._replies = self._context.socket(zmq.PAIR)
         self._replies.set_hwm(WAITING_REPLIES)
         self._replies.bind(_INPROC)
-        self._stuck: Optional[_Stuck] = None
-        self._given_up: set[bytes] = set()
+        self._outbox = Outbox(self._front, self._replies, gone=self._jobs.drop)
         self.address = self._front.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def run(self) -> None:
@@ -92,14 +104,19 @@ class Server:
     def _answer(self, job: Job, out: zmq.Socket[bytes]) -> None:
         """Whatever goes wrong, a reply that cannot be packed included, ends this job alone."""
         try:
-            for reply in self._dispatcher.handle(job.message, lambda: job.stopped() or self._stopping.is_set()):
-                if job.error is not None and isinstance(reply, m.Failed):
-                    reply = _failed(job.error)
-                self._hand_over([job.client, *pack(reply, job.request_id)], out)
+            for reply in self._replies_to(job):
+                self._hand_over(_frames_of(job, reply), out)
         except TerrafineError as error:
-            self._hand_over([job.client, *pack(_failed(error), job.request_id)], out)
+            self._hand_over(_frames_of(job, _failed(error)), out)
         except FOREIGN_ERRORS as error:
-            self._hand_over([job.client, *pack(failure(job.message, error), job.request_id)], out)
+            self._hand_over(_frames_of(job, failure(job.message, error)), out)
+
+    def _replies_to(self, job: Job) -> Iterator[m.Reply]:
+        def stopped() -> bool:
+            return job.stopped() or self._stopping.is_set()
+
+        for reply in self._dispatcher.handle(job.message, stopped, job.client, job.arrived):
+            yield _failed(job.error) if job.error is not None and isinstance(reply, m.Failed) else reply
 
     def _hand_over(self, frames: list[bytes], out: zmq.Socket[bytes]) -> None:
         while not self._stopping.is_set():
@@ -115,100 +132,81 @@ class Server:
         while not self._stopping.is_set():
             if self._front.poll(0) or self._wait():
                 self._receive()
-            self._pass_on()
+            self._outbox.pass_on()
+            if self.guard is not None:
+                self._watch(self.guard)
 
     def _wait(self) -> bool:
         """Until there is something to do; True if a request came."""
         poller = zmq.Poller()
         poller.register(self._front, zmq.POLLIN)
-        if self._stuck is None:
+        if self.guard is not None:
+            poller.register(self.guard.questions, zmq.POLLIN)
+        if not self._outbox.is_stuck:
             poller.register(self._replies, zmq.POLLIN)
-        return self._front in dict(poller.poll(POLL_MS if self._stuck is None else RETRY_MS))
+        return self._front in dict(poller.poll(RETRY_MS if self._outbox.is_stuck else POLL_MS))
+
+    def _watch(self, guard: Guard) -> None:
+        """See who knocks, and who is let in no more: their work ends."""
+        guard.answer()
+        for client in guard.refresh():
+            self._tell(self._jobs.end(client, NotAllowed("The server does not accept your key any more.")))
 
     def _receive(self) -> None:
-        client, *frames = self._front.recv_multipart(zmq.NOBLOCK)
+        connection, received = front.receive(self._front)
+        frames, client = [frame.buffer for frame in received], ""
         try:
+            client = self.guard.client_of(received) if self.guard else ""
             request_id, message = unpack(frames)
-            self._accept(Job(client, request_id, message))
-        except (BadRequest, ServerBusy) as error:
-            request_id = request_id_of(frames)
-            log.info("refused a message: %s", error)
-            if request_id:
-                self._send(client, request_id, _failed(error))
+            self._accept(Job(connection, request_id, message, client, nbytes=_nbytes(message, frames)))
+        except TerrafineError as error:
+            self._refuse(connection, client, frames, error)
+        except FOREIGN_ERRORS:
+            log.exception("a message could not be read")
+            self._refuse(connection, client, frames, TerrafineError("The server failed to read the message."))
+
+    def _refuse(self, connection: bytes, client: str, frames: Sequence[Frame], error: TerrafineError) -> None:
+        self._refusals.add(self.guard.name(client) if self.guard else "", error.code, error.message)
+        request_id = request_id_of(frames)
+        if request_id:
+            self._outbox.send(_frames(connection, request_id, time.perf_counter(), _failed(error)))
 
     def _accept(self, job: Job) -> None:
-        stopped: list[Job] = []
         if isinstance(job.message, m.Hello):
-            self._send(job.client, job.request_id, welcome(self._device))
+            self._send(job, welcome(self._device))
         elif isinstance(job.message, m.Ping):
-            self._send(job.client, job.request_id, m.Pong(self._jobs.busy))
+            self._send(job, m.Pong(self._jobs.busy))
         elif isinstance(job.message, m.Cancel):
-            self._send(job.client, job.request_id, m.Cancelling(job.message.request))
-            stopped = self._jobs.cancel(job.client, job.message.request)
+            self._send(job, m.Cancelling(job.message.request))
+            self._tell(self._jobs.cancel(job.connection, job.message.request))
         else:
-            stopped = self._jobs.put(job)
-        for other in stopped:
-            if other.error is not None:
-                self._send(other.client, other.request_id, _failed(other.error))
+            self._tell(self._jobs.put(job))
 
-    def _pass_on(self) -> None:
-        """Send the engine's replies, as many as there are, until a client does not keep up."""
-        if self._stuck is not None:
-            self._retry(self._stuck)
-        while self._stuck is None and self._replies.poll(0):
-            frames = self._replies.recv_multipart()
-            if not self._try(frames):
-                self._stuck = _Stuck(frames, time.monotonic())
+    def _tell(self, stopped: Iterable[Job]) -> None:
+        """Answer jobs that were stopped before they began."""
+        for job in stopped:
+            if job.error is not None:
+                self._send(job, _failed(job.error))
 
-    def _retry(self, stuck: _Stuck) -> None:
-        if self._try(stuck.frames):
-            self._stuck = None
-        elif time.monotonic() - stuck.since > STALLED_S:
-            log.warning("gave up a client that takes nothing")
-            self._jobs.drop(stuck.frames[0])
-            self._given_up.add(stuck.frames[0])
-            self._stuck = None
-
-    def _send(self, client: bytes, request_id: str, reply: m.Reply) -> None:
-        """Answer from the front; lost if the client does not keep up: it will ask again."""
-        self._try([client, *pack(reply, request_id)])
-
-    def _try(self, frames: list[bytes]) -> bool:
-        """Send; False if the client's queue is full. A client that is gone gets nothing, and its work stops."""
-        client = frames[0]
-        try:
-            self._front.send_multipart(frames, zmq.NOBLOCK)
-            self._given_up.discard(client)
-        except zmq.Again:
-            return client in self._given_up
-        except zmq.ZMQError as error:
-            if error.errno != zmq.EHOSTUNREACH:
-                raise
-            self._jobs.drop(client)
-        return True
-
-    def _bound(self, port: int) -> zmq.Socket[bytes]:
-        front = self._context.socket(zmq.ROUTER)
-        front.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        front.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-        front.setsockopt(zmq.SNDHWM, WAITING_REPLIES)
-        try:
-            front.bind(f"tcp://127.0.0.1:{port}")
-        except zmq.ZMQError as error:
-            self._context.destroy(linger=0)
-            raise ConfigError(
-                f"Port {port} cannot be used: {error.strerror}.", "Choose another with --port, or 0 for any."
-            ) from error
-        return front
+    def _send(self, job: Job, reply: m.Reply) -> None:
+        self._outbox.send(_frames_of(job, reply))
 
 
-@dataclass
-class _Stuck:
-    """A reply whose client does not keep up."""
+def _frames_of(job: Job, reply: m.Reply) -> list[bytes]:
+    return _frames(job.connection, job.request_id, job.arrived, reply)
 
-    frames: list[bytes]
-    since: float
+
+def _frames(connection: bytes, request_id: str, arrived: float, reply: m.Reply) -> list[bytes]:
+    """A reply as it is sent. What the engine had no part in says how long all of it took."""
+    seconds = reply.seconds or {"total": round(time.perf_counter() - arrived, 6)}
+    return [connection, *pack(replace(reply, seconds=seconds), request_id)]
 
 
 def _failed(error: TerrafineError) -> m.Failed:
-    return m.Failed(error.code, error.message, error.hint)
+    return m.Failed(error.code, error.message[:_TOLD], error.hint[:_TOLD])
+
+
+def _nbytes(message: m.Message, frames: Sequence[Frame]) -> int:
+    """What a message takes while it waits, about: its arrays, decompressed, and the objects in its header."""
+    pixels = message.patch.array.nbytes + message.patch.valid.nbytes if isinstance(message, m.PutPixels) else 0
+    return pixels + _OBJECTS_BYTES * len(frames[0])

@@ -75,9 +75,11 @@ class ClientKeys:
 def new_secret_key() -> str:
     """Raises ConnectionFailed where ZeroMQ was built without encryption."""
     try:
-        return zmq.curve_keypair()[1].decode("ascii")
+        public, secret = zmq.curve_keypair()
     except zmq.ZMQError as error:
         raise _unable() from error
+    # A public key is typed on command lines, which would take a first "-" for an option.
+    return new_secret_key() if public.startswith(b"-") else secret.decode("ascii")
 
 
 def public_key(secret: str) -> str:

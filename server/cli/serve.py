@@ -14,10 +14,12 @@ from pathlib import Path
 
 HELP = """Run the inference server that QGIS, or any other client of docs/protocol.md, talks to.
 
-It serves programs on this computer only, until Ctrl-C.
+It serves programs on this computer only, until Ctrl-C; with keys also those on others, encrypted, for the clients that
+`terrafine clients` lets in.
 
 examples:
   terrafine serve
+  terrafine serve --host 0.0.0.0 --keys keys                  (docs/security.md says how to make the keys)
   terrafine serve --port 0 --announce - --exit-with-stdin     (as QGIS starts it)
   terrafine serve --models my_models/ --device cpu --threads 4
 """
@@ -30,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="TCP port; 0 is any free one (default: %(default)s)"
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; only this computer's own for now")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="encrypt, with the keys in this folder")
     parser.add_argument("--models", type=Path, action="append", default=[], metavar="DIR", help="more model folders")
     parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
@@ -49,11 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.threads > 0:
         torch.set_num_threads(arguments.threads)
-    server = Server(Dispatcher(Zoo(arguments.models, arguments.device)), arguments.host, arguments.port)
+    dispatcher = Dispatcher(Zoo(arguments.models, arguments.device))
+    server = Server(dispatcher, arguments.host, arguments.port, arguments.keys)
     signal.signal(signal.SIGTERM, lambda _number, _frame: server.stop())
     if arguments.exit_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()
     log.info("listening on %s", server.address)
+    if server.guard is not None:
+        log.info("this server's public key: %s", server.guard.public)
     with closing(server):
         if arguments.announce:
             announce(arguments.announce, server.address)

@@ -8,7 +8,9 @@ import sys
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ import torch
 import zmq
 
 from terrafine.models import registry
+from terrafine.server.keys import ClientList, write_pair
 from terrafine.server.raster_io import Raster, open_raster
 from terrafine.shared import messages as m
 from terrafine.shared import wire
@@ -25,7 +28,7 @@ from terrafine.shared.geo import Grid, slices
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
-from terrafine.shared.transport import ZmqTransport
+from terrafine.shared.transport import ClientKeys, ZmqTransport, new_secret_key
 
 CLASSES = tuple(LandCover(i, name, f"#0000{i:02x}") for i, name in enumerate(("water", "land", "road")))
 SPEC = ModelSpec(
@@ -83,9 +86,13 @@ def client(address: str) -> Iterator[Client]:
 class Wire:
     """A client that asks without waiting for answers."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, keys: Optional[ClientKeys] = None) -> None:
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
+        if keys is not None:
+            self.socket.curve_serverkey = keys.server.encode()
+            self.socket.curve_publickey = keys.public.encode()
+            self.socket.curve_secretkey = keys.secret.encode()
         self.socket.connect(address)
 
     def ask(self, request_id: str, message: m.Message) -> None:
@@ -104,6 +111,36 @@ class Wire:
 
     def close(self) -> None:
         self._context.destroy(linger=0)
+
+
+@dataclass(frozen=True)
+class Vault:
+    """A running `terrafine serve --keys`, the process and the log that it writes."""
+
+    address: str
+    public: str
+    clients: ClientList
+    process: subprocess.Popen
+    log: Path
+
+    def let_in(self, name: str) -> ClientKeys:
+        keys = ClientKeys(self.public, new_secret_key())
+        self.clients.add(name, keys.public)
+        return keys
+
+    def connect(self, keys: Optional[ClientKeys]) -> Wire:
+        return Wire(self.address, keys)
+
+
+@pytest.fixture(scope="session")
+def vault(start_server: Callable[..., subprocess.Popen], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    folder = tmp_path_factory.mktemp("keys")
+    public, log = write_pair(folder / "server"), folder / "server.log"
+    with log.open("wb") as errors:
+        process = start_server("--keys", str(folder), "--exit-with-stdin", "--threads", "1", stderr=errors)
+    yield Vault(json.loads(process.stdout.readline())["address"], public, ClientList(folder), process, log)
+    process.stdin.close()
+    assert process.wait(20) == 0
 
 
 @pytest.fixture

@@ -128,4 +128,4 @@ def test_every_command_has_its_module_and_interface() -> None:
 
 def test_the_server_refuses_to_listen_to_other_computers(capsys) -> None:
     assert main(["serve", "--host", "0.0.0.0", "--port", "0"]) == 2
-    assert "encryption" in capsys.readouterr().err
+    assert "terrafine keygen" in capsys.readouterr().err

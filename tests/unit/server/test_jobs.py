@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from terrafine.server import jobs
 from terrafine.server.jobs import Job, JobQueue
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Delta
-from terrafine.shared.errors import Cancelled, ServerBusy, Superseded
+from terrafine.shared.errors import Cancelled, NotAllowed, ServerBusy, Superseded
 from terrafine.shared.geo import Window
 
 WINDOW = Window(0, 0, 9, 9)
 
 
-def predict(session: str = "s", request_id: str = "1", client: bytes = b"me") -> Job:
-    return Job(client, request_id, m.Predict(session, WINDOW))
+NUMBERS = count()
+
+
+def predict(session: str = "s", request_id: str = "", connection: bytes = b"me", client: str = "") -> Job:
+    return Job(connection, request_id or f"p{next(NUMBERS)}", m.Predict(session, WINDOW), client)
 
 
 def test_jobs_are_taken_in_the_order_they_came() -> None:
@@ -85,7 +90,7 @@ def test_nobody_cancels_what_another_client_asked_for() -> None:
 
 
 def test_the_work_of_a_client_that_is_gone_is_dropped() -> None:
-    queue, gone, other = JobQueue(), predict("a", client=b"gone"), predict("b", client=b"other")
+    queue, gone, other = JobQueue(), predict("a", connection=b"gone"), predict("b", connection=b"other")
     queue.put(gone)
     queue.put(other)
     queue.drop(b"gone")
@@ -95,10 +100,10 @@ def test_the_work_of_a_client_that_is_gone_is_dropped() -> None:
 def test_a_full_queue_refuses_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "MAX_JOBS", 2)
     queue = JobQueue()
-    queue.put(predict("a"))
-    queue.put(predict("b"))
+    queue.put(predict(client="a"))
+    queue.put(predict(client="b"))
     with pytest.raises(ServerBusy):
-        queue.put(predict("c"))
+        queue.put(predict(client="c"))
 
 
 def test_work_that_is_refused_overtakes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,3 +126,65 @@ def test_the_queue_is_busy_while_a_job_runs() -> None:
     assert queue.busy
     queue.take(0)
     assert not queue.busy
+
+
+def test_nobody_overtakes_the_work_of_another_client_on_a_session_of_the_same_name() -> None:
+    queue, waiting = JobQueue(), predict(client="me")
+    queue.put(waiting)
+    assert queue.put(Job(b"you", "2", m.CloseSession("s"), "you")) == []
+    assert not waiting.stopped()
+
+
+def test_clients_take_turns_and_each_ones_jobs_keep_their_order() -> None:
+    queue = JobQueue()
+    mine, yours = [predict(f"m{n}", client="me") for n in range(3)], [predict(f"y{n}", client="you") for n in range(2)]
+    for job in (*mine, *yours):
+        queue.put(job)
+    assert [queue.take(0) for _ in range(5)] == [mine[0], yours[0], mine[1], yours[1], mine[2]]
+
+
+def test_a_client_that_waited_long_for_work_of_its_own_is_not_served_first_for_ever() -> None:
+    queue = JobQueue()
+    for _ in range(3):
+        queue.put(predict(client="me"))
+        queue.take(0)
+    late, mine = [predict(f"l{n}", client="late") for n in range(2)], predict(client="me")
+    for job in (*late, mine):
+        queue.put(job)
+    assert [queue.take(0) for _ in range(3)] == [late[0], mine, late[1]]
+
+
+def test_a_request_that_is_repeated_while_it_waits_or_runs_is_not_worked_twice() -> None:
+    queue, running, waiting = JobQueue(), predict("a", "1"), predict("b", "2")
+    queue.put(running)
+    queue.take(0)
+    queue.put(waiting)
+    for again in (predict("a", "1"), predict("b", "2")):
+        assert queue.put(again) == []
+    assert not running.stopped()
+    assert [queue.take(0), queue.take(0)] == [waiting, None]
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_JOBS", 8), ("MAX_WAITING_BYTES", 4)])
+def test_one_client_fills_its_share_of_the_queue_only(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+    monkeypatch.setattr(jobs, limit, value)
+    queue = JobQueue()
+    for _ in range(2):
+        queue.put(Job(b"me", f"{next(NUMBERS)}", m.ListModels(), "me", nbytes=1))
+    with pytest.raises(ServerBusy):
+        queue.put(Job(b"me again", "3", m.ListModels(), "me", nbytes=1))
+    queue.put(predict(client="you"))
+
+
+def test_what_a_client_asked_for_ends_over_all_its_connections() -> None:
+    queue, error = JobQueue(), NotAllowed("No more.")
+    running, waiting, other = (
+        predict(client="me"),
+        predict("b", connection=b"second", client="me"),
+        predict(client="you"),
+    )
+    for job in (running, waiting, other):
+        queue.put(job)
+    queue.take(0)
+    assert queue.end("me", error) == [waiting]
+    assert (running.error, waiting.error, other.error) == (error, error, None)

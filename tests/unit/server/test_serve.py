@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import zmq
 
-from terrafine.server import jobs, serve
+from terrafine.server import jobs, outbox
 from terrafine.server.serve import Server
 from terrafine.shared import messages as m
 from terrafine.shared import wire
@@ -31,7 +32,7 @@ class Flood:
         self.noise = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8)
         self.sent = 0
 
-    def handle(self, message: m.Message, cancelled):
+    def handle(self, message: m.Message, cancelled, _client: str, _arrived: float):
         if not isinstance(message, m.Predict):
             yield m.SessionClosed("s")
             return
@@ -82,8 +83,11 @@ def ask(client: zmq.Socket, request_id: str, message: m.Message) -> None:
 
 
 def reply(client: zmq.Socket) -> m.Message:
+    """The next reply, but for its seconds, which every one has."""
     assert client.poll(10_000), "the server does not answer"
-    return wire.unpack(client.recv_multipart())[1]
+    message = wire.unpack(client.recv_multipart())[1]
+    assert message.seconds["total"] >= 0
+    return replace(message, seconds={})
 
 
 def test_the_engine_waits_for_a_slow_client_and_nothing_is_lost(connect, flood: Flood) -> None:
@@ -109,7 +113,7 @@ def test_others_are_answered_while_a_client_takes_nothing(connect) -> None:
 def test_every_request_gets_its_final_reply_from_a_full_server(connect, flood, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "MAX_JOBS", 1)
     may_go_on = threading.Event()
-    monkeypatch.setattr(flood, "handle", lambda *_: (m.Done(0) for _ in [may_go_on.wait(10)]))
+    monkeypatch.setattr(flood, "handle", lambda *_, **__: (m.Done(0) for _ in [may_go_on.wait(10)]))
     client = connect()
     ask(client, "runs", m.ListModels())
     while not busy(client):
@@ -134,7 +138,7 @@ def final(client: zmq.Socket) -> tuple[str, str]:
 
 
 def test_a_client_that_takes_nothing_for_long_is_given_up(connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "STALLED_S", 0.5)
+    monkeypatch.setattr(outbox, "STALLED_S", 0.5)
     slow, other = connect(), connect()
     ask(slow, "1", m.Predict("s", Window(0, 0, 9, 9)))
     ask(other, "1", m.CloseSession("t"))
@@ -154,7 +158,7 @@ def long_error():
 def test_a_reply_that_cannot_be_given_ends_its_request_alone(connect, flood, monkeypatch, answer, code: str) -> None:
     client = connect()
     with monkeypatch.context() as patched:
-        patched.setattr(flood, "handle", lambda *_: answer())
+        patched.setattr(flood, "handle", lambda *_, **__: answer())
         ask(client, "1", m.ListModels())
         assert reply(client).code == code
     ask(client, "2", m.ListModels())
@@ -163,7 +167,7 @@ def test_a_reply_that_cannot_be_given_ends_its_request_alone(connect, flood, mon
 
 def test_a_server_without_an_engine_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     flood = Flood()
-    monkeypatch.setattr(flood, "handle", lambda *_: sys.exit())
+    monkeypatch.setattr(flood, "handle", lambda *_, **__: sys.exit())
     monkeypatch.setattr(threading, "excepthook", lambda _arguments: None)
     server = Server(flood)
     thread = threading.Thread(target=server.run)
@@ -178,10 +182,10 @@ def test_a_server_without_an_engine_ends(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
 def test_only_this_computer_is_listened_to(flood: Flood, host: str) -> None:
-    with pytest.raises(ConfigError, match="encryption"):
+    with pytest.raises(ConfigError, match="without keys"):
         Server(flood, host)
 
 
 def test_a_taken_port_is_a_usage_error(server: Server) -> None:
-    with pytest.raises(ConfigError, match="cannot be used"):
+    with pytest.raises(ConfigError, match="cannot listen"):
         Server(Flood(), port=int(server.address.rpartition(":")[2]))
