@@ -26,6 +26,7 @@ READ_PX = 2048  # no more raster pixels a side are in memory as floats while the
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Halves = NDArray[np.float16]
+LARGEST = 60_000.0  # of logits; float16 ends at 65 504
 EMPTY: Halves = np.empty(0, np.float16)  # of a tile without data: the network never sees it
 
 
@@ -109,7 +110,8 @@ class TileRunner:
     def _decoded(self, tile: Window, features: TileFeatures) -> Halves:
         channels = self.channels(tile)
         with self.work.stage("decode"):
-            return self.session.predictor.logits([features], channels[None])[0].astype(np.float16)
+            (logits,) = self.session.predictor.logits([features], channels[None])
+            return np.clip(logits, -LARGEST, LARGEST).astype(np.float16)
 
     def _uncertainty(self, tile: Window, method: str) -> Halves:
         """Like `_logits`, float16 (1, tile_px, tile_px)."""
