@@ -27,13 +27,15 @@ from terrafine.qgis_plugin.effects import (
     ShowPatch,
     Snapshot,
     StartServer,
+    StoreLocks,
     StoreMarks,
     Tell,
     told,
 )
+from terrafine.qgis_plugin.history import Change, History, Verb
 from terrafine.qgis_plugin.servers import Server
-from terrafine.qgis_plugin.state import Kind, Link, Session, View, Work
-from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
+from terrafine.qgis_plugin.state import NOTHING, Kind, Link, Session, View, Work
+from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import Cancelled, ConnectionFailed, NotAllowed, Superseded, TerrafineError
 from terrafine.shared.geo import Window, bounding, contains
 from terrafine.shared.messages import Progress
@@ -43,6 +45,7 @@ from terrafine.shared.spec import LandCover, ModelSpec
 
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.raster import RasterFile
+
 
 class Controller:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -64,12 +67,13 @@ class Controller:
         self._jobs = 0
 
     def view(self) -> View:
-        log = self.session.log if self.session else AnnotationLog()
+        session = self.session
+        history = session.history if session else History(AnnotationLog(), AnnotationLog())
         return View(
             self.link, self.local, self.server.title, self.will_retry,
             self.device, self.models, self.model, self.class_id, self.live, self.work,
-            self.session is not None and self.session.is_kept, len(log.marks), log.can_undo, log.can_redo,
-            bool(self.session and self.session.is_behind), self.seconds,
+            session is not None and session.is_kept, len(session.log.marks) if session else 0,
+            history.can_undo, history.can_redo, bool(session and session.is_behind), self.seconds,
         )  # fmt: skip
 
     # ---- the way to the server -------------------------------------------------------------------------------------
@@ -154,28 +158,43 @@ class Controller:
 
     def draw(self, kind: str, vertices: tuple[tuple[float, float], ...], width_px: float = 0.0) -> list[Effect]:
         """A mark of the current class, in the session's raster's pixel coordinates."""
-        if self.session is None:
-            return []
-        mark = Annotation(str(uuid.uuid4()), kind, vertices, self.class_id, width_px)
-        return self._changed(self.session.log.add(mark))
+        return self.change(Verb.DRAW, (Annotation(str(uuid.uuid4()), kind, vertices, self.class_id, width_px),))
 
     def erase(self, ids: tuple[str, ...]) -> list[Effect]:
-        if self.session is None or not ids:
-            return []
-        return self._changed(self.session.log.remove(*ids))
+        return self.change(Verb.ERASE, removed=ids)
 
     def erase_last(self) -> list[Effect]:
         marks = self.session.log.marks if self.session else ()
         return self.erase(tuple(mark.id for mark in marks[-1:]))
 
+    def lock(self, outline: tuple[tuple[float, float], ...]) -> list[Effect]:
+        """Keep a region of the map as it is, whatever is drawn from now on."""
+        return self.change(Verb.LOCK, (Annotation(str(uuid.uuid4()), "polygon", outline, 0),))
+
+    def unlock(self, ids: tuple[str, ...]) -> list[Effect]:
+        return self.change(Verb.UNLOCK, removed=ids)
+
+    def change(self, verb: Verb, added: tuple[Annotation, ...] = (), removed: tuple[str, ...] = ()) -> list[Effect]:
+        """Change marks, or locked regions, as one step; nothing to change is no step."""
+        if self.session is None or not (added or removed):
+            return []
+        return self._changed([self.session.history.do(verb, added, removed)])
+
     def undo(self) -> list[Effect]:
-        return self._changed(self.session.log.undo()) if self.session else []
+        return self.go_to(self.session.history.position - 1) if self.session else []
 
     def redo(self) -> list[Effect]:
-        return self._changed(self.session.log.redo()) if self.session else []
+        return self.go_to(self.session.history.position + 1) if self.session else []
 
-    def _changed(self, delta: Optional[Delta]) -> list[Effect]:
-        return [StoreMarks(delta), *self._refresh_if_live()] if delta else []
+    def go_to(self, position: int) -> list[Effect]:
+        """Undo or redo until so many steps of the history are done."""
+        return self._changed(self.session.history.go_to(position)) if self.session else []
+
+    def _changed(self, changes: list[Change]) -> list[Effect]:
+        for change in changes:
+            self.session.mind(change)
+        stores: list[Effect] = [(StoreLocks if change.of_locks else StoreMarks)(change.delta) for change in changes]
+        return [*stores, *self._refresh_if_live()] if stores else []
 
     # ---- work ------------------------------------------------------------------------------------------------------
 
@@ -197,6 +216,8 @@ class Controller:
             return []
         if self.work is not None and (self.work.kind is Kind.CLASSIFYING or self.work.cancelling):
             return []  # `done` or `failed` comes back to it
+        if not session.stale.is_empty:
+            return self._start(Kind.RENEWING, session.stale, None)
         return self._start(Kind.REFINING, session.mapped, session.shown)
 
     def cancel(self) -> list[Effect]:
@@ -253,6 +274,8 @@ class Controller:
         session.mapped = bounding([session.mapped, work.window])
         if contains(work.window, session.mapped):
             session.shown = work.marks
+        if work.kind is Kind.RENEWING and contains(work.window, session.stale):
+            session.stale = NOTHING
         self.seconds = self._clock() - work.since
         return [ShowMap(), *self._refresh_if_live()]
 

@@ -1,12 +1,9 @@
-"""The user's side of the workbench: signals of the dock, the tools, the keys and the project become events."""
+"""The user's side of the workbench: what is done about the map becomes events. Desks of their own see to the rest."""
 
 from __future__ import annotations
 
-from typing import Callable
-
 from qgis.core import QgsRasterLayer
-from qgis.PyQt.QtCore import QObject, Qt, QUrl
-from qgis.PyQt.QtGui import QDesktopServices
+from qgis.PyQt.QtCore import QObject
 from qgis.PyQt.QtWidgets import QFileDialog
 
 from terrafine.qgis_plugin.area import LAYER, RECTANGLE
@@ -14,15 +11,12 @@ from terrafine.qgis_plugin.base_map import Sampler, is_base_map, sample_window
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.export import Exporter
-from terrafine.qgis_plugin.keys import Action, Chord, Keys, chord
-from terrafine.qgis_plugin.legend import KEYS
+from terrafine.qgis_plugin.marks_desk import MarksDesk
 from terrafine.qgis_plugin.raster import raster_file
 from terrafine.qgis_plugin.server_desk import ServerDesk
 from terrafine.qgis_plugin.workbench import Workbench
 from terrafine.shared.errors import TerrafineError, UnusableRaster
 from terrafine.shared.geo import Window
-
-HELP = "https://example.org/terrafine"
 
 
 class Desk(QObject):
@@ -31,10 +25,8 @@ class Desk(QObject):
         self._bench, self._dock = bench, bench.dock
         self._exporter = Exporter()
         self._sampler = Sampler()
-        self._keys = self._route_keys()
-        self.server = ServerDesk(bench)
+        self.server, self.marks = ServerDesk(bench), MarksDesk(bench)
         self._connect_map()
-        self._connect_marks()
         bench.sessions.find()
 
     def close(self) -> None:
@@ -42,8 +34,7 @@ class Desk(QObject):
         self._dock.map.raster.layerChanged.disconnect()
         self.server.close()
         self._sampler.cancel()
-        for keys in self._keys:
-            keys.remove()
+        self.marks.close()
 
     # ---- signals ---------------------------------------------------------------------------------------------------
 
@@ -61,37 +52,8 @@ class Desk(QObject):
         self._sampler.failed.connect(lambda error: self._bench.tell(told(error)))
         self._exporter.failed.connect(lambda error: self._bench.tell(told(error)))
         self._exporter.saved.connect(self._say_where)
-
-    def _connect_marks(self) -> None:
-        panel, toolbox, handle = self._dock.marks, self._bench.toolbox, self._bench.handle
-        panel.legend.class_chosen.connect(self._choose_class)
-        panel.tool_chosen.connect(toolbox.choose)
-        panel.width_chosen.connect(self._choose_width)
-        panel.undo_asked.connect(lambda: handle(Controller.undo))
-        panel.redo_asked.connect(lambda: handle(Controller.redo))
-        panel.live_switched.connect(self._switch_live)
-        panel.refresh_asked.connect(lambda: handle(Controller.refresh))
-        panel.opacity_chosen.connect(self._choose_opacity)
-        panel.export_asked.connect(self._ask_export)
-        self._dock.help_asked.connect(lambda: QDesktopServices.openUrl(QUrl(HELP)))
-        toolbox.changed.connect(panel.show_tool)
-        for tool in toolbox.tools.values():
-            tool.drawn.connect(lambda kind, at, width: handle(lambda c: c.draw(kind, at, width)))
-            tool.erased.connect(lambda ids: handle(lambda c: c.erase(ids)))
-            tool.missed.connect(self._missed)
-
-    def _route_keys(self) -> tuple[Keys, Keys]:
-        bench, toolbox = self._bench, self._bench.toolbox
-        canvas = {chord(Qt.Key.Key_Escape): toolbox.escape, chord(Qt.Key.Key_Backspace): self._backspace}
-        canvas.update({chord(Qt.Key.Key_1 + i): self._key_of_class(i) for i in range(KEYS)})
-        undoing: dict[Chord, Action] = {
-            chord(Qt.Key.Key_Z, control=True): lambda: bench.handle(Controller.undo),
-            chord(Qt.Key.Key_Z, control=True, shift=True): lambda: bench.handle(Controller.redo),
-        }
-        return (
-            Keys(bench.iface.mapCanvas(), {**canvas, **undoing}, lambda: bool(toolbox.current)),
-            Keys(self._dock, undoing, lambda: bench.controller.session is not None),
-        )
+        self._dock.marks.opacity_chosen.connect(self._choose_opacity)
+        self._dock.marks.export_asked.connect(self._ask_export)
 
     # ---- choices ---------------------------------------------------------------------------------------------------
 
@@ -171,35 +133,7 @@ class Desk(QObject):
         self._choose_area(LAYER)
         self._classify()
 
-    def _switch_live(self, live: bool) -> None:
-        self._bench.settings.live = live
-        self._bench.handle(lambda controller: controller.set_live(live))
-
-    # ---- marks and map ---------------------------------------------------------------------------------------------
-
-    def _choose_class(self, class_id: int) -> None:
-        self._bench.handle(lambda controller: controller.choose_class(class_id))
-        if self._bench.controller.view().has_session and not self._bench.toolbox.current:
-            self._bench.toolbox.choose("point")
-
-    def _key_of_class(self, class_id: int) -> Callable[[], None]:
-        def pick() -> None:
-            if class_id < len(self._bench.controller.legend):
-                self._choose_class(class_id)
-
-        return pick
-
-    def _backspace(self) -> None:
-        """Take back the last vertex of a stroke being drawn, else the last mark."""
-        if not self._bench.toolbox.stroke.take_back():
-            self._bench.handle(Controller.erase_last)
-
-    def _choose_width(self, width_px: float) -> None:
-        self._bench.settings.stroke_width_px = width_px
-        self._bench.toolbox.show_width()
-
-    def _missed(self) -> None:
-        self._bench.tell(Tell(self.tr("There is no image there."), self.tr("Marks go onto the classified raster.")))
+    # ---- the map ---------------------------------------------------------------------------------------------
 
     def _choose_opacity(self, opacity: float) -> None:
         current = self._bench.sessions.of(self._bench.controller.session)

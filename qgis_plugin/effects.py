@@ -78,6 +78,13 @@ class StoreMarks:
 
 
 @dataclass(frozen=True)
+class StoreLocks:
+    """Write a change of the locked regions to the GeoPackage."""
+
+    delta: Delta
+
+
+@dataclass(frozen=True)
 class ShowPatch:
     """Write a patch into the map and show it soon."""
 
@@ -103,5 +110,6 @@ def told(error: TerrafineError) -> Tell:
 
 
 Effect = Union[
-    StartServer, Connect, Disconnect, Predict, CancelPredict, CreateLayers, StoreMarks, ShowPatch, ShowMap, Tell
+    StartServer, Connect, Disconnect, Predict, CancelPredict, CreateLayers, StoreMarks, StoreLocks, ShowPatch, ShowMap,
+    Tell,
 ]

@@ -7,6 +7,7 @@ files lie beside the project and are referred to by QGIS's relative paths.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Optional
@@ -23,13 +24,17 @@ from qgis.core import (
 )
 from qgis.gui import QgsMapCanvas
 
+from terrafine.qgis_plugin import marks_file
 from terrafine.qgis_plugin.effects import Snapshot
+from terrafine.qgis_plugin.locks import locked
 from terrafine.qgis_plugin.map_layer import MapLayer, create_map_file, open_map_layer
-from terrafine.qgis_plugin.marks_layer import MarksLayer, create_marks_file, open_marks_layer
+from terrafine.qgis_plugin.marks_file import add_locks_table, create_marks_file, move_table, open_table, path_of
+from terrafine.qgis_plugin.marks_layer import MarksLayer
 from terrafine.qgis_plugin.placement import Locator, Placement
 from terrafine.qgis_plugin.raster import open_dataset, raster_file
 from terrafine.qgis_plugin.repaint import Repainter
 from terrafine.qgis_plugin.state import Session
+from terrafine.qgis_plugin.styles import locks_renderer, marks_renderer
 from terrafine.shared import spec
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window
@@ -38,7 +43,7 @@ from terrafine.shared.patch import Patch
 ROLE, SESSION, RASTER, MODEL, MAPPED = (
     f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped")
 )
-MARKS, MAP = "marks", "map"
+MARKS, MAP, LOCKS = "marks", "map", "locks"
 OPACITY = 0.6  # the image shows through a new map
 
 
@@ -51,15 +56,17 @@ class SessionLayers:
     placement: Placement
     marks: MarksLayer
     map: MapLayer
+    locks: Optional[MarksLayer] = None  # once there was something to lock
 
     def locator(self, map_crs: QgsCoordinateReferenceSystem, context: QgsCoordinateTransformContext) -> Locator:
         """Map canvas ⇄ pixels of the session's raster."""
         return Locator(self.placement, self.session.raster.crs, map_crs, context)
 
-    def show_patch(self, patch: Patch) -> None:
-        """Write a part of the map and show it soon."""
-        self.map.write(patch)
+    def show_patch(self, patch: Patch) -> Counter[int]:
+        """Write a part of the map, but where it is locked, and show it soon; returns what each class gained."""
+        gains = self.map.write(patch, locked(self.session.locks.marks, patch.window))
         self.map.repaint_soon()
+        return gains
 
     def show_map(self) -> None:
         """Show the map as it is, and let the project remember what it covers."""
@@ -73,7 +80,10 @@ class SessionLayers:
 
     def move_to(self, folder: Path) -> list[Path]:
         """Work on copies in another folder from now on; returns the files left behind. Raises TerrafineError."""
-        return [*self.marks.move_to(folder), *self.map.move_to(folder)]
+        left = [*self.marks.move_to(folder), *self.map.move_to(folder)]
+        if self.locks is not None:
+            move_table(self.locks.layer, path_of(self.marks.layer))
+        return left
 
     def layer_ids(self) -> set[str]:
         return {self.marks.layer.id(), self.map.layer.id()}
@@ -87,7 +97,7 @@ def create(
     marks_path, map_path = _paths(folder, session)
     create_marks_file(marks_path, crs)
     create_map_file(map_path, session.raster.path, crs, classes)
-    marks = open_marks_layer(marks_path, f"{raster.name()}: marks", classes)
+    marks = open_table(marks_path, marks_file.MARKS, f"{raster.name()}: marks", marks_renderer(classes))
     result = open_map_layer(map_path, f"{raster.name()}: land cover", classes)
     for layer, role in ((marks, MARKS), (result, MAP)):
         layer.setCrs(crs)
@@ -97,13 +107,31 @@ def create(
     return _assembled(session, raster.id(), marks, result, canvas)
 
 
+def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
+    """Show the session's locked regions in a layer of their own; raises TerrafineError where it cannot be written."""
+    session, path = entry.session, path_of(entry.marks.layer)
+    add_locks_table(path, session.raster.crs)
+    layer = open_table(path, marks_file.LOCKS, f"{session.raster.name}: locked", locks_renderer())
+    layer.setCrs(session.raster.crs)
+    layer.setReadOnly(True)
+    _remember(layer, LOCKS, session, entry.raster_id)
+    project.addMapLayer(layer, False)
+    node = project.layerTreeRoot().findLayer(entry.map.layer.id())
+    group = node.parent() if node else project.layerTreeRoot()
+    group.insertLayer(0, layer).setExpanded(False)
+    locks = MarksLayer(layer, entry.placement, ())
+    locks.replace(session.locks.marks)
+    return locks
+
+
 def restore(project: QgsProject, canvas: QgsMapCanvas) -> Iterator[SessionLayers]:
     """The sessions whose layers are in the project; one whose raster or files are missing is left out."""
-    marks = _by_session(project, MARKS)
+    marks, locks = _by_session(project, MARKS), _by_session(project, LOCKS)
     for session_id, result in _by_session(project, MAP).items():
         if session_id in marks and result.isValid() and marks[session_id].isValid():
             found = _restored(session_id, marks[session_id], result, project, canvas)
             if found is not None:
+                _take_locks(found, locks.get(session_id))
                 yield found
 
 
@@ -171,6 +199,13 @@ def _restored(
     session.mapped = _window(str(result.customProperty(MAPPED, "")))
     session.shown = Snapshot(session.log.marks, session.log.revision)
     return found
+
+
+def _take_locks(entry: SessionLayers, layer: Optional[QgsVectorLayer]) -> None:
+    if layer is not None and layer.isValid():
+        entry.locks = MarksLayer(layer, entry.placement, ())
+        regions = entry.locks.marks()
+        entry.session.locks.replace(regions, len(regions))
 
 
 def _assembled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from qgis.PyQt.QtCore import QModelIndex, QRectF, QSize, Qt, pyqtSignal
-from qgis.PyQt.QtGui import QColor, QPainter, QPalette, QPen
+from qgis.PyQt.QtGui import QColor, QKeyEvent, QPainter, QPalette, QPen
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -50,6 +50,13 @@ class Legend(QListWidget):
             self.setFixedHeight(self._height())
         if current != self.currentRow():
             self.setCurrentRow(current)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Numbers and letters are the dock's, not a search in the list."""
+        if event.text().strip():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def _add(self, item: LandCover) -> None:
         row = QListWidgetItem(item.name)

@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -18,7 +19,7 @@ from terrafine.qgis_plugin.raster import open_dataset
 from terrafine.qgis_plugin.repaint import Repainter
 from terrafine.qgis_plugin.styles import map_renderer
 from terrafine.shared.errors import TerrafineError
-from terrafine.shared.geo import Window, intersection
+from terrafine.shared.geo import Window, intersection, slices
 from terrafine.shared.patch import Patch, crop
 from terrafine.shared.spec import NODATA_CLASS, LandCover
 
@@ -41,16 +42,33 @@ class MapLayer:
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.repaint)
 
-    def write(self, patch: Patch) -> None:
-        """Put class ids where they belong; raises TerrafineError if the file cannot be written."""
+    def write(self, patch: Patch, kept: Optional[np.ndarray] = None) -> Counter[int]:
+        """Put class ids where they belong, except where `kept`, bool (rows, columns) of the patch, is set.
+
+        Returns how many pixels each class has gained, those it has lost being negative. Raises TerrafineError if the
+        file cannot be written.
+        """
         if self._dataset is None:
             self._dataset = _opened(self.layer.source())
         inside = intersection(patch.window, _window_of(self._dataset))
-        classes = np.where(patch.valid, patch.array[0], NODATA_CLASS).astype(np.uint8)
-        part = crop(Patch(patch.window, classes[np.newaxis], patch.valid), inside)
-        if self._dataset.GetRasterBand(1).WriteArray(part.array[0], inside.col, inside.row) != gdal.CE_None:
+        part, band = crop(patch, inside), self._dataset.GetRasterBand(1)
+        old = band.ReadAsArray(inside.col, inside.row, inside.width, inside.height)
+        new = np.where(part.valid, part.array[0], NODATA_CLASS).astype(np.uint8)
+        if kept is not None:
+            new = np.where(kept[slices(inside, patch.window)], old, new)
+        differs = new != old
+        if not differs.any():
+            return Counter()
+        if band.WriteArray(new, inside.col, inside.row) != gdal.CE_None:
             raise _unwritable(gdal.GetLastErrorMsg())
-        self._changed.append(inside)
+        self._changed.append(_around(differs, inside))
+        return _gains(old[differs], new[differs])
+
+    def class_at(self, x: float, y: float) -> Optional[int]:
+        """The class that the map has at a position in pixels inside it; None where it has none."""
+        dataset = self._dataset or open_dataset(self.layer.source())
+        class_id = int(dataset.ReadAsArray(math.floor(x), math.floor(y), 1, 1)[0, 0])
+        return None if class_id == NODATA_CLASS else class_id
 
     def flush(self) -> None:
         """Get everything that was written into the file. It is closed for that: flushing a sparse file is not enough
@@ -71,6 +89,7 @@ class MapLayer:
         self._soon.stop()
         if self._dataset is not None:
             self.flush()
+        if self._changed:
             self._repainter.reopen(self.layer, self._changed)
             self._changed.clear()
 
@@ -168,6 +187,20 @@ def _opened(path: str) -> gdal.Dataset:
     if dataset is None:
         raise _unwritable(gdal.GetLastErrorMsg())
     return dataset
+
+
+def _around(changed: np.ndarray, window: Window) -> Window:
+    """The smallest window around the changed pixels, bool (rows, columns), of a window."""
+    rows, cols = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))
+    return Window(
+        window.col + int(cols[0]), window.row + int(rows[0]), int(cols[-1] - cols[0]) + 1, int(rows[-1] - rows[0]) + 1
+    )
+
+
+def _gains(old: np.ndarray, new: np.ndarray) -> Counter[int]:
+    """Pixels that each class gains, or loses, where `old` becomes `new`."""
+    gains = np.bincount(new, minlength=256) - np.bincount(old, minlength=256)
+    return Counter({int(class_id): int(gains[class_id]) for class_id in np.flatnonzero(gains[:NODATA_CLASS])})
 
 
 def _window_of(dataset: gdal.Dataset) -> Window:

@@ -7,37 +7,18 @@ plugin reads back. The order of feature ids is the order of drawing.
 
 from __future__ import annotations
 
-import contextlib
-import math
-import sqlite3
 from pathlib import Path
 from typing import Sequence
 
-from osgeo import gdal, ogr, osr
-from qgis.core import (
-    QgsCoordinateReferenceSystem,
-    QgsFeature,
-    QgsGeometry,
-    QgsPointXY,
-    QgsVectorLayer,
-)
+from qgis.core import QgsFeature, QgsVectorLayer
 
+from terrafine.qgis_plugin.marks_file import COLUMNS, copy_file, move_table, path_of, unwritable
 from terrafine.qgis_plugin.placement import Placement
-from terrafine.qgis_plugin.styles import marks_renderer
+from terrafine.qgis_plugin.shapes import footprint, placed
 from terrafine.shared.annotation import Annotation, Delta
-from terrafine.shared.errors import TerrafineError
 from terrafine.shared.spec import LandCover
 
-TABLE, KEY = "marks", "fid"
-ARC_SEGMENTS = 8  # of a quarter circle at a stroke's ends
-COLUMNS = {
-    "mark_id": ogr.OFTString,
-    "class_id": ogr.OFTInteger,
-    "class_name": ogr.OFTString,
-    "kind": ogr.OFTString,
-    "width_px": ogr.OFTReal,
-    "vertices": ogr.OFTString,
-}
+KEY = "fid"
 
 
 class MarksLayer:
@@ -60,24 +41,26 @@ class MarksLayer:
         provider = self.layer.dataProvider()
         gone = [self._ids[mark_id] for mark_id in delta.removed]
         if gone and not provider.deleteFeatures(gone):
-            raise _unwritable(provider.error().summary())
+            raise unwritable(provider.error().summary())
         added, features = provider.addFeatures([self._feature(mark) for mark in delta.added])
         if not added:
-            raise _unwritable(provider.error().summary())
+            raise unwritable(provider.error().summary())
         self._ids.update({feature["mark_id"]: feature.id() for feature in features})
         self.layer.updateExtents()
         self.layer.triggerRepaint()
 
+    def replace(self, marks: Sequence[Annotation]) -> None:
+        """Let the file hold exactly these; raises TerrafineError if it cannot be written."""
+        self.layer.dataProvider().truncate()
+        self._ids.clear()
+        self.apply(Delta(0, 0, added=tuple(marks)))
+
     def move_to(self, folder: Path) -> list[Path]:
-        """Work on a copy in another folder from now on; returns the file left behind. Raises TerrafineError."""
-        old = Path(self.layer.source().split("|")[0])
-        new = folder / old.name
-        try:
-            _copy_database(old, new)
-        except (OSError, sqlite3.Error) as error:
-            raise _unwritable(str(error)) from error
-        self.layer.setDataSource(f"{new}|layername={TABLE}", self.layer.name(), "ogr")
-        return [old, *(old.with_name(old.name + journal) for journal in ("-wal", "-shm"))]
+        """Work on a copy in another folder from now on; returns the files left behind. Raises TerrafineError."""
+        old = path_of(self.layer)
+        left = copy_file(old, folder / old.name)
+        move_table(self.layer, folder / old.name)
+        return left
 
     def _feature(self, mark: Annotation) -> QgsFeature:
         feature = QgsFeature(self.layer.fields())
@@ -87,65 +70,11 @@ class MarksLayer:
             feature[column] = value
         if mark.id in self._ids:
             feature[KEY] = self._ids[mark.id]  # an undo puts it back at its place in the order
-        feature.setGeometry(_placed(_footprint(mark), self._placement))
+        feature.setGeometry(placed(footprint(mark), self._placement))
         return feature
-
-
-def create_marks_file(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
-    """Make an empty GeoPackage for marks; raises TerrafineError if that fails."""
-    try:
-        file = gdal.GetDriverByName("GPKG").Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
-    except RuntimeError:  # where another plugin has switched GDAL's exceptions on
-        file = None
-    if file is None:
-        raise _unwritable(gdal.GetLastErrorMsg())
-    reference = osr.SpatialReference(crs.toWkt()) if crs.isValid() else None
-    table = file.CreateLayer(TABLE, reference, ogr.wkbPolygon)
-    for name, kind in COLUMNS.items():
-        table.CreateField(ogr.FieldDefn(name, kind))
-
-
-def open_marks_layer(path: Path, name: str, classes: Sequence[LandCover]) -> QgsVectorLayer:
-    """The styled layer of a GeoPackage of marks."""
-    layer = QgsVectorLayer(f"{path}|layername={TABLE}", name, "ogr")
-    layer.setRenderer(marks_renderer(classes))
-    return layer
-
-
-def _copy_database(old: Path, new: Path) -> None:
-    """Copy a GeoPackage that is open: SQLite sees to what is in its journal still."""
-    with contextlib.closing(sqlite3.connect(old)) as source, contextlib.closing(sqlite3.connect(new)) as target:
-        source.backup(target)
 
 
 def _mark(feature: QgsFeature) -> Annotation:
     pairs = (pair.split() for pair in feature["vertices"].split(","))
     vertices = tuple((float(x), float(y)) for x, y in pairs)
     return Annotation(feature["mark_id"], feature["kind"], vertices, feature["class_id"], feature["width_px"])
-
-
-def _footprint(mark: Annotation) -> QgsGeometry:
-    """The marked area in pixel coordinates."""
-    if mark.kind == "point":
-        col, row = (math.floor(value) for value in mark.vertices[0])
-        square = [(col, row), (col + 1, row), (col + 1, row + 1), (col, row + 1)]
-        return QgsGeometry.fromPolygonXY([[QgsPointXY(*corner) for corner in square]])
-    points = [QgsPointXY(x, y) for x, y in mark.vertices]
-    if mark.kind == "polygon":
-        return QgsGeometry.fromPolygonXY([points])
-    line = QgsGeometry.fromPolylineXY(points) if len(set(mark.vertices)) > 1 else QgsGeometry.fromPointXY(points[0])
-    return line.buffer(max(mark.width_px, 1.0) / 2, ARC_SEGMENTS)
-
-
-def _placed(footprint: QgsGeometry, placement: Placement) -> QgsGeometry:
-    """A footprint in the raster's CRS."""
-    rings = [
-        [QgsPointXY(*placement.to_crs(point.x(), point.y())) for point in ring] for ring in footprint.asPolygon()
-    ]
-    return QgsGeometry.fromPolygonXY(rings)
-
-
-def _unwritable(why: str) -> TerrafineError:
-    return TerrafineError(
-        f"The marks could not be saved: {why}.", "Check that the project's folder can be written and has space left."
-    )

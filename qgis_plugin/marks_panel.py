@@ -6,7 +6,6 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSlider,
@@ -17,14 +16,12 @@ from qgis.PyQt.QtWidgets import (
 from terrafine.qgis_plugin.legend import Legend
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Link, View
-from terrafine.qgis_plugin.widgets import heading, icon, labelled_button, note, row, tool_button
+from terrafine.qgis_plugin.tool_buttons import ToolButtons
+from terrafine.qgis_plugin.widgets import heading, icon, note, row, tool_button
 
 
 class MarksPanel(QWidget):
-    tool_chosen = pyqtSignal(str)  # "point", "stroke", "eraser", "" for none
     width_chosen = pyqtSignal(float)
-    undo_asked = pyqtSignal()
-    redo_asked = pyqtSignal()
     live_switched = pyqtSignal(bool)
     refresh_asked = pyqtSignal()
     opacity_chosen = pyqtSignal(float)
@@ -37,7 +34,8 @@ class MarksPanel(QWidget):
         self.invitation.setText(
             self.tr("Classify an area first. Then pick the right class and click where the map is wrong.")
         )
-        self._make_tools(settings)
+        self.tools = ToolButtons()
+        self._make_width(settings)
         self.live = QCheckBox(self.tr("Refresh the map after each mark"))
         self.refresh = QPushButton(icon("refresh"), self.tr("Refresh the map"))
         self.opacity = QSlider(Qt.Orientation.Horizontal)
@@ -51,10 +49,7 @@ class MarksPanel(QWidget):
         self.legend.show_classes(view.model.classes if view.model else (), view.class_id)
         self.legend.setVisible(view.model is not None)
         self.invitation.setVisible(not view.has_session)
-        for button in self.tools.values():
-            button.setEnabled(view.has_session)
-        self.undo.setEnabled(view.can_undo)
-        self.redo.setEnabled(view.can_redo)
+        self.tools.show_possible(view.has_session, view.can_undo, view.can_redo)
         self.live.setChecked(view.live)
         self.refresh.setVisible(view.is_behind and view.work is None)
         self.refresh.setEnabled(view.link is Link.ONLINE)
@@ -62,30 +57,26 @@ class MarksPanel(QWidget):
         self.export.setEnabled(view.has_session)
 
     def show_tool(self, name: str) -> None:
-        """Press the button of the map tool in use; "" for none of ours."""
-        for tool, button in self.tools.items():
-            button.setChecked(tool == name)
+        """Show which map tool is in use; "" for none of ours."""
+        self.tools.show_tool(name)
         self.width_row.setVisible(name == "stroke")
+
+    def step_width(self, steps: int) -> None:
+        """Make the stroke wider, or narrower with a negative number."""
+        self.width.stepBy(steps)
 
     def show_opacity(self, opacity: float) -> None:
         self.opacity.blockSignals(True)
         self.opacity.setValue(round(100 * opacity))
         self.opacity.blockSignals(False)
 
-    def _make_tools(self, settings: Settings) -> None:
-        self.tools = {
-            "point": labelled_button("point", self.tr("Point"), self.tr("Click where the map is wrong")),
-            "stroke": labelled_button("stroke", self.tr("Stroke"), self.tr("Draw along what the map gets wrong")),
-            "eraser": labelled_button("eraser", self.tr("Erase"), self.tr("Click or draw over marks to remove them")),
-        }
-        self.undo = tool_button("undo", self.tr("Undo (Ctrl+Z)"))
-        self.redo = tool_button("redo", self.tr("Redo (Ctrl+Shift+Z)"))
+    def _make_width(self, settings: Settings) -> None:
         self.width = QDoubleSpinBox()
         self.width.setRange(0.0, 500.0)
         self.width.setDecimals(0)
         self.width.setSuffix(self.tr(" px"))
         self.width.setValue(settings.stroke_width_px)
-        self.width.setToolTip(self.tr("In pixels of the image"))
+        self.width.setToolTip(self.tr("In pixels of the image; [ and ] make it narrower and wider"))
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -93,20 +84,11 @@ class MarksPanel(QWidget):
         column.addWidget(heading(self.tr("Correct the map")))
         column.addWidget(self.invitation)
         column.addWidget(self.legend)
-        column.addLayout(self._tool_row())
+        column.addWidget(self.tools)
         column.addWidget(self._width_row())
         column.addWidget(self.live)
         column.addWidget(self.refresh)
         column.addLayout(row(QLabel(self.tr("Map opacity")), self.opacity, self.export))
-
-    def _tool_row(self) -> QHBoxLayout:
-        tools = QHBoxLayout()
-        for button in self.tools.values():
-            tools.addWidget(button)
-        tools.addStretch(1)
-        tools.addWidget(self.undo)
-        tools.addWidget(self.redo)
-        return tools
 
     def _width_row(self) -> QWidget:
         self.width_row = QWidget()
@@ -117,11 +99,7 @@ class MarksPanel(QWidget):
         return self.width_row
 
     def _connect(self) -> None:
-        for name, button in self.tools.items():
-            button.clicked.connect(lambda on, name=name: self.tool_chosen.emit(name if on else ""))
         self.width.valueChanged.connect(self.width_chosen)
-        self.undo.clicked.connect(self.undo_asked)
-        self.redo.clicked.connect(self.redo_asked)
         self.live.clicked.connect(self.live_switched)
         self.refresh.clicked.connect(self.refresh_asked)
         self.opacity.valueChanged.connect(lambda percent: self.opacity_chosen.emit(percent / 100))

@@ -1,4 +1,4 @@
-"""Which marks lie under the eraser: plain geometry in pixel coordinates."""
+"""Which marks lie under the eraser, which regions under the cursor: plain geometry in pixel coordinates."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ Vertex = tuple[float, float]
 def marks_near(marks: Iterable[Annotation], at: Vertex, reach_px: float) -> tuple[str, ...]:
     """Ids of the marks within `reach_px` of a position; half a stroke's width counts as the stroke."""
     return tuple(mark.id for mark in marks if _distance(mark, at) <= reach_px + mark.width_px / 2)
+
+
+def regions_at(regions: Iterable[Annotation], at: Vertex) -> tuple[str, ...]:
+    """Ids of the polygons that a position lies in."""
+    return tuple(region.id for region in regions if _crossings(region, at) % 2)
+
+
+def _crossings(region: Annotation, at: Vertex) -> int:
+    """How many of the polygon's sides a ray from `at` to the right crosses."""
+    sides = ((a, b) for a, b in _segments(region) if (a[1] > at[1]) != (b[1] > at[1]))
+    return sum(at[0] < a[0] + (at[1] - a[1]) * (b[0] - a[0]) / (b[1] - a[1]) for a, b in sides)
 
 
 def _distance(mark: Annotation, at: Vertex) -> float:

@@ -14,6 +14,7 @@ from terrafine.qgis_plugin import layers
 from terrafine.qgis_plugin.layers import SessionLayers
 from terrafine.qgis_plugin.map_layer import discard
 from terrafine.qgis_plugin.state import Session
+from terrafine.shared.annotation import Delta
 
 
 class Sessions(QObject):
@@ -39,6 +40,14 @@ class Sessions(QObject):
         """Make a session's files and layers; raises TerrafineError where they cannot be written."""
         folder = layers.session_folder(self._project, self._chosen_folder)
         self._all[session.id] = layers.create(session, raster, folder, self._project, self._canvas)
+
+    def store_locks(self, session: Session, delta: Delta) -> None:
+        """Write a change of a session's locked regions; raises TerrafineError where it cannot be written."""
+        entry = self._all[session.id]
+        if entry.locks is None:
+            entry.locks = layers.add_locks(entry, self._project)
+        else:
+            entry.locks.apply(delta)
 
     def of(self, session: Optional[Session]) -> Optional[SessionLayers]:
         """The layers of a session; None while it has none."""
@@ -92,6 +101,9 @@ class Sessions(QObject):
                 discard(path)
 
     def _forget(self, layer_ids: list[str]) -> None:
+        for entry in self._all.values():
+            if entry.locks is not None and entry.locks.layer.id() in layer_ids:
+                entry.locks = None  # made again when it is needed; what is locked stays so
         gone = [key for key, entry in self._all.items() if entry.layer_ids() & set(layer_ids)]
         for key in gone:
             self._all.pop(key).map.close()

@@ -8,8 +8,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Optional
 
 from terrafine.qgis_plugin.effects import Snapshot
-from terrafine.shared.annotation import AnnotationLog
-from terrafine.shared.geo import Window
+from terrafine.qgis_plugin.history import Change, History
+from terrafine.shared.annotation import AnnotationLog, bounds
+from terrafine.shared.geo import Window, bounding, intersection
 from terrafine.shared.messages import Progress
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import ModelSpec
@@ -31,6 +32,7 @@ class Link(Enum):
 class Kind(Enum):
     CLASSIFYING = "classifying"
     REFINING = "refining"
+    RENEWING = "renewing"  # what was locked and is free again
 
 
 @dataclass
@@ -40,6 +42,9 @@ class Session:
     is_kept its layers and files exist
     mapped  the window around everything that was classified
     shown   the marks that the map was computed from
+    stale   the window around what was locked, and may have missed changes then
+    locks   regions of the map that are kept as they are: polygons, whose class means nothing
+    history the steps that led to the marks and locks
     """
 
     raster: RasterFile
@@ -47,9 +52,14 @@ class Session:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     info: Optional[RasterInfo] = None
     log: AnnotationLog = field(default_factory=AnnotationLog)
+    locks: AnnotationLog = field(default_factory=AnnotationLog)
     is_kept: bool = False
     mapped: Window = NOTHING
     shown: Snapshot = Snapshot()
+    stale: Window = NOTHING
+
+    def __post_init__(self) -> None:
+        self.history = History(self.log, self.locks)
 
     @property
     def now(self) -> Snapshot:
@@ -58,7 +68,13 @@ class Session:
     @property
     def is_behind(self) -> bool:
         """Does the map lack some of the marks?"""
-        return not self.mapped.is_empty and self.shown.revision != self.log.revision
+        return not self.mapped.is_empty and (self.shown.revision != self.log.revision or not self.stale.is_empty)
+
+    def mind(self, change: Change) -> None:
+        """Remember what has to be computed again because its lock is gone."""
+        if change.of_locks:
+            freed = bounding([self.stale, *map(bounds, change.gone)])
+            self.stale = intersection(freed, self.mapped)
 
 
 @dataclass(frozen=True)

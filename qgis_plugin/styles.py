@@ -8,11 +8,14 @@ from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsFillSymbol,
     QgsGeometryGeneratorSymbolLayer,
+    QgsLinePatternFillSymbolLayer,
     QgsMarkerSymbol,
     QgsPalettedRasterRenderer,
     QgsRasterDataProvider,
     QgsRendererCategory,
+    QgsSimpleFillSymbolLayer,
     QgsSimpleMarkerSymbolLayer,
+    QgsSingleSymbolRenderer,
     QgsSymbol,
 )
 from qgis.PyQt.QtGui import QColor
@@ -43,6 +46,17 @@ def _dot_symbol(color: str) -> QgsMarkerSymbol:
     symbol = QgsMarkerSymbol.createSimple(rim)
     symbol.appendSymbolLayer(QgsSimpleMarkerSymbolLayer.create(core))
     return symbol
+
+
+def locks_renderer() -> QgsSingleSymbolRenderer:
+    """Hatched, and legible over light and dark: what is locked shows through."""
+    symbol = QgsFillSymbol.createSimple({"style": "no", "outline_color": "#ffffff", "outline_width": "0.7"})
+    for color, width in (("#b0ffffff", "0.5"), ("#202020", "0.25")):
+        hatch = {"angle": "45", "distance": "2.6", "line_width": width, "color": color}
+        symbol.appendSymbolLayer(QgsLinePatternFillSymbolLayer.create(hatch))
+    rim = {"style": "no", "outline_color": "#202020", "outline_width": "0.3"}
+    symbol.appendSymbolLayer(QgsSimpleFillSymbolLayer.create(rim))
+    return QgsSingleSymbolRenderer(symbol)
 
 
 def map_renderer(provider: QgsRasterDataProvider, classes: Sequence[LandCover]) -> QgsPalettedRasterRenderer:

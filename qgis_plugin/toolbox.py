@@ -1,4 +1,4 @@
-"""The three map tools together: which one is in use, and the way back to the tool that was used before."""
+"""The map tools together: which one is in use, and the way back to the tool that was used before."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import Optional
 from qgis.gui import QgsMapCanvas, QgsMapTool
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
-from terrafine.qgis_plugin.tools import EraserTool, MarkTool, PointTool, StrokeTool, Surface
+from terrafine.qgis_plugin.outline_tools import LockTool, PolygonTool, RectangleTool
+from terrafine.qgis_plugin.pointing_tools import EraserTool, PickTool, UnlockTool
+from terrafine.qgis_plugin.tools import MarkTool, PointTool, StrokeTool, Surface
+
+DRAWING = ("point", "stroke", "polygon", "rectangle")
 
 
 class Toolbox(QObject):
@@ -19,12 +23,19 @@ class Toolbox(QObject):
         super().__init__()
         self._canvas = canvas
         self._before: Optional[QgsMapTool] = None
-        self.stroke = StrokeTool(canvas, surface)
+        self.stroke, self.pick = StrokeTool(canvas, surface), PickTool(canvas, surface)
+        self.lock, self.unlock = LockTool(canvas, surface), UnlockTool(canvas, surface)
         self.tools: dict[str, MarkTool] = {
             "point": PointTool(canvas, surface),
             "stroke": self.stroke,
+            "polygon": PolygonTool(canvas, surface),
+            "rectangle": RectangleTool(canvas, surface),
             "eraser": EraserTool(canvas, surface),
+            "pick": self.pick,
+            "lock": self.lock,
+            "unlock": self.unlock,
         }
+        self._drew = "point"  # the tool that drew last
         canvas.mapToolSet.connect(self._tool_set)
 
     @property
@@ -38,6 +49,25 @@ class Toolbox(QObject):
             self._canvas.setMapTool(self.tools[name])
         elif self.current:
             self._go_back()
+
+    def draw_again(self) -> None:
+        """Use the tool that drew last."""
+        self.choose(self._drew)
+
+    def pick_under_cursor(self) -> None:
+        """Ask for the class where the mouse is."""
+        place = self._canvas.mouseLastXY()
+        self.pick.pick(self._canvas.getCoordinateTransform().toMapCoordinates(place))
+
+    def take_back(self) -> bool:
+        """Remove the last vertex of what is being drawn; False if nothing is."""
+        tool = self.tools.get(self.current)
+        return tool is not None and tool.take_back()
+
+    def finish(self) -> None:
+        """Complete what is being drawn."""
+        if self.current:
+            self.tools[self.current].finish()
 
     def show_width(self) -> None:
         """Follow a change of the stroke's width or colour."""
@@ -66,6 +96,8 @@ class Toolbox(QObject):
     def _tool_set(self, new: Optional[QgsMapTool], old: Optional[QgsMapTool]) -> None:
         if self._name(new) and not self._name(old):
             self._before = old
+        if self._name(new) in DRAWING:
+            self._drew = self._name(new)
         self.changed.emit(self._name(new))
 
     def _name(self, tool: Optional[QgsMapTool]) -> str:

@@ -1,4 +1,4 @@
-"""Map tools: point, freehand stroke and eraser. They emit pixel coordinates of the session's raster.
+"""Map tools: what they share, the point and the freehand stroke. They emit pixel coordinates of the session's raster.
 
 A tool asks its `Surface` for everything that is not the mouse: where the raster lies, the class's colour, the width.
 """
@@ -13,14 +13,11 @@ from qgis.gui import QgsMapCanvas, QgsMapMouseEvent, QgsMapTool, QgsRubberBand
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QCursor, QPainter, QPen, QPixmap
 
-from terrafine.qgis_plugin.picking import marks_near
 from terrafine.qgis_plugin.placement import Locator
 from terrafine.shared.annotation import Annotation
 
-ERASER_REACH = 9.0  # screen pixels
 KEEP_WITHIN_PX = 0.25  # raster pixels that a simplified stroke may stray from the hand's
 CURSOR_SIDES = (9, 160)  # screen pixels, least and most
-ERASING = QColor("#d1495b")
 
 
 class Surface(Protocol):
@@ -30,6 +27,8 @@ class Surface(Protocol):
 
     def marks(self) -> tuple[Annotation, ...]: ...
 
+    def regions(self) -> tuple[Annotation, ...]: ...  # that are locked
+
     def color(self) -> QColor: ...
 
     def width_px(self) -> float: ...
@@ -38,14 +37,18 @@ class Surface(Protocol):
 class MarkTool(QgsMapTool):
     """Base of the tools.
 
-    drawn   kind, vertices ((x, y), …), width_px
-    erased  ids of marks
-    missed  the mouse was used where there is no raster
+    drawn    kind, vertices ((x, y), …), width_px
+    erased   ids of marks, or of locked regions
+    picked   x, y: the user points at a pixel
+    missed   the mouse was used where there is no raster
+    crossed  an outline that crosses itself was drawn
     """
 
     drawn = pyqtSignal(str, object, float)
     erased = pyqtSignal(object)
+    picked = pyqtSignal(float, float)
     missed = pyqtSignal()
+    crossed = pyqtSignal()
 
     def __init__(self, canvas: QgsMapCanvas, surface: Surface) -> None:
         super().__init__(canvas)
@@ -55,6 +58,13 @@ class MarkTool(QgsMapTool):
     def abort(self) -> bool:
         """Give up what is being drawn; False if nothing is."""
         return False
+
+    def take_back(self) -> bool:
+        """Remove the last vertex of what is being drawn; False if nothing is."""
+        return False
+
+    def finish(self) -> None:
+        """Complete what is being drawn."""
 
     def _pixel(self, point: QgsPointXY) -> Optional[tuple[float, float]]:
         locator = self.surface.locator()
@@ -115,7 +125,7 @@ class StrokeTool(MarkTool):
     def show_width(self) -> None:
         """Make the cursor a circle as wide as the stroke will be."""
         side = self.surface.width_px() * self._screen_per_pixel()
-        self.setCursor(_brush(side, self.surface.color()))
+        self.setCursor(brush(side, self.surface.color()))
 
     def canvasPressEvent(self, event: QgsMapMouseEvent) -> None:  # noqa: N802 - QGIS's name
         if event.button() != Qt.MouseButton.LeftButton:
@@ -151,7 +161,6 @@ class StrokeTool(MarkTool):
         return True
 
     def take_back(self) -> bool:
-        """Remove the last vertex of the stroke being drawn; False if none is."""
         if self._band is None:
             return False
         if len(self._vertices) > 1:
@@ -166,57 +175,6 @@ class StrokeTool(MarkTool):
             self._band.addPoint(point)
 
 
-class EraserTool(MarkTool):
-    """Click or draw over marks to remove them, as one step."""
-
-    def __init__(self, canvas: QgsMapCanvas, surface: Surface) -> None:
-        super().__init__(canvas, surface)
-        self.setCursor(_brush(2 * ERASER_REACH, ERASING))
-        self._found: Optional[dict[str, None]] = None
-        self._band: Optional[QgsRubberBand] = None
-
-    def deactivate(self) -> None:
-        self.abort()
-        super().deactivate()
-
-    def canvasPressEvent(self, event: QgsMapMouseEvent) -> None:  # noqa: N802 - QGIS's name
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.abort()
-            self._found = {}
-            self._band = QgsRubberBand(self.canvas(), QgsWkbTypes.GeometryType.PointGeometry)
-            self._band.setColor(ERASING)
-            self._band.setIcon(QgsRubberBand.IconType.ICON_X)
-            self._collect(event.mapPoint())
-
-    def canvasMoveEvent(self, event: QgsMapMouseEvent) -> None:  # noqa: N802 - QGIS's name
-        if self._found is not None:
-            self._collect(event.mapPoint())
-
-    def canvasReleaseEvent(self, event: QgsMapMouseEvent) -> None:  # noqa: N802 - QGIS's name
-        if self._found is None or event.button() != Qt.MouseButton.LeftButton:
-            return
-        found = tuple(self._found)
-        self.abort()
-        if found:
-            self.erased.emit(found)
-
-    def abort(self) -> bool:
-        if self._found is None:
-            return False
-        self.canvas().scene().removeItem(self._band)
-        self._found = self._band = None
-        return True
-
-    def _collect(self, point: QgsPointXY) -> None:
-        pixel = self._pixel(point)
-        if pixel is None or self._found is None:
-            return
-        for mark_id in marks_near(self.surface.marks(), pixel, ERASER_REACH / self._screen_per_pixel()):
-            if mark_id not in self._found:
-                self._found[mark_id] = None
-                self._band.addPoint(point)
-
-
 def simplified(vertices: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
     """A freehand line without the vertices that say nothing; a single position stays one."""
     if len(set(vertices)) < 2:
@@ -226,7 +184,7 @@ def simplified(vertices: list[tuple[float, float]]) -> tuple[tuple[float, float]
     return tuple((point.x(), point.y()) for point in points)
 
 
-def _brush(side: float, color: QColor) -> QCursor:
+def brush(side: float, color: QColor) -> QCursor:
     """A ring of that diameter in screen pixels, legible over light and dark."""
     side = int(min(max(side, CURSOR_SIDES[0]), CURSOR_SIDES[1]))
     image = QPixmap(side + 4, side + 4)

@@ -33,14 +33,6 @@ def tool_button(name: str, tip: str, checkable: bool = False) -> QToolButton:
     return button
 
 
-def labelled_button(name: str, text: str, tip: str) -> QToolButton:
-    """A checkable tool button with its name beside the icon."""
-    button = tool_button(name, tip, checkable=True)
-    button.setText(text)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    return button
-
-
 def heading(text: str) -> QLabel:
     label = QLabel(text)
     font = QFont(label.font())

@@ -25,6 +25,7 @@ from terrafine.qgis_plugin.tasks import TaskMirror
 from terrafine.qgis_plugin.toolbox import Toolbox
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import TerrafineError
+from terrafine.shared.patch import Patch
 
 CLIENT = "terrafine-qgis 0.1.0"
 MESSAGE_S = 12
@@ -69,6 +70,9 @@ class Workbench(QObject):
     def marks(self) -> tuple[Annotation, ...]:
         return self.controller.session.log.marks if self.controller.session else ()
 
+    def regions(self) -> tuple[Annotation, ...]:
+        return self.controller.session.locks.marks if self.controller.session else ()
+
     def color(self) -> QColor:
         legend = self.controller.legend
         return QColor(legend[self.controller.class_id].color if legend else "#ffffff")
@@ -111,7 +115,8 @@ class Workbench(QObject):
             effects.CancelPredict: lambda _: self.worker.cancel(),
             effects.CreateLayers: lambda _: self._create_layers(),
             effects.StoreMarks: lambda effect: self._current().marks.apply(effect.delta),
-            effects.ShowPatch: lambda effect: self._current().show_patch(effect.patch),
+            effects.StoreLocks: lambda effect: self.sessions.store_locks(self._current().session, effect.delta),
+            effects.ShowPatch: lambda effect: self._show_patch(effect.patch),
             effects.ShowMap: lambda _: self._show_map(),
             effects.Tell: self.tell,
         }
@@ -146,6 +151,10 @@ class Workbench(QObject):
     def _current(self) -> SessionLayers:
         """The layers of the session at work; they are made before anything is shown or stored in them."""
         return self.sessions.kept(self.controller.session)  # type: ignore[arg-type]
+
+    def _show_patch(self, patch: Patch) -> None:
+        current = self._current()
+        current.session.history.note(patch.revision, current.show_patch(patch))
 
     def _show_map(self) -> None:
         current = self.sessions.of(self.controller.session)

@@ -89,7 +89,7 @@ def photograph(scenario: dict[str, str]) -> None:
     _until(lambda: bench.controller.work is None and bench.controller.session, "the map is there")
 
     for class_id, pixels in _marks(Path(scenario["raster"]), bench.controller.session.mapped):
-        tool = dock.marks.tools["point" if len(pixels) == 1 else "stroke"]
+        tool = dock.marks.tools.buttons["point" if len(pixels) == 1 else "stroke"]
         if not tool.isChecked():
             tool.click()
         QTest.keyClick(canvas, Qt.Key.Key_1 + class_id)

@@ -109,7 +109,7 @@ class Analyst:
         self.settle()
 
     def use(self, tool: str) -> None:
-        button = self.dock.marks.tools[tool]
+        button = self.dock.marks.tools.buttons[tool]
         if not button.isChecked():
             self.press(button)
 

@@ -139,7 +139,7 @@ def test_escape_gives_up_a_stroke_and_then_goes_back_to_the_tool_from_before(map
     assert mapped.plugin.bench.toolbox.current == "stroke"
     mapped.key(Qt.Key.Key_Escape)
     assert mapped.window.canvas.mapTool() is mapped.window.pan
-    assert not mapped.dock.marks.tools["stroke"].isChecked()
+    assert not mapped.dock.marks.tools.buttons["stroke"].isChecked()
 
 
 def test_a_number_key_picks_the_class_in_the_legend(mapped):

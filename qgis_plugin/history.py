@@ -1,0 +1,103 @@
+"""The steps of a session: what was done in which order, what it changed in the map, and the way back and forth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Optional, Sequence
+
+from terrafine.shared.annotation import UNDO_STEPS, Annotation, AnnotationLog, Delta
+
+
+class Verb(Enum):
+    DRAW = "draw"
+    ERASE = "erase"
+    EDIT = "edit"  # with QGIS's own tools
+    IMPORT = "import"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the marks, or of the locked regions. `gone` is what it took away, which a delta only names."""
+
+    of_locks: bool
+    delta: Delta
+    gone: tuple[Annotation, ...]
+
+
+@dataclass
+class Step:
+    """Something the user did. `pixels` is what each class gained (or, negative, lost) of the map by it so far."""
+
+    verb: Verb
+    count: int  # of marks or regions
+    class_id: Optional[int]  # of all marks added; None if there are none or they differ
+    revision: int  # of the marks since
+    pixels: Counter[int] = field(default_factory=Counter)
+
+
+class History:
+    """Undo and redo across the logs of a session: each log knows its own way back, the history knows whose turn it is.
+
+    The steps before `position` are done, those after it undone; a new step forgets the undone ones.
+    """
+
+    def __init__(self, marks: AnnotationLog, locks: AnnotationLog) -> None:
+        self._marks, self._locks = marks, locks
+        self.steps: list[Step] = []
+        self.position = 0
+
+    @property
+    def can_undo(self) -> bool:
+        return self.position > 0
+
+    @property
+    def can_redo(self) -> bool:
+        return self.position < len(self.steps)
+
+    def do(self, verb: Verb, added: Sequence[Annotation] = (), removed: Sequence[str] = ()) -> Change:
+        """Change the marks, or the locks, as one step."""
+        log = self._log(verb)
+        before = log.marks
+        delta = log.change(added, removed)
+        classes = {mark.class_id for mark in added}
+        class_id = classes.pop() if len(classes) == 1 else None
+        step = Step(verb, max(len(added), len(removed)), class_id, self._marks.revision)
+        self.steps = [*self.steps[: self.position], step][-UNDO_STEPS:]  # a log remembers no more
+        self.position = len(self.steps)
+        return self._change(verb, delta, before)
+
+    def go_to(self, position: int) -> list[Change]:
+        """Undo or redo until so many steps are done."""
+        changes = []
+        while self.position > max(position, 0):
+            self.position -= 1
+            changes.append(self._travel(self.steps[self.position].verb, back=True))
+        while self.position < min(position, len(self.steps)):
+            changes.append(self._travel(self.steps[self.position].verb, back=False))
+            self.position += 1
+        return changes
+
+    def note(self, revision: int, pixels: Counter[int]) -> None:
+        """A part of the map of that revision has changed: it is the doing of the step that led there, if one did."""
+        for step in self.steps:
+            if step.revision == revision and step.verb not in (Verb.LOCK, Verb.UNLOCK):
+                step.pixels.update(pixels)
+
+    def _travel(self, verb: Verb, back: bool) -> Change:
+        log = self._log(verb)
+        before = log.marks
+        delta = log.undo() if back else log.redo()
+        assert delta is not None, "the logs and the history went different ways"
+        return self._change(verb, delta, before)
+
+    def _change(self, verb: Verb, delta: Delta, before: tuple[Annotation, ...]) -> Change:
+        removed = set(delta.removed)
+        gone = tuple(mark for mark in before if mark.id in removed)
+        return Change(self._log(verb) is self._locks, delta, gone)
+
+    def _log(self, verb: Verb) -> AnnotationLog:
+        return self._locks if verb in (Verb.LOCK, Verb.UNLOCK) else self._marks

@@ -1,0 +1,88 @@
+"""The GeoPackage of a session: a table of marks, and one of locked regions once there are any."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Optional
+
+from osgeo import gdal, ogr, osr
+from qgis.core import QgsCoordinateReferenceSystem, QgsFeatureRenderer, QgsVectorLayer
+
+from terrafine.shared.errors import TerrafineError
+
+MARKS, LOCKS = "marks", "locked"  # tables
+COLUMNS = {
+    "mark_id": ogr.OFTString,
+    "class_id": ogr.OFTInteger,
+    "class_name": ogr.OFTString,
+    "kind": ogr.OFTString,
+    "width_px": ogr.OFTReal,
+    "vertices": ogr.OFTString,
+}
+
+
+def create_marks_file(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
+    """Make a GeoPackage with an empty table of marks; raises TerrafineError if that fails."""
+    try:
+        file = gdal.GetDriverByName("GPKG").Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
+    except RuntimeError:  # where another plugin has switched GDAL's exceptions on
+        file = None
+    _add_table(file, MARKS, crs)
+
+
+def add_locks_table(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
+    """See to it that a GeoPackage of marks has room for locked regions; raises TerrafineError if that fails."""
+    try:
+        file = gdal.OpenEx(str(path), gdal.OF_VECTOR | gdal.OF_UPDATE)
+    except RuntimeError:  # where another plugin has switched GDAL's exceptions on
+        file = None
+    if file is None or file.GetLayerByName(LOCKS) is None:
+        _add_table(file, LOCKS, crs)
+
+
+def open_table(path: Path, table: str, name: str, renderer: QgsFeatureRenderer) -> QgsVectorLayer:
+    """The styled layer of one of the tables."""
+    layer = QgsVectorLayer(f"{path}|layername={table}", name, "ogr")
+    layer.setRenderer(renderer)
+    return layer
+
+
+def path_of(layer: QgsVectorLayer) -> Path:
+    """The GeoPackage of a layer."""
+    return Path(layer.source().split("|")[0])
+
+
+def move_table(layer: QgsVectorLayer, path: Path) -> None:
+    """Let a layer show the same table of another GeoPackage."""
+    table = layer.source().split("|")[1]
+    layer.setDataSource(f"{path}|{table}", layer.name(), "ogr")
+
+
+def copy_file(old: Path, new: Path) -> list[Path]:
+    """Copy a GeoPackage that is open: SQLite sees to what is in its journal still.
+
+    Returns the files that can go when nobody uses the old one any more. Raises TerrafineError.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(old)) as source, contextlib.closing(sqlite3.connect(new)) as target:
+            source.backup(target)
+    except (OSError, sqlite3.Error) as error:
+        raise unwritable(str(error)) from error
+    return [old, *(old.with_name(old.name + journal) for journal in ("-wal", "-shm"))]
+
+
+def unwritable(why: str) -> TerrafineError:
+    return TerrafineError(
+        f"The marks could not be saved: {why}.", "Check that the project's folder can be written and has space left."
+    )
+
+
+def _add_table(file: Optional[gdal.Dataset], name: str, crs: QgsCoordinateReferenceSystem) -> None:
+    reference = osr.SpatialReference(crs.toWkt()) if crs.isValid() else None
+    table = None if file is None else file.CreateLayer(name, reference, ogr.wkbPolygon)
+    if table is None:
+        raise unwritable(gdal.GetLastErrorMsg())
+    for column, kind in COLUMNS.items():
+        table.CreateField(ogr.FieldDefn(column, kind))
