@@ -49,6 +49,12 @@ def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) ->
     return svg(side + 80, side + 4, title, parts)
 
 
+def round_up(value: float) -> float:
+    """The next number that looks good at the end of an axis."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(power * step for step in (1, 2, 4, 6, 8, 10) if power * step >= value * (1 - 1e-9))
+
+
 def svg(width: float, height: float, title: str, parts: Sequence[str]) -> str:
     body = "\n".join(parts)
     return (

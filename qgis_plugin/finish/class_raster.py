@@ -24,10 +24,11 @@ GOLDEN_ANGLE = 137.508  # degrees: hues far from each other, however many
 
 @dataclass(frozen=True)
 class ClassSource:
-    """What a worker thread needs to read a class raster: its file, and its legend by class id."""
+    """What a worker thread needs to read a class raster: its file, its legend by class id, and its layer's id."""
 
     file: RasterFile
     legend: Mapping[int, LandCover] = field(compare=False)
+    layer_id: str = ""
 
     def cover(self, class_id: int) -> LandCover:
         """The class's name and colour; made up where the layer has none."""
@@ -43,7 +44,7 @@ def class_source(layer: QgsRasterLayer) -> ClassSource:
         int(item.value): LandCover(int(item.value), item.label or str(int(item.value)), item.color.name())
         for item in shown
     }
-    return ClassSource(raster_file(layer), legend)
+    return ClassSource(raster_file(layer), legend, layer.id())
 
 
 class ClassRaster:

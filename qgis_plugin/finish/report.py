@@ -9,7 +9,7 @@ from typing import Optional, Sequence
 
 from qgis.PyQt.QtCore import QObject
 
-from terrafine.qgis_plugin.finish.charts import Bar, bars, matrix
+from terrafine.qgis_plugin.finish.charts import Bar, bars, matrix, round_up
 from terrafine.qgis_plugin.finish.labelled import Sample
 from terrafine.qgis_plugin.finish.olofsson import Assessment
 from terrafine.shared.geo import Window
@@ -79,9 +79,10 @@ class Report(QObject):
             dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{fill}" stroke="#000000" stroke-width="0.8"/>')
         words = self.tr("The map and the samples: white where the map is right, red where it is wrong.")
         return (
-            f'<figure><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-            f'height="{height}" role="img" aria-label="{escape(words)}"><image href="{source}" width="{width}" '
-            f'height="{height}"/>{"".join(dots)}</svg><figcaption>{words}</figcaption></figure>'
+            '<figure><svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{escape(words)}">'
+            f'<image xlink:href="{source}" width="{width}" height="{height}"/>{"".join(dots)}</svg>'
+            f"<figcaption>{words}</figcaption></figure>"
         )
 
     def _accuracies(self) -> str:
@@ -111,6 +112,7 @@ class Report(QObject):
             rows.append([Bar(item.name, "#bbbbbb", mapped, math.nan), Bar(item.name, item.color, area, margin)])
             table.append([_chip(item), f"{mapped:,.2f}", f"{area:,.2f}", f"± {margin:,.2f}"])
         largest = max(bar.value + (0.0 if math.isnan(bar.margin) else bar.margin) for row in rows for bar in row)
+        largest = round_up(largest)
         head = [self.tr("Class"), self.tr("Mapped") + unit, self.tr("Estimated") + unit, self.tr("95 % interval")]
         words = self.tr(
             "Counting pixels gives the mapped area, with the map's mistakes in it. The estimated area corrects it by "

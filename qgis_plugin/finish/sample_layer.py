@@ -17,17 +17,14 @@ from terrafine.shared.spec import LandCover
 
 FIELDS = fields(sample_id=int, map_class=int, reference=int)
 MAP_CLASS, REFERENCE = "map_class", "reference"
-LEGEND, SOURCE = (
-    "terrafine/legend",
-    "terrafine/sampled",
-)  # custom properties: the classes, and the file that was sampled
+LEGEND, SAMPLED = "terrafine/legend", "terrafine/sampled"  # custom properties: classes, id of the map's layer
 OPEN = '"reference" IS NULL'
 
 
-def prepare(layer: QgsVectorLayer, classes: Sequence[LandCover], source: str) -> None:
+def prepare(layer: QgsVectorLayer, classes: Sequence[LandCover], map_id: str) -> None:
     """Give a new layer its style, its form, and what the labelling panel needs; a GeoPackage keeps them with it."""
     layer.setCustomProperty(LEGEND, "\n".join(f"{item.id}\t{item.color}\t{item.name}" for item in classes))
-    layer.setCustomProperty(SOURCE, source)
+    layer.setCustomProperty(SAMPLED, map_id)
     names = layer.fields()
     choices = [{item.name: str(item.id)} for item in classes]
     layer.setEditorWidgetSetup(names.indexOf(REFERENCE), QgsEditorWidgetSetup("ValueMap", {"map": choices}))

@@ -151,12 +151,12 @@ class Accuracy(MapAlgorithm):
     def _warnings(self, unlabelled: int, changed: int) -> list[str]:
         said = []
         if unlabelled:
-            said.append(self.tr("{count} samples are not labelled and were left out.").format(count=unlabelled))
+            said.append(self.tr("Samples without a label, left out: {count}.").format(count=unlabelled))
         if changed:
             said.append(
                 self.tr(
-                    "{count} samples lie where the map shows another class now than when they were drawn. This "
-                    "assesses the map as it was; a map that was corrected since needs new samples."
+                    "Samples where the map shows another class now than when they were drawn: {count}. This assesses "
+                    "the map as it was then; a map that was corrected since needs new samples."
                 ).format(count=changed)
             )
         return said

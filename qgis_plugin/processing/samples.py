@@ -109,7 +109,7 @@ class Samples(MapAlgorithm):
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         layer = QgsProcessingUtils.mapLayerFromString(self._destination, context)
         if layer is not None:
-            prepare(layer, self._classes, self.source.file.path)
+            prepare(layer, self._classes, self.source.layer_id)
         return {}
 
 

@@ -137,7 +137,7 @@ def test_unlabelled_samples_and_a_changed_map_are_told_of(blobs_map, truth, tmp_
     listener = Listener()
     corrected = class_map(tmp_path / "corrected.tif", truth)
     run("accuracy", listener, INPUT=corrected, SAMPLES=samples, OUTPUT="memory:")
-    assert listener.warnings[0].startswith("1 samples are not labelled")
+    assert listener.warnings[0] == "Samples without a label, left out: 1."
     assert "new samples" in listener.warnings[1]
 
 

@@ -48,11 +48,14 @@ class Window(QMainWindow):
         self.toolbar.removeAction(action)
 
     def addPluginToRasterMenu(self, name: str, action: QAction) -> None:  # noqa: N802
-        self.menus[name] = self.raster_menu.addMenu(name)
+        if name not in self.menus:
+            self.menus[name] = self.raster_menu.addMenu(name)
         self.menus[name].addAction(action)
 
     def removePluginRasterMenu(self, name: str, action: QAction) -> None:  # noqa: N802
-        self.raster_menu.removeAction(self.menus.pop(name).menuAction())
+        self.menus[name].removeAction(action)
+        if self.menus[name].isEmpty():
+            self.raster_menu.removeAction(self.menus.pop(name).menuAction())
 
     def removeDockWidget(self, dock: QDockWidget) -> None:  # noqa: N802
         super().removeDockWidget(dock)
