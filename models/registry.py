@@ -18,6 +18,7 @@ from torch import nn
 
 from terrafine.models import confidence
 from terrafine.models.confidence import ConfidNet
+from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
 from terrafine.models.linknet import WIDTHS, LateLinkNet, LinkNet
 from terrafine.models.mobilenet import MobileNetV2
@@ -175,4 +176,8 @@ def _library(wanted: str):  # type: ignore[no-untyped-def]
     return segmentation_models_pytorch
 
 
-ARCHITECTURES: dict[str, Callable[[ModelSpec], MarkedNetwork]] = {"linknet": _build_linknet}
+def _build_forest(spec: ModelSpec) -> MarkedNetwork:
+    return PixelForest(len(spec.classes))
+
+
+ARCHITECTURES: dict[str, Callable[[ModelSpec], MarkedNetwork]] = {"linknet": _build_linknet, "forest": _build_forest}
