@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -75,11 +76,14 @@ class Annotator:
             return simulate.deepest(mistake)
         return (simulate.on_border if position == "border" else simulate.anywhere)(mistake, rng)
 
-    def _blurred(self, point: Annotation, shape: tuple[int, int], classes: int, rng: np.random.Generator) -> Annotation:
+    def _blurred(
+        self, point: Annotation, shape: tuple[int, int], classes: Sequence[int], rng: np.random.Generator
+    ) -> Annotation:
         """The point with this annotator's noise; it stays inside the raster."""
         (x, y), class_id = point.vertices[0], point.class_id
         if self.offset_px:
             x, y = np.clip((x, y) + rng.normal(0, self.offset_px, 2), 0.5, np.array(shape[::-1]) - 0.5)
-        if classes > 1 and rng.random() < self.wrong_class:
-            class_id = int(rng.choice([other for other in range(classes) if other != class_id]))
+        others = [other for other in classes if other != class_id]
+        if others and rng.random() < self.wrong_class:
+            class_id = int(rng.choice(others))
         return dataclasses.replace(point, vertices=((float(x), float(y)),), class_id=class_id)

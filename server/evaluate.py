@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional
 
 import numpy as np
@@ -14,42 +11,9 @@ from numpy.typing import NDArray
 
 from terrafine.models import metrics
 from terrafine.models.encoding import UNMARKED, marked_pixels
-from terrafine.models.infer import Predictor
-from terrafine.server import engine, raster_io
 from terrafine.server.annotator import Annotator
-from terrafine.server.pixels import PixelSource
-from terrafine.server.session import Session
-from terrafine.server.training import read_labels
-from terrafine.shared.annotation import AnnotationLog
-from terrafine.shared.errors import ConfigError
-from terrafine.shared.geo import slices
-from terrafine.shared.patch import Patch
-from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import NODATA_CLASS, ModelSpec
-
-Classes = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A raster with its truth, uint8 (rows, columns), VOID where it says nothing."""
-
-    name: str
-    info: RasterInfo
-    source: PixelSource
-    truth: Classes
-
-
-def load_subject(image: Path, labels: Path, spec: ModelSpec, labels_are: str, gsd_m: Optional[float] = None) -> Subject:
-    """A raster file and its labels; `gsd_m` is believed where the file does not say."""
-    raster = raster_io.open_raster(image, spec)
-    truth = read_labels(labels, spec, labels_are)
-    info = raster.info
-    if truth.shape != info.grid.window.shape:
-        raise ConfigError(f"'{labels}' is {truth.shape}, '{image}' {info.grid.window.shape} pixels.")
-    if info.grid.gsd_m is None:
-        info = dataclasses.replace(info, grid=dataclasses.replace(info.grid, gsd_m=gsd_m))
-    return Subject(image.stem, info, raster, truth)
+from terrafine.server.refinement import Classes, Refinement
+from terrafine.shared.spec import NODATA_CLASS
 
 
 @dataclass(frozen=True)
@@ -72,54 +36,38 @@ class Step:
     seconds: float
 
 
-def annotate(
-    subject: Subject, predictor: Predictor, clicks: int, annotator: Annotator, rng: np.random.Generator
-) -> Iterator[Step]:
-    """Classify, then click and refine, `clicks` times; yields the state at the start and after every click.
+def annotate(refinement: Refinement, clicks: int, annotator: Annotator, rng: np.random.Generator) -> Iterator[Step]:
+    """Click and refine, `clicks` times; yields the state at the start and after every click.
 
     Where nothing is wrong any more, the last map is repeated: every raster has the same number of steps.
     """
-    session, log = Session(subject.info, subject.source, predictor), AnnotationLog()
-    truth, whole = subject.truth, session.info.grid.window
-    truth = np.where(subject.source.read(whole).valid, truth, np.uint8(metrics.VOID))  # nobody clicks where nothing is
-    before = prediction = np.full(truth.shape, NODATA_CLASS, np.uint8)
-    for count in range(clicks + 1):
-        click = annotator.click(prediction, truth, len(predictor.spec.classes), rng) if count else None
-        started, revision = time.perf_counter(), log.revision
-        if click is not None:
-            session.change(log.add(click))
-        if click is not None or count == 0:
-            prediction = _refreshed(before, session, revision if count else None)
-        seconds = time.perf_counter() - started
-        yield _step(truth, before, prediction, session, seconds)
-        before = prediction
-    session.close()
+    yield step_of(refinement, np.full_like(refinement.map, NODATA_CLASS))
+    for _ in range(clicks):
+        before = refinement.map
+        click = annotator.click(before, refinement.truth, refinement.session.legend.shown, rng)
+        if click is None:
+            refinement.seconds = 0.0
+        else:
+            refinement.mark(click)
+        yield step_of(refinement, before)
 
 
-def _refreshed(before: Classes, session: Session, changed_since: int | None) -> Classes:
-    """The map `before` with everything written into it that the engine sends."""
-    after = before.copy()
-    whole = session.info.grid.window
-    for reply in engine.predict(session, whole, changed_since):
-        if isinstance(reply, Patch):
-            after[slices(reply.window, whole)] = reply.array[0]
-    return after
-
-
-def _step(truth: Classes, before: Classes, after: Classes, session: Session, seconds: float) -> Step:
-    classes = len(session.spec.classes)
-    marked = marked_pixels(session.log.marks, session.info.grid.window)
+def step_of(refinement: Refinement, before: Classes, after: Optional[Classes] = None) -> Step:
+    """The state of now, and what has changed since the map `before`; `after` is the session's map by default."""
+    truth, after = refinement.truth, refinement.map if after is None else after
+    classes = len(refinement.session.legend.classes)
+    marked = marked_pixels(refinement.session.tile_marks.marks, refinement.whole)
     unmarked = (marked == UNMARKED) | (after == NODATA_CLASS)
     counted = truth != metrics.VOID
     was_right, is_right = (before == truth) & counted, (after == truth) & counted
     return Step(
-        clicks=len(session.log.marks),
+        clicks=len(refinement.marks),
         confusion=metrics.confusion(truth, after, classes),
         unmarked=metrics.confusion(truth[unmarked], after[unmarked], classes),
         corrected=int((is_right & ~was_right).sum()),
         broken=int((was_right & ~is_right).sum()),
         obeyed=bool((after[~unmarked] == marked[~unmarked]).all()),
-        seconds=seconds,
+        seconds=refinement.seconds,
     )
 
 

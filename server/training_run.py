@@ -20,7 +20,8 @@ from terrafine.models.metrics import VOID
 from terrafine.models.mobilenet import MobileNetV2
 from terrafine.models.network import MarkedNetwork
 from terrafine.models.train import Trainer, validate
-from terrafine.server.training import TrainingConfig, load_scenes, training_scenes
+from terrafine.server.scenes import load_scenes, training_scenes
+from terrafine.server.training import TrainingConfig
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import ModelSpec
 

@@ -15,7 +15,9 @@ from tqdm import tqdm
 from terrafine.models import registry, simulate
 from terrafine.models.infer import Predictor
 from terrafine.server.annotator import POSITIONS, Annotator
-from terrafine.server.evaluate import Curve, Step, Subject, annotate, load_subject, summarise
+from terrafine.server.evaluate import Curve, Step, annotate, summarise
+from terrafine.server.refinement import Refinement, load_subject
+from terrafine.server.training import DataOptions
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import ModelSpec
 
@@ -59,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         for seed in range(arguments.seeds):
             runs = []
             for image, labels in subjects:
-                subject = load_subject(image, labels, spec, arguments.labels_are)
-                runs.append(_run(subject, predictor, arguments, seed, bar))
+                subject = load_subject(image, labels, spec, DataOptions(labels_are=arguments.labels_are))
+                runs.append(_run(Refinement(subject, predictor), subject.name, arguments, seed, bar))
             curves.append(summarise(runs, counted))
     print(report(curves, spec, [image.stem for image, _ in subjects], arguments.protocol))
     if arguments.json:
@@ -86,12 +88,13 @@ def _labels(image: Path, folder: Path) -> tuple[Path, Path]:
     return image, found[0]
 
 
-def _run(subject: Subject, predictor: Predictor, arguments: argparse.Namespace, seed: int, bar: tqdm) -> list[Step]:
+def _run(refinement: Refinement, name: str, arguments: argparse.Namespace, seed: int, bar: tqdm) -> list[Step]:
     steps = []
-    rng = np.random.default_rng((seed, len(subject.name), subject.truth.size))
-    for step in annotate(subject, predictor, arguments.clicks, _annotator(arguments), rng):
+    rng = np.random.default_rng((seed, len(name), refinement.truth.size))
+    for step in annotate(refinement, arguments.clicks, _annotator(arguments), rng):
         steps.append(step)
         bar.update()
+    refinement.close()
     return steps
 
 

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on", metavar="NAME", help="model and data (default: those of landcover-rgb)")
     parser.add_argument("--data", type=Path, help="folder that the paths in that file are relative to")
     parser.add_argument("--out", type=Path, help="folder for models, results and the page")
+    parser.add_argument("--model", default="", help="for studies that train none: a model of the zoo, or a folder")
     parser.add_argument("--seeds", type=int, help="repetitions of each row (default: the study's)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads (all by default)")
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("A study needs its name and --out.", "terrafine study --list says which there are.")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    wanted = study.with_seeds(study.find(arguments.name), arguments.seeds)
+    wanted = study.changed(study.find(arguments.name), arguments.seeds, arguments.model)
     base = _base(arguments.on)
     root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", base.parent))
     place = Place(read_document(base), root, arguments.out, arguments.device)

@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafine.server.studies import kinds
 from terrafine.server.studies.run import Place, Result
 from terrafine.server.studies.study import Study
 
 CSV, PICTURE, PAGE = "results.csv", "curves.png", "README.md"
-STOPS = (0, 5, 10, 20, 40, 80, 120)
+BUDGET = ("steps", "batch", "crop_px")
+STOPS = (0, 1, 5, 10, 20, 40, 80, 120)
 LIMITS = """\
-Small data supports orderings between the rows, never a paper's absolute numbers. All rows share one small budget of
-training, stated above; with more of it their order may change. Intersection over union is pooled: one confusion matrix
-over all rasters, without classes that do not occur in the truth. Where nothing is wrong any more, the last map counts
-on."""
+Small data supports orderings between the rows, never a paper's absolute numbers{}. Intersection over union is pooled:
+one confusion matrix over all rasters, without classes that do not occur in the truth. Where nothing is left to be done,
+the last map counts on."""
+Values = NDArray[np.float64]
 
 
 def write(study: Study, results: Sequence[Result], place: Place) -> None:
@@ -29,116 +31,147 @@ def write(study: Study, results: Sequence[Result], place: Place) -> None:
 
 
 def write_csv(results: Sequence[Result], path: Path) -> None:
-    """In long form: row, seed, curve, clicks, value."""
+    """In long form: row, seed, name, x, value; x is empty for single figures."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["row", "seed", "curve", "clicks", "value"])
+        writer.writerow(["row", "seed", "name", "x", "value"])
         for result in results:
             for name, values in result.curves.items():
-                writer.writerows((result.row, result.seed, name, i, f"{v:.6g}") for i, v in enumerate(values))
+                writer.writerows(
+                    (result.row, result.seed, name, f"{x:g}", f"{v:.6g}") for x, v in zip(result.x, values)
+                )
+            writer.writerows((result.row, result.seed, name, "", f"{v:.6g}") for name, v in result.figures.items())
 
 
 def draw(study: Study, results: Sequence[Result], path: Path) -> None:
-    """Mean IoU against clicks and against the seconds that the clicks took; bands are one standard deviation."""
+    """The study's curve against clicks or patches, and against the seconds they took; bands are one deviation."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (by_clicks, by_seconds) = pyplot.subplots(1, 2, figsize=(12, 4.5), sharey=True)
-    for row in (row.name for row in study.rows):
-        values, seconds = 100 * stacked(results, row, "miou"), stacked(results, row, "seconds")
-        if not len(values):
-            continue
+    figure, (by_work, by_seconds) = pyplot.subplots(1, 2, figsize=(12, 4.5), sharey=True)
+    for name, of_row in by_row(study, results):
+        values = 100 * stacked(of_row, study.curve)
         mean, spread = values.mean(0), deviation(values)
-        for axis, x in ((by_clicks, np.arange(len(mean))), (by_seconds, seconds.mean(0))):
-            axis.plot(x, mean, label=row)
+        for axis, x in ((by_work, np.array(of_row[0].x)), (by_seconds, stacked(of_row, "seconds").mean(0))):
+            axis.plot(x, mean, label=name, marker="." if len(x) < 8 else "")
             axis.fill_between(x, mean - spread, mean + spread, alpha=0.2)
-    by_clicks.set(xlabel="clicks a raster", ylabel="mean IoU, %", title=study.title)
-    by_seconds.set(xlabel="seconds that the clicks took")
-    by_clicks.legend()
+    by_work.set(xlabel=kinds.find(study.kind).AXIS, ylabel=f"{_words(study.curve)}, %", title=study.title)
+    by_seconds.set(xlabel="seconds that the machine took for them")
+    by_work.legend(fontsize="small")
     figure.tight_layout()
     figure.savefig(path, dpi=100)
     pyplot.close(figure)
 
 
-def stacked(results: Sequence[Result], row: str, curve: str) -> NDArray[np.float64]:
-    """(seeds, steps) of one row's curve."""
-    return np.array([result.curves[curve] for result in results if result.row == row])
+def by_row(study: Study, results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
+    """The results of each row that has any, in the study's order."""
+    grouped = ((row.name, [result for result in results if result.row == row.name]) for row in study.rows)
+    return [(name, found) for name, found in grouped if found]
 
 
-def deviation(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def stacked(results: Sequence[Result], curve: str) -> Values:
+    """(seeds, places) of one row's curve."""
+    return np.array([result.curves[curve] for result in results])
+
+
+def deviation(values: Values) -> Values:
     """The sample standard deviation over the seeds, 0 for a single one."""
     return values.std(0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
 
 
-def area(curve: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The area under a curve over its last axis ÷ its width: its mean height, by the trapezium rule."""
-    inner = (curve[..., :-1] + curve[..., 1:]) / 2
-    return np.asarray(inner.mean(-1) if inner.shape[-1] else curve[..., 0])
+def area(values: Values, x: Sequence[float]) -> Values:
+    """The area under the curve over its last axis ÷ its width: its mean height, by the trapezium rule."""
+    if len(x) < 2:
+        return np.asarray(values[..., 0])
+    widths = np.diff(np.asarray(x, np.float64))
+    return np.asarray(((values[..., :-1] + values[..., 1:]) / 2 * widths).sum(-1) / widths.sum())
 
 
 def page(study: Study, results: Sequence[Result], place: Place) -> str:
     """The study in words and tables."""
-    return "\n\n".join(
-        [f"# {study.title}", study.about, _made(study, results, place), f"![The curves]({PICTURE})",
-         _curves(study, results), _classes(study, results), LIMITS]
-    ) + "\n"  # fmt: skip
+    trained = any(not row.weights for row in study.rows)
+    doubt = "; all rows share one small budget, and with more of it their order may change" if trained else ""
+    parts = [f"# {study.title}", study.about, _made(study, results, place), f"![The curves]({PICTURE})"]
+    parts += [_table(study, results), _classes(study, results), _figures(study, results), LIMITS.format(doubt)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _made(study: Study, results: Sequence[Result], place: Place) -> str:
     """What it was measured on."""
-    training, data = place.base["training"], place.base["data"]
-    shared = {
-        key: study.rows[0].changes.get("training", {}).get(key, training.get(key))
-        for key in ("steps", "batch", "crop_px")
-    }
-    seeds = len({result.seed for result in results})
-    done = f"{len(results)} of {len(study.rows) * study.seeds} results"
-    budget = ", ".join(f"{key} {value}" for key, value in shared.items() if value is not None)
-    return "\n".join(
-        [
-            f"- `terrafine study {study.name}`; {done}, {seeds} seed(s) a row",
-            f"- trained on {', '.join(data['train'])} of `{data['images']}`; one budget for all rows: {budget}",
-            f"- annotated: {len(results[0].images)} rasters ({', '.join(data.get('test', ()))}), "
-            f"each on its own, {study.clicks} clicks",
-            *(f"- measured on {words}" for words in sorted({f"{r.machine}, {r.date}" for r in results})),
-        ]
-    )
+    data = place.base.get("data", {})
+    wanted = sum(row.seeds or study.seeds for row in study.rows)
+    lines = [f"- `terrafine study {study.name}`; {len(results)} of {wanted} results"]
+    for row in study.rows[:1]:
+        budget = {**place.base.get("training", {}), **row.changes.get("training", {})}
+        words = ", ".join(f"{key} {budget[key]}" for key in BUDGET if key in budget)
+        trained = f"trained on {', '.join(data.get('train', ()))} of `{data.get('images', '.')}`; every row: {words}"
+        lines.append(f"- the model {row.weights}" if row.weights else f"- {trained}")
+    rasters = f"{len(results[0].images)} raster(s) ({', '.join(data.get('test', ()))})"
+    lines.append(f"- reported on {rasters}, each on its own; {study.length} {kinds.find(study.kind).AXIS} at most")
+    lines += [f"- measured on {words}" for words in sorted({f"{r.machine}, {r.date}" for r in results})]
+    return "\n".join(lines)
 
 
-def _curves(study: Study, results: Sequence[Result]) -> str:
-    stops = [stop for stop in STOPS if stop < study.clicks] + [study.clicks]
-    head = [f"{stop}" for stop in stops]
+def _table(study: Study, results: Sequence[Result]) -> str:
+    rows = by_row(study, results)
+    last = max(results[0].x)
+    stops = [stop for stop in STOPS if stop < last] + [last]
+    ends = {name: area(100 * stacked(found, study.curve), found[0].x) for name, found in rows}
+    placed = study.floor in ends and study.ceiling in ends
+    head = ["row", "seeds", *(f"{stop:g}" for stop in stops), "area", "gain", "corrected", "broken"]
     lines = [
-        "Mean IoU in % after so many clicks; area is the curve's mean height; ± is the standard deviation over seeds.",
+        f"{_words(study.curve)} in % after so many {kinds.find(study.kind).AXIS}; area is the curve's mean height; "
+        "± is the standard deviation over seeds; corrected and broken are pixels for each step on the axis.",
         "",
-        f"| row | seeds | {' | '.join(head)} | area | gain | corrected a click | broken a click |",
-        "|---|---|" + "---|" * (len(head) + 4),
+        f"| {' | '.join(head + ['share of the gap'] * placed)} |",
+        "|---|" + "---|" * (len(head) - 1 + placed),
     ]
-    for row in (row.name for row in study.rows):
-        values = 100 * stacked(results, row, "miou")
-        if len(values):
-            cells = [*(values[:, stop] for stop in stops), area(values), values[:, -1] - values[:, 0]]
-            pixels = [stacked(results, row, name)[:, 1:].mean(1) for name in ("corrected", "broken")]
-            cells_text = [*(_figure(cell) for cell in cells), *(_figure(cell, 0) for cell in pixels)]
-            lines.append(f"| {row} | {len(values)} | {' | '.join(cells_text)} |")
+    for name, found in rows:
+        values, x = 100 * stacked(found, study.curve), found[0].x
+        cells = [_figure(values[:, x.index(stop)]) if stop in x else "" for stop in stops]
+        cells += [_figure(ends[name]), _figure(values[:, -1] - values[:, 0])]
+        cells += [_figure(stacked(found, key).sum(1) / (x[-1] or 1), 0) for key in ("corrected", "broken")]
+        if placed:
+            low, high = (ends[end].mean() for end in (study.floor, study.ceiling))
+            cells.append(f"{100 * (ends[name].mean() - low) / (high - low):.0f} %")
+        lines.append(f"| {name} | {len(found)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _classes(study: Study, results: Sequence[Result]) -> str:
     names = [name for name in results[0].curves if name.startswith("iou ")]
     lines = [
-        "IoU of each class in %, before and after the clicks.", "",
+        "IoU of each class in %, before and after.", "",
         f"| row | {' | '.join(name[4:] for name in names)} |", "|---|" + "---|" * len(names),
     ]  # fmt: skip
-    for row in (row.name for row in study.rows):
-        if any(result.row == row for result in results):
-            ends = [100 * stacked(results, row, name)[:, [0, -1]].mean(0) for name in names]
-            lines.append(f"| {row} | {' | '.join(f'{before:.1f} → {after:.1f}' for before, after in ends)} |")
+    for row, found in by_row(study, results):
+        ends = [100 * stacked(found, name)[:, [0, -1]].mean(0) for name in names]
+        cells = ["–" if np.isnan(pair).any() else f"{pair[0]:.1f} → {pair[1]:.1f}" for pair in ends]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _figure(values: NDArray[np.float64], digits: int = 1) -> str:
+def _figures(study: Study, results: Sequence[Result]) -> str:
+    """Of the first map: a table, if there are any."""
+    names = list(results[0].figures)
+    if not names:
+        return ""
+    lines = [
+        "Of the first maps: expected calibration error, and how well doubt tells wrong pixels from right ones.", "",
+        f"| row | {' | '.join(names)} |", "|---|" + "---|" * len(names),
+    ]  # fmt: skip
+    for row, found in by_row(study, results):
+        cells = [_figure(np.array([result.figures[name] for result in found]), 3) for name in names]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _words(curve: str) -> str:
+    return {"miou": "mean IoU"}.get(curve, curve.replace("iou", "IoU of", 1))
+
+
+def _figure(values: Values, digits: int = 1) -> str:
     mean = f"{values.mean():.{digits}f}"
     return mean if len(values) == 1 else f"{mean} ± {values.std(ddof=1):.{digits}f}"

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
-from terrafine.server.evaluate import Curve, annotate, load_subject, summarise
+from terrafine.server.scenes import pairs
+from terrafine.server.studies import kinds
 from terrafine.server.studies.study import Row, Study, merged, settings
-from terrafine.server.training import TrainingConfig, pairs, parse
+from terrafine.server.studies.task import Task
+from terrafine.server.training import data_options, parse
 from terrafine.server.training_run import MODEL, train
 from terrafine.shared.errors import ConfigError
 
@@ -42,14 +43,18 @@ class Place:
 class Result:
     """What one row came to with one seed.
 
-    curves   values after 0, 1, … clicks: "miou", "accuracy", "iou NAME", "seconds" (of all clicks so far), …
-    images   names of the rasters that were annotated
+    x        clicks, or patches, at which the curves have their values
+    curves   "miou", "accuracy", "iou NAME", "seconds" (of all changes so far), …
+    figures  single numbers: "ece", "auroc entropy", …
+    images   names of the rasters that were reported on
     machine  and date, on which it was measured
     """
 
     row: str
     seed: int
+    x: list[float]
     curves: dict[str, list[float]]
+    figures: dict[str, float]
     images: list[str]
     machine: str
     date: str
@@ -60,8 +65,9 @@ def run(study: Study, place: Place, progress: Progress) -> Iterator[list[Result]
     results: list[Result] = []
     for seed in range(1, study.seeds + 1):
         for row in study.rows:
-            results.append(_result(study, row, seed, place, progress))
-            yield results
+            if seed <= (row.seeds or study.seeds):
+                results.append(_result(study, row, seed, place, progress))
+                yield results
 
 
 def _result(study: Study, row: Row, seed: int, place: Place, progress: Progress) -> Result:
@@ -70,11 +76,9 @@ def _result(study: Study, row: Row, seed: int, place: Place, progress: Progress)
     _claim(folder, {"configuration": document, **settings(study, row)})
     path = folder / RESULT
     if not path.exists():
-        config = parse(document, f"{study.name}, {row.name}")
         words = f"{row.name}, seed {seed}"
-        _train(config, folder, place, f"{words}: training", progress)
-        result = _measured(study, row, seed, config, folder, place, f"{words}: clicks", progress)
-        _write(path, dataclasses.asdict(result))
+        model = _folder(row.weights) if row.weights else _trained(document, folder, place, words, progress)
+        _write(path, dataclasses.asdict(_measured(study, row, seed, document, model, place, words, progress)))
     return Result(**json.loads(path.read_text("utf-8")))
 
 
@@ -88,44 +92,34 @@ def _claim(folder: Path, wanted: Mapping[str, Any]) -> None:
         raise ConfigError(f"'{folder}' holds results of other settings.", "Choose another --out, or delete it.")
 
 
-def _train(config: TrainingConfig, folder: Path, place: Place, words: str, progress: Progress) -> None:
+def _trained(document: Mapping[str, Any], folder: Path, place: Place, words: str, progress: Progress) -> Path:
+    """The folder of the row's own model, trained to its end."""
+    config = parse(document, words)
     for step, _ in train(config, place.data, folder, place.device, resume=True):
-        progress(words, step, config.training.steps)
+        progress(f"{words}: training", step, config.training.steps)
+    return folder / MODEL
 
 
 def _measured(
-    study: Study, row: Row, seed: int, config: TrainingConfig, folder: Path, place: Place, words: str,
+    study: Study, row: Row, seed: int, document: Mapping[str, Any], model: Path, place: Place, words: str,
     progress: Progress,
 ) -> Result:  # fmt: skip
-    spec, network = registry.load(folder / MODEL)
-    predictor = Predictor(spec, network, place.device)
-    found = pairs(config, place.data, config.data.test)
-    runs, done = [], 0
-    for index, (image, labels) in enumerate(found):
-        subject = load_subject(image, labels, spec, config.data.labels_kind, config.data.gsd_m)
-        steps = []
-        for step in annotate(subject, predictor, study.clicks, row.annotator, np.random.default_rng((seed, index))):
-            steps.append(step)
-            done += 1
-            progress(words, done, len(found) * (study.clicks + 1))
-        runs.append(steps)
-    curve = summarise(runs, config.data.counted or len(spec.classes))
-    names = [entry.name for entry in spec.classes]
+    data = data_options(document)
+    images = pairs(data, place.data, data.test)
+
+    def tick(done: int, total: int) -> None:
+        progress(f"{words}: {study.kind}", done, total)
+
+    predictor = Predictor(*registry.load(model), place.device)
+    found = kinds.find(study.kind).measure(Task(row, predictor, images, data, study.length, seed, tick))
+    names = [image.stem for image, _ in images]
     today = datetime.datetime.now().astimezone().date().isoformat()
-    return Result(row.name, seed, curves(curve, names), [image.stem for image, _ in found], machine(), today)
+    return Result(row.name, seed, found.x, found.curves, found.figures, names, machine(), today)
 
 
-def curves(curve: Curve, classes: list[str]) -> dict[str, list[float]]:
-    """A Curve as lists by name; pixels corrected and broken are means over the rasters, of each click."""
-    clicks = {"corrected": curve.corrected.mean(0), "broken": curve.broken.mean(0)}
-    return {
-        "miou": curve.miou.tolist(),
-        "miou without marked pixels": curve.unmarked_miou.tolist(),
-        "accuracy": curve.accuracy.mean(0).tolist(),
-        "seconds": np.r_[0.0, curve.seconds[:, 1:].mean(0)].cumsum().tolist(),
-        **{name: [0.0, *values.tolist()] for name, values in clicks.items()},
-        **{f"iou {name}": curve.class_iou[:, index].tolist() for index, name in enumerate(classes)},
-    }
+def _folder(weights: str) -> Path:
+    path = Path(weights)
+    return path if (path / registry.DESCRIPTION).is_file() else registry.find(weights)
 
 
 def machine() -> str:

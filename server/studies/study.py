@@ -1,46 +1,106 @@
-"""What a study is: rows to compare, each a change of one base configuration and a way to annotate."""
+"""What a study is: rows to compare, each a model, how it is used, and who reviews its maps."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
 from terrafine.server.annotator import Annotator
 from terrafine.server.training import options, read_document
 from terrafine.shared.errors import ConfigError, NotFound
+from terrafine.shared.learning import LearnOptions
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 TRAINED = ("model", "data", "training")  # the tables of a training's configuration
-STUDY_KEYS = {"title", "about", "seeds", "clicks", "all", "rows"}
-ROW_KEYS = {"name", "annotator", *TRAINED}
+STUDY_KEYS = {"title", "about", "kind", "seeds", "length", "curve", "floor", "ceiling", "all", "rows"}
+
+
+@dataclass(frozen=True)
+class Relearning:
+    """Retraining on marks (DISCA), from the model as it came, on all marks there are.
+
+    at              after so many marks of a raster; none: no learning at all
+    steps, rate     0: what suits the scope
+    regularisation  λ
+    deaf            the network is shown no marks, neither then nor when it is used (WTP: what learning does alone)
+    """
+
+    at: tuple[int, ...] = ()
+    scope: str = "decoder"
+    steps: int = 0
+    rate: float = 0.0
+    regularisation: float = 1.0
+    deaf: bool = False
+
+    @property
+    def options(self) -> LearnOptions:
+        return LearnOptions(self.scope, self.steps or None, self.rate or None, self.regularisation)
+
+
+@dataclass(frozen=True)
+class Review:
+    """Looking at a raster patch by patch.
+
+    order    "uncertainty", "random", "reading"; "oracle": the patch with the most wrong pixels first
+    method   of uncertainty
+    size_px  side of a patch
+    act      what happens to a patch: "click": one point in its largest mistake (DIAL); "marks": one in each mistake of
+             at least `smallest_px` pixels, as the map was when the patch came up; "truth": it becomes the truth, as if
+             everything in it were painted
+    """
+
+    order: str = "uncertainty"
+    method: str = "entropy"
+    size_px: int = 256
+    act: str = "marks"
+    smallest_px: int = 200
 
 
 @dataclass(frozen=True)
 class Row:
     """One line of the table.
 
-    changes    of the base configuration: tables "model", "data", "training", merged into it key by key
-    annotator  who clicks on the maps of this row's models
+    weights  the zoo's name of a model, or its folder; none: one is trained
+    changes  of the configuration that it is trained by: tables "model", "data", "training", merged into it key by key
+    seeds    0: as many as the study has; 1 where chance plays no part
     """
 
     name: str
-    changes: Mapping[str, Any]
-    annotator: Annotator
+    weights: str = ""
+    seeds: int = 0
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    annotator: Annotator = field(default_factory=Annotator)
+    learning: Relearning = field(default_factory=Relearning)
+    review: Review = field(default_factory=Review)
+
+
+PARTS = {"annotator": Annotator, "learning": Relearning, "review": Review}
+ROW_KEYS = {"name", "weights", "seeds", *PARTS, *TRAINED}
 
 
 @dataclass(frozen=True)
 class Study:
-    """Rows × seeds. `about` says what is asked, and which table or figure of which paper asks it."""
+    """Rows × seeds. `about` says what is asked, and which table or figure of which paper asks it.
+
+    kind            what is done with each row's model: a name in kinds.KINDS
+    length          how far it goes: clicks or patches
+    curve           what the table and the picture show
+    floor, ceiling  rows between which the others are placed
+    """
 
     name: str
     title: str
     about: str
-    seeds: int
-    clicks: int
     rows: tuple[Row, ...]
+    kind: str = "clicks"
+    seeds: int = 3
+    length: int = 20
+    curve: str = "miou"
+    floor: str = ""
+    ceiling: str = ""
 
 
 def names() -> list[str]:
@@ -56,28 +116,25 @@ def find(name: str) -> Study:
     return _study(path.stem, read_document(path))
 
 
-def with_seeds(study: Study, seeds: Optional[int]) -> Study:
-    """The same with so many repetitions, if that is said."""
-    return dataclasses.replace(study, seeds=seeds) if seeds else study
+def changed(study: Study, seeds: Optional[int], weights: str) -> Study:
+    """With so many repetitions, and with this model in all rows that have one, where that is said."""
+    rows = tuple(dataclasses.replace(r, weights=weights) if r.weights and weights else r for r in study.rows)
+    return dataclasses.replace(study, seeds=seeds or study.seeds, rows=rows)
 
 
 def _study(name: str, document: Mapping[str, Any]) -> Study:
     _check_keys(name, document, STUDY_KEYS, {"title", "about", "rows"})
     everywhere = document.get("all", {})
-    return Study(
-        name=name,
-        title=document["title"],
-        about=document["about"].strip(),
-        seeds=document.get("seeds", 3),
-        clicks=document.get("clicks", 20),
-        rows=tuple(_row(name, merged(everywhere, table)) for table in document["rows"]),
-    )
+    rows = tuple(_row(name, merged(everywhere, table)) for table in document["rows"])
+    plain = {key: value for key, value in document.items() if key not in ("all", "rows")}
+    return Study(**{**plain, "name": name, "about": document["about"].strip(), "rows": rows})
 
 
 def _row(study: str, table: Mapping[str, Any]) -> Row:
     _check_keys(study, table, ROW_KEYS, {"name"})
     changes = {key: table[key] for key in TRAINED if key in table}
-    return Row(table["name"], changes, options(Annotator, "annotator", table.get("annotator", {})))
+    parts = {key: options(kind, key, table.get(key, {})) for key, kind in PARTS.items()}
+    return Row(table["name"], table.get("weights", ""), table.get("seeds", 0), changes, **parts)
 
 
 def _check_keys(study: str, table: Mapping[str, Any], known: set[str], needed: set[str]) -> None:
@@ -98,4 +155,5 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 def settings(study: Study, row: Row) -> dict[str, Any]:
     """What a result of this row depends on besides the base configuration, as JSON."""
-    return {"clicks": study.clicks, "annotator": dataclasses.asdict(row.annotator)}
+    used = {name: dataclasses.asdict(getattr(row, name)) for name in PARTS}
+    return {"kind": study.kind, "length": study.length, "weights": row.weights, **used}

@@ -9,7 +9,8 @@ from PIL import Image
 
 from terrafine.models.metrics import VOID
 from terrafine.server.datasets import layouts
-from terrafine.server.training import load_scenes, pairs, parse, read_config, read_document
+from terrafine.server.scenes import load_scenes, pairs
+from terrafine.server.training import data_options, parse, read_config, read_document
 from terrafine.shared.errors import ConfigError
 
 BASES = layouts.CONFIGURATIONS
@@ -90,7 +91,7 @@ def unpacked(request, tmp_path):
 def test_each_image_finds_its_labels_and_those_without_are_left_out(unpacked):
     name, folder = unpacked
     config = config_of(name)
-    (train,), (test,) = pairs(config, folder, config.data.train), pairs(config, folder, config.data.test)
+    (train,), (test,) = pairs(config.data, folder, config.data.train), pairs(config.data, folder, config.data.test)
     wanted = [tuple(folder / "set" / part for part in pair) for pair in WHERE[name][:2]]
     assert [train, test] == wanted
 
@@ -124,7 +125,7 @@ def test_a_layout_that_nobody_knows_is_refused_with_those_there_are(tmp_path):
     document = read_document(BASES / "inria.toml")
     document["data"]["layout"] = "atlantis"
     with pytest.raises(ConfigError, match="atlantis") as refusal:
-        pairs(parse(document, "x"), tmp_path, ("*",))
+        pairs(data_options(document), tmp_path, ("*",))
     assert "potsdam" in refusal.value.hint
 
 

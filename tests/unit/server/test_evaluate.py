@@ -7,7 +7,8 @@ import pytest
 
 from terrafine.models.metrics import VOID
 from terrafine.server.annotator import Annotator
-from terrafine.server.evaluate import Subject, annotate, summarise
+from terrafine.server.evaluate import annotate, summarise
+from terrafine.server.refinement import Refinement, Subject
 from terrafine.shared.geo import Grid
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
@@ -52,7 +53,8 @@ def subject(truth):
 
 
 def steps(truth, clicks):
-    return list(annotate(subject(truth), Foreseen(), clicks, Annotator(), np.random.default_rng(0)))
+    refinement = Refinement(subject(truth), Foreseen())
+    return list(annotate(refinement, clicks, Annotator(), np.random.default_rng(0)))
 
 
 @pytest.fixture

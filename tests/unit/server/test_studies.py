@@ -44,7 +44,7 @@ STUDY = """
 title = "Two ways"
 about = "Which is better?"
 seeds = 2
-clicks = 3
+length = 3
 
 [all.training]
 checkpoint_every = 1
@@ -151,7 +151,7 @@ def test_finished_results_are_kept_and_only_the_missing_one_is_made_again(folder
 
 def test_results_of_other_settings_are_not_taken_for_these(folder):
     finished(folder)
-    (folder / "ways.toml").write_text(STUDY.replace("clicks = 3", "clicks = 4"))
+    (folder / "ways.toml").write_text(STUDY.replace("length = 3", "length = 4"))
     with pytest.raises(ConfigError, match="other settings"):
         finished(folder)
 
@@ -160,14 +160,24 @@ def results_of(*mious):
     """One row, one seed a curve."""
     names = ("miou", "seconds", "corrected", "broken", "iou dark", "iou bright")
     return [
-        Result("One way", seed, {name: list(values) for name in names}, ["b1"], "a machine", "2026-01-02")
+        Result(
+            "One way",
+            seed,
+            [0, 1, 2, 3],
+            {name: list(values) for name in names},
+            {"ece": 0.1},
+            ["b1"],
+            "a machine",
+            "2026-01-02",
+        )
         for seed, values in enumerate(mious, 1)
     ]
 
 
 def test_the_area_is_the_mean_height_of_the_curve():
-    assert report.area(np.array([0.0, 1.0, 1.0])) == pytest.approx(0.75)
-    assert report.area(np.array([0.4])) == pytest.approx(0.4)
+    assert report.area(np.array([0.0, 1.0, 1.0]), [0, 1, 2]) == pytest.approx(0.75)
+    assert report.area(np.array([0.0, 1.0, 1.0]), [0, 1, 10]) == pytest.approx(0.95)
+    assert report.area(np.array([0.4]), [0]) == pytest.approx(0.4)
 
 
 def test_the_page_says_what_was_measured_on_what(folder):
@@ -176,7 +186,7 @@ def test_the_page_says_what_was_measured_on_what(folder):
     assert "a machine, 2026-01-02" in text
     assert "steps 2, batch 2, crop_px 32" in text
     row = next(line for line in text.splitlines() if line.startswith("| One way | 2"))
-    assert "| 60.0 ± 14.1 | 90.0 ± 14.1 | 75.0 ± 14.1 | 30.0 ± 0.0 |" in row
+    assert "| 60.0 ± 14.1 | 70.0 ± 14.1 | 90.0 ± 14.1 | 75.0 ± 14.1 | 30.0 ± 0.0 |" in row
     assert "never a paper's absolute numbers" in text
 
 
@@ -186,7 +196,7 @@ def test_the_command_writes_a_table_curves_and_a_page(folder, capsys):
     assert (folder / "out" / "curves.png").stat().st_size > 5000
     assert "| The other | 1 |" in (folder / "out" / "README.md").read_text()
     with (folder / "out" / "results.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["curve"] == "miou"]
+        rows = [row for row in csv.DictReader(file) if row["name"] == "miou"]
     assert len(rows) == 2 * 4
 
 

@@ -1,0 +1,96 @@
+"""Reviewing a raster patch by patch: which order gains most (DIAL, section IV and tables I and IV)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from terrafine.models import metrics
+from terrafine.models.simulate import deepest, mistakes, point_in
+from terrafine.server.evaluate import Step, step_of, summarise
+from terrafine.server.refinement import Classes, Refinement
+from terrafine.server.studies.clicks import measured
+from terrafine.server.studies.quality import quality
+from terrafine.server.studies.study import Review
+from terrafine.server.studies.task import Measured, Task
+from terrafine.shared.annotation import Annotation
+from terrafine.shared.geo import Window, slices
+from terrafine.shared.learning import MOST_PATCHES, RankOptions
+
+AXIS = "patches reviewed"
+
+
+def measure(task: Task) -> Measured:
+    """Every raster on its own, `length` patches of each."""
+    runs, figures = [], []
+    for index, subject in enumerate(task.subjects()):
+        refinement = Refinement(subject, task.predictor)
+        figures.append(quality(refinement))
+        reviewer = _Reviewer(refinement, task.row.review, task.chance(index), task.seed)
+        steps = [step_of(refinement, np.full_like(refinement.map, metrics.VOID))]
+        for count in range(task.length):
+            steps.append(reviewer.next())
+            task.tick(index * task.length + count + 1, len(task.images) * task.length)
+        runs.append(steps)
+        refinement.close()
+    return measured(summarise(runs, task.counted), task.classes, range(task.length + 1), figures)
+
+
+class _Reviewer:
+    """Asks for the next patch, deals with it, and asks again: the order follows what has changed."""
+
+    def __init__(self, refinement: Refinement, review: Review, rng: np.random.Generator, seed: int) -> None:
+        self._refinement, self._review, self._rng = refinement, review, rng
+        order = review.order if review.order != "oracle" else "reading"
+        self._ranking = RankOptions(order, review.method, review.size_px, MOST_PATCHES, seed)
+        self._painted = np.full_like(refinement.map, metrics.VOID)  # what was made true by hand
+        self._done: set[Window] = set()
+
+    def next(self) -> Step:
+        """One more patch; the last map again where none is left."""
+        before, patch = self._shown, self._next_patch()
+        self._refinement.seconds = 0.0
+        if patch is not None:
+            self._done.add(patch)
+            self._act(patch)
+        return step_of(self._refinement, before, self._shown)
+
+    @property
+    def _shown(self) -> Classes:
+        return np.where(self._painted != metrics.VOID, self._painted, self._refinement.map)
+
+    def _next_patch(self) -> Window | None:
+        left = [found.window for found in self._refinement.rank(self._ranking) if found.window not in self._done]
+        if not left:
+            return None
+        return max(left, key=self._wrong) if self._review.order == "oracle" else left[0]
+
+    def _wrong(self, patch: Window) -> int:
+        shown, truth = self._within(patch)
+        return int(((shown != truth) & (truth != metrics.VOID)).sum())
+
+    def _within(self, patch: Window) -> tuple[Classes, Classes]:
+        inside = slices(patch, self._refinement.whole)
+        return self._shown[inside], self._refinement.truth[inside]
+
+    def _act(self, patch: Window) -> None:
+        if self._review.act == "truth":
+            inside = slices(patch, self._refinement.whole)
+            self._painted[inside] = self._refinement.truth[inside]
+        else:
+            marks = self._marks(patch)
+            if marks:
+                self._refinement.mark(*marks)
+
+    def _marks(self, patch: Window) -> list[Annotation]:
+        found = mistakes(*self._within(patch))
+        if self._review.act == "click":
+            found = found[:1]
+        else:
+            found = [mistake for mistake in found if mistake.area >= self._review.smallest_px]
+        return [_moved(point_in(mistake, deepest(mistake), self._rng), patch) for mistake in found]
+
+
+def _moved(mark: Annotation, patch: Window) -> Annotation:
+    """From the patch's coordinates to the raster's."""
+    (x, y), *_ = mark.vertices
+    return Annotation(mark.id, mark.kind, ((x + patch.col, y + patch.row),), mark.class_id)
