@@ -15,7 +15,9 @@ from terrafine.shared.errors import Cancelled, ServerBusy, Superseded, Terrafine
 MAX_JOBS = 1024
 MAX_WAITING_BYTES = 512 << 20
 SHARE = 4  # one client may fill a quarter of the queue
-_OVERTAKING = (m.ChangeAnnotations, m.SetAnnotations, m.Predict, m.OpenSession, m.CloseSession)
+BEGINNING_OR_END = (m.OpenSession, m.CloseSession)
+CHANGES = (m.ChangeAnnotations, m.SetAnnotations, m.Learn, m.UseWeights, m.SetLegend, *BEGINNING_OR_END)
+LOOKS = (m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise)
 
 
 @dataclass(eq=False)
@@ -57,8 +59,8 @@ class JobQueue:
     def put(self, job: Job) -> list[Job]:
         """Append a job; returns the waiting jobs that it overtook, which are out of the queue and must be answered.
 
-        A change of marks or a newer prediction overtakes the session's older predictions. A job that is in the queue
-        already, by its connection and id, is not taken twice. Raises ServerBusy, and then nothing was overtaken.
+        A job that is in the queue already, by its connection and id, is not taken twice. Raises ServerBusy, and then
+        nothing was overtaken.
         """
         with self._changed:
             if self._find(job.connection, job.request_id):
@@ -124,8 +126,11 @@ class JobQueue:
 
 
 def _overtakes(newer: Job, older: Job) -> bool:
-    return (
-        isinstance(older.message, m.Predict)
-        and isinstance(newer.message, _OVERTAKING)
-        and (newer.client, newer.message.session) == (older.client, older.message.session)
-    )
+    """What changes a session overtakes all that looks at its map, and so does the same look again; learning, which
+    changes it, too, is overtaken where the session begins anew or ends.
+    """
+    if (newer.client, getattr(newer.message, "session", None)) != (older.client, getattr(older.message, "session", "")):
+        return False
+    if isinstance(older.message, LOOKS):
+        return isinstance(newer.message, (*CHANGES, type(older.message)))
+    return isinstance(older.message, m.Learn) and isinstance(newer.message, BEGINNING_OR_END)

@@ -23,6 +23,8 @@ COMMANDS = {
     "keygen": "make keys for a server or a client",
     "clients": "say who may use a server that encrypts",
     "predict": "classify a raster file into a GeoTIFF",
+    "learn": "retrain a model on marks",
+    "rank": "say where to look first: the patches that the model is least sure of",
     "train": "train a network on image and label rasters",
     "evaluate": "measure what clicks gain, with a simulated annotator",
     "study": "repeat a table or a figure of the papers",

@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--keys", type=Path, metavar="DIR", help="encrypt, with the keys in this folder")
     parser.add_argument("--models", type=Path, action="append", default=[], metavar="DIR", help="more model folders")
+    parser.add_argument(
+        "--save-models", type=Path, metavar="DIR", help="where analysts' models are kept (default: in the user's data)"
+    )
     parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
     parser.add_argument(
@@ -48,12 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     from terrafine.server.dispatch import Dispatcher
     from terrafine.server.serve import Server
-    from terrafine.server.zoo import Zoo
+    from terrafine.server.zoo import Zoo, user_models
 
     if arguments.threads > 0:
         torch.set_num_threads(arguments.threads)
-    dispatcher = Dispatcher(Zoo(arguments.models, arguments.device))
-    server = Server(dispatcher, arguments.host, arguments.port, arguments.keys)
+    zoo = Zoo(arguments.models, arguments.device, arguments.save_models or user_models())
+    server = Server(Dispatcher(zoo), arguments.host, arguments.port, arguments.keys)
     signal.signal(signal.SIGTERM, lambda _number, _frame: server.stop())
     if arguments.exit_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()

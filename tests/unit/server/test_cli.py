@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -8,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from rasterio.warp import transform
 
 from terrafine.models.registry import build, save
 from terrafine.server import cli, engine
 from terrafine.server.cli import main
+
+PLACES = [(5.5, 6.5), (100.5, 20.5), (60.5, 80.5)]
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -33,10 +37,90 @@ def predict(models: Path, *words: object) -> int:
 
 
 def test_predict_writes_a_map_and_its_uncertainty(models: Path, raster: Path, tmp_path: Path) -> None:
-    assert predict(models, raster, tmp_path / "map.tif", "--uncertainty", tmp_path / "doubt.tif", "--gsd", "0.5") == 0
+    assert (
+        predict(
+            models, raster, tmp_path / "map.tif", "--uncertainty", "entropy", tmp_path / "doubt.tif", "--gsd", "0.5"
+        )
+        == 0
+    )
     with rasterio.open(tmp_path / "map.tif") as result, rasterio.open(tmp_path / "doubt.tif") as doubt:
         assert set(np.unique(result.read(1))) <= {0, 1, 2}
         assert doubt.read(1).max() < 255
+
+
+@pytest.fixture
+def marks(tmp_path: Path) -> Path:
+    """Two points in pixels of the raster, which has no CRS."""
+    points = [
+        {"geometry": {"type": "Point", "coordinates": at}, "properties": {"class_id": i}} for i, at in enumerate(PLACES)
+    ]
+    path = tmp_path / "marks.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": points}), "utf-8")
+    return path
+
+
+def test_predict_obeys_marks(models: Path, raster: Path, marks: Path, tmp_path: Path) -> None:
+    assert predict(models, raster, tmp_path / "map.tif", "--marks", marks) == 0
+    with rasterio.open(tmp_path / "map.tif") as result:
+        assert [result.read(1)[int(y), int(x)] for x, y in PLACES] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("method", ["margin", "odin"])
+def test_predict_writes_any_uncertainty_that_the_model_has(models, raster, tmp_path: Path, method: str) -> None:
+    assert predict(models, raster, tmp_path / "map.tif", "--uncertainty", method, tmp_path / "doubt.tif") == 0
+    with rasterio.open(tmp_path / "doubt.tif") as doubt:
+        assert 0 < doubt.read(1).max() < 255
+
+
+def test_what_was_learnt_is_a_model_like_others(models, raster, marks, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "mine"
+    line = ["learn", raster, marks, out, "--steps", 2, "--models", models, "--model", "tiny", "--title", "My own"]
+    assert main([str(word) for word in line]) == 0
+    assert "saved as 'mine'" in capsys.readouterr().out
+    card = (out / "card.md").read_text("utf-8")
+    for fact in (
+        "# mine\n\nMy own",
+        "`tiny`",
+        raster.name,
+        "3: 1 water, 1 bare land, 1 trees",
+        "scope decoder, 2 steps",
+    ):
+        assert fact in card
+    assert main(["predict", str(raster), str(tmp_path / "map.tif"), "--model", "mine", "--models", str(tmp_path)]) == 0
+
+
+def test_learning_never_overwrites_a_model(models, raster, marks, tmp_path: Path, capsys) -> None:
+    line = ["learn", raster, marks, models / "tiny", "--models", models, "--model", "tiny"]
+    assert main([str(word) for word in line]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_ranked_patches_are_printed_and_written_where_they_lie(models, tmp_path, write_raster, noise, capsys) -> None:
+    place = {"crs": "EPSG:32640", "transform": rasterio.Affine(0.5, 0, 350000, 0, -0.5, 2780000)}
+    raster, out = write_raster(tmp_path / "image.tif", noise(90, 120), **place), tmp_path / "patches.geojson"
+    line = ["rank", raster, "--model", "tiny", "--models", models, "--size", 64, "--out", out]
+    assert main([str(word) for word in line]) == 0
+    printed = [row.split() for row in capsys.readouterr().out.splitlines()[1:]]
+    features = json.loads(out.read_text("utf-8"))["features"]
+    assert [feature["properties"]["rank"] for feature in features] == [1, 2, 3, 4] == [int(row[0]) for row in printed]
+    for row, feature in zip(printed, features):
+        col, top, width, height = map(int, row[2:])
+        lon, lat = zip(*feature["geometry"]["coordinates"][0])
+        xs, ys = transform("EPSG:4326", "EPSG:32640", lon, lat)
+        assert [min(xs), max(xs)] == pytest.approx([350000 + col / 2, 350000 + (col + width) / 2], abs=1e-3)
+        assert [min(ys), max(ys)] == pytest.approx([2780000 - (top + height) / 2, 2780000 - top / 2], abs=1e-3)
+
+
+@pytest.mark.parametrize("words", [("--size", "3"), ("--limit", "0"), ("--method", "astrology")])
+def test_patches_that_cannot_be_ranked_are_a_usage_error(models, raster: Path, words) -> None:
+    assert main(["rank", str(raster), "--model", "tiny", "--models", str(models), *words]) == 2
+
+
+@pytest.mark.parametrize("words", [("--steps", "0"), ("--rate", "-1"), ("--regularisation", "nan")])
+def test_what_cannot_be_learnt_is_a_usage_error(models, raster: Path, marks: Path, tmp_path: Path, words) -> None:
+    line = ["learn", str(raster), str(marks), str(tmp_path / "out"), "--model", "tiny", "--models", str(models)]
+    assert main([*line, *words]) == 2
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("gsd", "warning"), [((), "unknown"), (("--gsd", "300"), "is 300 m"), (("--gsd", "0.5"), "")])
@@ -58,6 +142,13 @@ def test_a_gsd_by_hand_is_what_counts(models: Path, raster: Path, tmp_path: Path
         (["{raster}", ".", "--model", "tiny"], 2, "is a folder"),
         (["{raster}", "map.tif", "--model", "tiny", "--device", "abacus"], 2, "no device 'abacus'"),
         (["{raster}", "map.tif", "--model", "tiny", "--models", "nix"], 2, "no folder 'nix'"),
+        (
+            ["{raster}", "map.tif", "--model", "tiny", "--uncertainty", "astrology", "d.tif"],
+            2,
+            "no uncertainty 'astrology'",
+        ),
+        (["{raster}", "map.tif", "--model", "tiny", "--uncertainty", "entropy", "map.tif"], 2, "different files"),
+        (["{raster}", "map.tif", "--model", "tiny", "--marks", "nix.gpkg"], 1, "nix.gpkg"),
     ],
 )
 def test_what_is_wrong_is_said_and_the_exit_code_tells(
@@ -93,7 +184,7 @@ def test_ctrl_c_ends_with_130_and_leaves_no_file(models: Path, raster: Path, tmp
     assert [path.name for path in tmp_path.iterdir()] == [raster.name]
 
 
-@pytest.mark.parametrize("command", ["serve", "predict"])
+@pytest.mark.parametrize("command", ["serve", "predict", "learn", "rank"])
 def test_every_help_shows_examples(command: str, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

@@ -28,23 +28,52 @@ def test_jobs_are_taken_in_the_order_they_came() -> None:
     assert [queue.take(0), queue.take(0), queue.take(0)] == [first, second, None]
 
 
-@pytest.mark.parametrize(
-    "newer",
-    [
-        m.Predict("s", WINDOW),
-        m.ChangeAnnotations("s", Delta(0, 1)),
-        m.SetAnnotations("s", (), 4),
-        m.CloseSession("s"),
-    ],
-)
-def test_newer_work_overtakes_an_older_prediction(newer: m.Message) -> None:
-    queue, running, waiting = JobQueue(), predict(), predict()
+CHANGES = [
+    m.ChangeAnnotations("s", Delta(0, 1)),
+    m.SetAnnotations("s", (), 4),
+    m.Learn("s", 0, 1),
+    m.UseWeights("s", 0, 1, ""),
+    m.SetLegend("s", 0, 1, (), ()),
+    m.OpenSession("s", "m", None),
+    m.CloseSession("s"),
+]
+LOOKS = [m.Predict("s", WINDOW), m.MeasureUncertainty("s", WINDOW), m.RankPatches("s", WINDOW), m.Advise("s", 0)]
+OTHERS = [m.SaveModel("s", "n", "t"), m.OfferPixels("s", (), ()), m.ListModels()]
+
+
+def overtaken(newer: m.Message, older: m.Message) -> bool:
+    """Whether what runs and what waits is overtaken; it must be both or neither."""
+    queue, running, waiting, newest = (
+        JobQueue(),
+        *(Job(b"me", str(i), each) for i, each in enumerate([older, older, newer])),
+    )
     queue.put(running)
     queue.take(0)
     queue.put(waiting)
-    assert isinstance(running.error, Superseded)
-    assert queue.put(Job(b"me", "2", newer)) == [waiting]
-    assert isinstance(waiting.error, Superseded)
+    running.error = None  # by its own kind, perhaps
+    assert queue.put(newest) == ([waiting] if isinstance(waiting.error, Superseded) else [])
+    assert type(running.error) is type(waiting.error)
+    return waiting.stopped()
+
+
+@pytest.mark.parametrize("older", LOOKS, ids=type)
+def test_what_changes_a_session_overtakes_what_looks_at_its_map(older: m.Message) -> None:
+    assert all(overtaken(newer, older) for newer in CHANGES)
+
+
+@pytest.mark.parametrize("older", LOOKS, ids=type)
+def test_a_look_overtakes_older_ones_of_its_own_kind_alone(older: m.Message) -> None:
+    assert [overtaken(newer, older) for newer in LOOKS] == [type(newer) is type(older) for newer in LOOKS]
+
+
+def test_learning_is_overtaken_where_its_session_begins_anew_or_ends_and_nowhere_else() -> None:
+    stopping = [newer for newer in (*CHANGES, *LOOKS, *OTHERS) if overtaken(newer, m.Learn("s", 0, 1))]
+    assert [type(newer) for newer in stopping] == [m.OpenSession, m.CloseSession]
+
+
+@pytest.mark.parametrize("older", [*(each for each in CHANGES if not isinstance(each, m.Learn)), *OTHERS], ids=type)
+def test_other_changes_and_what_is_to_be_kept_are_never_overtaken(older: m.Message) -> None:
+    assert not any(overtaken(newer, older) for newer in (*CHANGES, *LOOKS, *OTHERS))
 
 
 @pytest.mark.parametrize(
