@@ -36,8 +36,8 @@ from terrafine.shared.errors import BadRequest, Cancelled
 from terrafine.shared.learning import LearnOptions
 
 STEPS = {"decoder": 10, "all": 10}
-RATES = {"decoder": 1e-3, "all": 1e-3}
-DROP = 1.0
+RATES = {"decoder": 2e-3, "all": 2e-3}
+DROP = 0.5
 
 Stopped = Callable[[], bool]
 Report = Callable[[int, int], None]
