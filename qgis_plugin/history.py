@@ -33,6 +33,7 @@ class Step:
     """Something the user did. `pixels` is what each class gained (or, negative, lost) of the map by it so far."""
 
     verb: Verb
+    kind: str  # of the first mark added, "" if there is none
     count: int  # of marks or regions
     class_id: Optional[int]  # of all marks added; None if there are none or they differ
     revision: int  # of the marks since
@@ -65,7 +66,8 @@ class History:
         delta = log.change(added, removed)
         classes = {mark.class_id for mark in added}
         class_id = classes.pop() if len(classes) == 1 else None
-        step = Step(verb, max(len(added), len(removed)), class_id, self._marks.revision)
+        kind = added[0].kind if added else ""
+        step = Step(verb, kind, max(len(added), len(removed)), class_id, self._marks.revision)
         self.steps = [*self.steps[: self.position], step][-UNDO_STEPS:]  # a log remembers no more
         self.position = len(self.steps)
         return self._change(verb, delta, before)
