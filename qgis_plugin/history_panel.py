@@ -73,7 +73,8 @@ class HistoryPanel(QgsCollapsibleGroupBox):
     def _title(self, step: Step, names: dict[int, str]) -> str:
         if step.verb is Verb.DRAW:
             kinds = {"point": self.tr("Point"), "stroke": self.tr("Stroke"), "polygon": self.tr("Polygon")}
-            return f"{kinds[step.kind]}: {names.get(step.class_id, '')}"
+            name = "" if step.class_id is None else names.get(step.class_id, "")
+            return f"{kinds[step.kind]}: {name}"
         counted = {
             Verb.ERASE: self.tr("Marks erased: {count}"),
             Verb.EDIT: self.tr("Marks edited: {count}"),
