@@ -28,6 +28,7 @@ class HistoryPanel(QgsCollapsibleGroupBox):
         self.steps = QListWidget()
         self.steps.setFixedHeight(HEIGHT_PX)
         self.steps.setToolTip(self.tr("Click a step to go back to it; steps in grey are undone"))
+        self.steps.setAlternatingRowColors(True)
         self.steps.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.steps.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.steps.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -86,7 +87,7 @@ class HistoryPanel(QgsCollapsibleGroupBox):
 
 
 def gain_words(pixels: Counter[int], names: dict[int, str]) -> str:
-    """Pixels by class, the most changed first: "+412 vegetation, −412 land"."""
-    changed = sorted((item for item in pixels.items() if item[1]), key=lambda item: -abs(item[1]))
+    """Pixels by class, what has gained first, the most changed before the others: "+412 vegetation, −412 land"."""
+    changed = sorted((item for item in pixels.items() if item[1]), key=lambda item: (item[1] < 0, -abs(item[1])))
     words = [f"{'+' if gain > 0 else MINUS}{abs(gain):,} {names.get(class_id, class_id)}" for class_id, gain in changed]
     return ", ".join(words[:CLASSES_SHOWN]) + (" …" if len(words) > CLASSES_SHOWN else "")
