@@ -33,6 +33,7 @@ from terrafine.qgis_plugin.effects import (
     told,
 )
 from terrafine.qgis_plugin.history import Change, History, Verb
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.servers import Server
 from terrafine.qgis_plugin.state import NOTHING, Kind, Link, Session, View, Work
 from terrafine.shared.annotation import Annotation, AnnotationLog
@@ -103,7 +104,7 @@ class Controller:
         if self.session is None:
             self.choose_model(self.model.name if self.model else self.preferred_model)
         if not models:
-            return [Tell("The server has no models.", "Add one with its option --models.")]
+            return [Tell(tr("The server has no models."), tr("Add one with its option --models."))]
         return self._refresh_if_live()
 
     def disconnect(self) -> list[Effect]:
@@ -201,9 +202,9 @@ class Controller:
     def classify(self, raster: RasterFile, window: Window) -> list[Effect]:
         """Classify an area, in a new session unless the current one has this raster and model."""
         if self.link is not Link.ONLINE or self.model is None:
-            return [Tell("There is no server to classify with.", "Start a local server or connect to one.")]
+            return [Tell(tr("There is no server to classify with."), tr("Start a local server or connect to one."))]
         if window.is_empty:
-            return [Tell("The area does not meet the raster.", "Zoom to the raster or choose another area.")]
+            return [Tell(tr("The area does not meet the raster."), tr("Zoom to the raster or choose another area."))]
         session = self.session
         if session is None or session.raster.path != raster.path or session.model.name != self.model.name:
             self.session = Session(raster, self.model)
