@@ -42,6 +42,12 @@ class PixelForest(MarkedNetwork):
     """
 
     measures = ()
+    feature: Tensor
+    threshold: Tensor
+    left: Tensor
+    share: Tensor
+    roots: Tensor
+    depth: Tensor
 
     def __init__(self, classes: int) -> None:
         super().__init__()
