@@ -391,18 +391,6 @@
         <translation>Évaluer l'exactitude</translation>
     </message>
     <message>
-        <source>How accurate a class map is, and how much there really is of each class, by labelled random samples (algorithm 'Stratified random samples').
-
-Gives overall, user's and producer's accuracy, and areas corrected by the map's mistakes, all with 95 % confidence intervals, after Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. The samples must be a random choice within each class of this very map: correct the map, and it needs new samples.
-
-Columns named margin are half the width of the interval. Samples without a label are left out.</source>
-        <translation>Exactitude d'une carte de classes et étendue réelle de chaque classe, d'après des échantillons aléatoires étiquetés (algorithme « Échantillons aléatoires stratifiés »).
-
-Donne l'exactitude globale, celles de l'utilisateur et du producteur, et des surfaces corrigées des erreurs de la carte, avec des intervalles de confiance à 95 %, d'après Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. Les échantillons doivent être tirés au hasard dans chaque classe de cette carte même : si la carte est corrigée, il en faut de nouveaux.
-
-Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échantillons sans étiquette sont ignorés.</translation>
-    </message>
-    <message>
         <source>Labelled samples</source>
         <translation>Échantillons étiquetés</translation>
     </message>
@@ -465,6 +453,18 @@ Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échan
     <message>
         <source>Samples where the map shows another class now than when they were drawn: {count}. This assesses the map as it was then; a map that was corrected since needs new samples.</source>
         <translation>Échantillons où la carte montre à présent une autre classe qu'au moment du tirage : {count}. L'évaluation porte sur la carte d'alors ; une carte corrigée depuis demande de nouveaux échantillons.</translation>
+    </message>
+    <message>
+        <source>How accurate a class map is, and how much there really is of each class, by labelled random samples (algorithm 'Stratified random samples').
+
+Gives overall, user's and producer's accuracy, and areas corrected by the map's mistakes, all with 95 % confidence intervals, after Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. The samples must be a random choice within each class of this very map: correct the map, and it needs new samples; and give the extent that they were drawn from.
+
+Columns named margin are half the width of the interval. Samples without a label are left out.</source>
+        <translation>Exactitude d'une carte de classes et étendue réelle de chaque classe, d'après des échantillons aléatoires étiquetés (algorithme « Échantillons aléatoires stratifiés »).
+
+Donne l'exactitude globale, celles de l'utilisateur et du producteur, et des surfaces corrigées des erreurs de la carte, avec des intervalles de confiance à 95 %, d'après Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. Les échantillons doivent être tirés au hasard dans chaque classe de cette carte même : si la carte est corrigée, il en faut de nouveaux ; et indiquez l'emprise dont ils ont été tirés.
+
+Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échantillons sans étiquette sont ignorés.</translation>
     </message>
 </context>
 <context>
