@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import Optional, TypeVar, Union
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from terrafine.models.encoding import UNMARKED, marked_pixels
@@ -43,7 +44,7 @@ def learn(
     """Retrain the session's network on its marks; yields the progress (in steps) and, at the end, Learnt.
 
     Raises RevisionMismatch where the change does not start at the session's revision, BadRequest where nothing is
-    marked, Cancelled.
+    marked or learning ends in nonsense, Cancelled.
     """
     session.log.check_follows(base, revision)
     work = work if work is not None else Work()
@@ -51,6 +52,7 @@ def learn(
     lesson = yield from _reported(
         lambda stopped, report: learnt_from(session.predictor, examples, options, stopped=stopped, report=report), work
     )
+    _check_sane(lesson.predictor)
     name, now = new_name(), session.weights.current
     learnt = Weights(
         name,
@@ -177,6 +179,13 @@ def _scaled(mark: Annotation, scale: float) -> Annotation:
         return mark
     vertices = tuple((x * scale, y * scale) for x, y in mark.vertices)
     return replace(mark, vertices=vertices, width_px=mark.width_px * scale)
+
+
+def _check_sane(predictor: Predictor) -> None:
+    """Too large a rate ends in numbers that are none."""
+    tensors = predictor.network.state_dict().values()
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point()):
+        raise BadRequest("Learning ended in nonsense.", "Learn at a smaller rate.")
 
 
 def _described(options: LearnOptions, marks: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -72,6 +73,20 @@ class Legend:
     def classified(self, logits: Floats) -> NDArray[np.uint8]:
         """The id of the most likely of the `merged` classes."""
         return np.array(self.shown, np.uint8)[logits.argmax(axis=0)]
+
+
+def grown(classes: Sequence[LandCover], names: Sequence[str]) -> tuple[LandCover, ...]:
+    """The classes and new ones of these names, in colours that lie far apart; raises BadRequest for a name twice."""
+    together = [*(item.name for item in classes), *names]
+    if len(set(together)) != len(together):
+        raise BadRequest(f"There is a class of that name already: {', '.join(together)}.")
+    return (*classes, *(LandCover(index, name, _color(index)) for index, name in enumerate(names, len(classes))))
+
+
+def _color(number: int) -> str:
+    """Hues a golden section of the circle apart."""
+    parts = colorsys.hsv_to_rgb(number * 0.618034 % 1.0, 0.6, 0.9)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
 def _summed(logits: Floats, temperature: float) -> Floats:

@@ -18,6 +18,7 @@ The folder OUT is written whole or not at all, and never over another; its card 
 examples:
   terrafine learn image.tif marks.gpkg my_models/banepa --model NAME
   terrafine learn image.tif marks.geojson my_models/banepa --model NAME --scope head
+  terrafine learn image.tif marks.geojson my_models/solar --model NAME --new-class "solar panels"
   terrafine predict other.tif map.tif --model banepa --models my_models/
 """
 FEATURES_BYTES = 1 << 30
@@ -30,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help="folder of the new model, whose name is the folder's")
     opening.add_arguments(parser)
     parser.add_argument("--title", default="", metavar="TEXT", help="of the new model, for people")
+    parser.add_argument(
+        "--new-class", action="append", default=[], metavar="NAME", help="a class that the model does not have yet"
+    )
     parser.add_argument("--scope", choices=SCOPES, default="decoder", help="what may change (default: %(default)s)")
     parser.add_argument("--steps", type=int, metavar="N", help=f"gradient steps ({suits})")
     parser.add_argument("--rate", type=float, metavar="R", help=f"learning rate ({suits})")
@@ -46,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = _options(arguments)
     if arguments.out.exists():
         raise ConfigError(f"'{arguments.out}' is there already.", "Name another folder.")
-    with opening.opened(arguments, FEATURES_BYTES) as (session, _):
+    with opening.opened(arguments, FEATURES_BYTES, arguments.new_class) as (session, _):
         spec = saved_spec(session, arguments.out.name, arguments.title or f"{session.spec.title}, retrained")
         (learnt,) = opening.with_progress(learn(session, 1, 2, options), "learn", "step")
         save_model(arguments.out, session.predictor, spec, card_of(session, spec))

@@ -6,7 +6,7 @@ import argparse
 import math
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -34,15 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace, features_bytes: int = 0) -> Iterator[tuple[Session, Raster]]:
+def opened(
+    arguments: argparse.Namespace, features_bytes: int = 0, new_classes: Sequence[str] = ()
+) -> Iterator[tuple[Session, Raster]]:
     """The session of `arguments.raster`, with the marks of `arguments.marks` if it is given; warnings are printed.
 
     features_bytes  may be kept of the tiles' features: few for work that goes through the raster once
+    new_classes     that the model's legend grows by
     """
     import rasterio
     import torch
 
     from terrafine.server.caches import ByteLru
+    from terrafine.server.learning import with_legend
+    from terrafine.server.legend import grown
     from terrafine.server.marks_file import read_marks
     from terrafine.server.raster_io import GDAL_OPTIONS, open_raster
     from terrafine.server.session import Caches, Session
@@ -52,6 +57,8 @@ def opened(arguments: argparse.Namespace, features_bytes: int = 0) -> Iterator[t
         torch.set_num_threads(arguments.threads)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as with Ctrl-C, and clean up
     predictor = Zoo(known_folders(arguments.models), arguments.device).predictor(arguments.model)
+    if new_classes:
+        predictor = with_legend(predictor, grown(predictor.spec.classes, new_classes))
     with rasterio.Env(**GDAL_OPTIONS), open_raster(arguments.raster, predictor.spec, arguments.bands) as raster:
         grid = replace(raster.info.grid, gsd_m=arguments.gsd) if arguments.gsd else raster.info.grid
         caches = Caches(features=ByteLru(features_bytes))

@@ -11,7 +11,7 @@ import pytest
 import rasterio
 from rasterio.warp import transform
 
-from terrafine.models.registry import build, save
+from terrafine.models.registry import build, describe, save
 from terrafine.server import cli, engine
 from terrafine.server.cli import main
 
@@ -87,6 +87,16 @@ def test_what_was_learnt_is_a_model_like_others(models, raster, marks, tmp_path:
     ):
         assert fact in card
     assert main(["predict", str(raster), str(tmp_path / "map.tif"), "--model", "mine", "--models", str(tmp_path)]) == 0
+
+
+def test_a_class_that_the_model_never_knew_is_learnt(models, raster, marks, tmp_path: Path) -> None:
+    shapes = json.loads(marks.read_text("utf-8"))
+    shapes["features"][2]["properties"] = {"class_name": "solar panels"}
+    marks.write_text(json.dumps(shapes), "utf-8")
+    line = ["learn", raster, marks, tmp_path / "sunny", "--models", models, "--model", "tiny", "--scope", "head"]
+    assert main([str(word) for word in [*line, "--new-class", "solar panels"]]) == 0
+    assert [item.name for item in describe(tmp_path / "sunny").classes][3:] == ["solar panels"]
+    assert main([str(word) for word in [*line[:3], tmp_path / "b", *line[4:], "--new-class", "water"]]) == 2
 
 
 def test_learning_never_overwrites_a_model(models, raster, marks, tmp_path: Path, capsys) -> None:

@@ -125,7 +125,9 @@ def test_the_map_refreshed_is_the_map_from_scratch_whatever_was_learnt_and_renam
 def _take(session: Session, step: str, number: int, known: list[str]) -> None:
     now, classes, becomes = session.log.revision, session.legend.classes, session.legend.becomes
     if step == "mark":
-        session.replace((*session.log.marks, Annotation(f"m{number}", "point", ((30.5 + 9 * number, 50.5),), 1)), now + 1)
+        session.replace(
+            (*session.log.marks, Annotation(f"m{number}", "point", ((30.5 + 9 * number, 50.5),), 1)), now + 1
+        )
     elif step == "erase":
         session.replace(session.log.marks[1:], now + 1)
     elif step in ("head", "decoder"):
@@ -219,12 +221,20 @@ def test_nothing_is_learnt_where_nothing_is_marked(session) -> None:
 
 def test_a_cancelled_lesson_has_changed_nothing(session) -> None:
     before = painted(session)
-    steps = learn(session, 1, 2, LearnOptions("decoder", steps=1000), Work(stopper := threading.Event().is_set))
-    stopper.__self__.set() if next(steps).total == 1000 else None
+    stop = threading.Event()
+    steps = learn(session, 1, 2, LearnOptions("decoder", steps=1000), Work(stop.is_set))
+    assert next(steps).total == 1000
+    stop.set()
     with pytest.raises(Cancelled):
         list(steps)
     assert session.log.revision == 1
     np.testing.assert_array_equal(painted(session), before)
+
+
+def test_a_lesson_that_ends_in_nonsense_has_changed_nothing(session) -> None:
+    with pytest.raises(BadRequest, match="nonsense"):
+        learnt(session, LearnOptions("decoder", steps=6, rate=1e30))
+    assert (session.log.revision, session.weights.current.name) == (1, "")
 
 
 def test_a_lesson_that_nobody_waits_for_ends(session) -> None:
