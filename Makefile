@@ -25,6 +25,7 @@ export OMP_WAIT_POLICY := PASSIVE
 
 PIP  := -m pip install --quiet --disable-pip-version-check --no-warn-script-location
 LINK := build/import/terrafine
+WORDS := $(patsubst %.ts,%.qm,$(wildcard qgis_plugin/i18n/*.ts))
 CODE := shared models server qgis_plugin tools tests __init__.py
 
 # The checkout as a QGIS plugin, in a profile of its own that is thrown away by `make clean`.
@@ -33,7 +34,7 @@ QGIS_ENV := QGIS_CUSTOM_CONFIG_PATH="$(CURDIR)/build/qgis" QGIS_PLUGINPATH="$(CU
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test unit qgis-tests check demo server qgis package docs-images clean
+.PHONY: help test unit qgis-tests check demo server qgis package translations docs-images clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -43,7 +44,7 @@ test: $(SERVER) $(QGIS) check unit qgis-tests  ## all checks and tests: ruff, my
 unit: $(SERVER)
 	@$(PY) -m pytest tests/unit tests/integration -m "not gpu" -q --timeout 300
 
-qgis-tests: $(SERVER) $(QGIS)
+qgis-tests: $(SERVER) $(QGIS) $(WORDS)
 	@QT_QPA_PLATFORM=offscreen $(PY_QGIS) -m pytest tests/qgis -q --timeout 300
 
 check: $(SERVER) $(LINK)  ## ruff, mypy and the import contracts
@@ -57,14 +58,18 @@ demo: $(SERVER) $(LINK) $(PROFILE)  ## classify a raster, mark 40 mistakes, writ
 server: $(SERVER)  ## run the inference server on this machine
 	@.venv/bin/terrafine serve
 
-qgis: $(SERVER) $(QGIS) $(LINK) $(PROFILE)  ## start QGIS with the plugin of this checkout, in a throw-away profile
+qgis: $(SERVER) $(QGIS) $(LINK) $(PROFILE) $(WORDS)  ## start QGIS with the plugin of this checkout, in a throw-away profile
 	@$(QGIS_ENV) qgis --nologo --profile default
 
-package: $(SERVER)  ## the plugin's zip and the server's wheel, into dist/
+package: $(SERVER) $(WORDS)  ## the plugin's zip and the server's wheel, into dist/
 	@rm -rf dist build/lib build/bdist.* && mkdir -p build
 	@$(PY) tools/plugin_zip.py dist
 	@$(PY) -m build --wheel --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
 	@ls -1 dist
+
+translations:  ## gather the plugin's words for the translators, into qgis_plugin/i18n/*.ts
+	@tools/apt_install.sh pyqt5-dev-tools
+	@$(PYTHON) tools/translations.py
 
 docs-images: $(SERVER) $(QGIS)  ## draw the pictures of the README again
 	@.venv/bin/terrafine demo --out build/demo
@@ -72,7 +77,7 @@ docs-images: $(SERVER) $(QGIS)  ## draw the pictures of the README again
 	@xvfb-run --auto-servernum --server-args "-screen 0 1600x1000x24" $(PY_QGIS) docs/images/make_screenshots.py
 
 clean:  ## remove what was built; the virtual environments .venv and .venv-qgis stay
-	rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist demo qgis_plugin/i18n/*.qm *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- set-up ---------------------------------------------------------------------------------------------------------
@@ -97,6 +102,10 @@ $(QGIS): pyproject.toml
 	@$(PY_QGIS) $(PIP) --constraint .venv-qgis/constraints.txt pytest pytest-qgis pytest-qt pytest-timeout hypothesis
 	@$(PY_QGIS) $(PIP) --no-deps --editable .
 	@rm -f .venv-qgis/.ready-* && touch $@
+
+%.qm: %.ts
+	@tools/apt_install.sh qttools5-dev-tools
+	@lrelease -silent $< -qm $@
 
 # mypy and QGIS look for a folder called `terrafine`; this checkout may be called anything.
 $(LINK):

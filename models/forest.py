@@ -9,7 +9,8 @@ Trees are plain arrays: nothing in a saved forest is executable. scikit-learn gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Optional
 
 import numpy as np
@@ -87,12 +88,32 @@ class PixelForest(MarkedNetwork):
         grown.set_trees({name: tensor.to(self.share.device) for name, tensor in trees.items()})
         return grown
 
+    def regrown(self, tiles: Iterable[tuple[Features, NDArray[np.integer]]], seed: int = 0) -> Regrown:
+        """Grown from all marks: features of tiles (batches of 1) and the class of each pixel (H, W), −1 for none."""
+        samples = [(features[0][0].float().cpu().numpy()[:, marked >= 0], marked) for features, marked in tiles]
+        pixels = np.concatenate([values for values, _ in samples], axis=1)
+        classes = np.concatenate([marked[marked >= 0] for _, marked in samples])
+        grown = self.fitted(np.ascontiguousarray(pixels.T), classes, seed)
+        return Regrown(grown, *(forest._right(pixels, classes) for forest in (self, grown)))
+
+    def _right(self, pixels: Floats, classes: NDArray[np.integer]) -> float:
+        return float((self.probabilities(pixels).argmax(0) == classes).mean()) if len(self.roots) else 0.0
+
     def with_classes(self, sources: Sequence[Optional[int]]) -> PixelForest:
         """The forest for another legend: each class continues an old one or, from None, is nowhere yet."""
         grown = PixelForest(len(sources))
         columns = [self.share[:, s] if s is not None else torch.zeros_like(self.share[:, 0]) for s in sources]
         grown.set_trees({**dict(self.named_buffers()), "share": torch.stack(columns, 1)})
         return grown
+
+
+@dataclass(frozen=True)
+class Regrown:
+    """A new forest, and the shares of the marked pixels that the old and the new one have right."""
+
+    forest: PixelForest
+    right_before: float
+    right_after: float
 
 
 def _walk(

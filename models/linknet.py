@@ -64,6 +64,9 @@ class LateLinkNet(MarkedNetwork):
     def image_side(self) -> tuple[nn.Module, ...]:
         return self.encoder, self.skips, self.embed
 
+    def mark_side(self) -> tuple[nn.Module, ...]:
+        return self.affinity, self.mark_pyramid, self.mark_affinity
+
     def _fused(self, features: Features, marks: Tensor) -> tuple[list[Tensor], Tensor]:
         """The skips with the marks in them, and what the affinity adds to the logits."""
         *skips, embedding = features

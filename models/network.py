@@ -6,8 +6,9 @@ they can be kept while marks come and go; one of *early* fusion (DISIR) has noth
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
 import torch
@@ -37,10 +38,27 @@ class MarkedNetwork(nn.Module, ABC):
 
     @abstractmethod
     def image_side(self) -> tuple[nn.Module, ...]:
-        """The encoder and all else that learning leaves alone where it may change "all but the encoder"."""
+        """The encoder and all else that `features` is made by."""
+
+    def mark_side(self) -> tuple[nn.Module, ...]:
+        """What reads marks and nothing else."""
+        return ()
 
     def forward(self, image: Tensor, marks: Tensor) -> Tensor:
         return self.decode(self.features(image), marks)
+
+    def sharing_copy(self, own: Iterable[nn.Parameter] = ()) -> MarkedNetwork:
+        """A copy in evaluation mode that shares the memory of all tensors but the parameters `own`, which can learn."""
+        own = list(own)
+        learning = {id(parameter) for parameter in own}
+        memo: dict[int, object] = {id(buffer): buffer for buffer in self.buffers()}
+        for parameter in self.parameters():
+            if id(parameter) not in learning:
+                memo[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
+        copied = copy.deepcopy(self, memo)
+        for parameter in own:
+            cast(nn.Parameter, memo[id(parameter)]).requires_grad_(True)
+        return copied.eval()
 
     def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
         """What `head`, the last layer, sees (B, width, h, w), and what is added to its output (0 where nothing is)."""

@@ -13,6 +13,7 @@ from terrafine.qgis_plugin.marks_panel import MarksPanel
 from terrafine.qgis_plugin.server_panel import ServerPanel
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Kind, View
+from terrafine.qgis_plugin.welcome import WelcomePanel
 from terrafine.qgis_plugin.widgets import line, tool_button
 
 OBJECT_NAME = "TerrafineDock"
@@ -25,12 +26,14 @@ class Dock(QgsDockWidget):
         super().__init__("Terrafine", parent)
         self.setObjectName(OBJECT_NAME)
         self.setAllowedAreas(Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea)
+        self.welcome = WelcomePanel()
+        self.welcome.setVisible(not settings.welcomed)
         self.server = ServerPanel(settings.address)
         self.map = MapPanel(settings)
         self.marks = MarksPanel(settings)
         self.status = QLabel()
         self.status.setWordWrap(True)
-        self.help = tool_button("help", self.tr("Help"))
+        self.help = tool_button("help", self.tr("User guide (F1)"))
         self.help.clicked.connect(self.help_asked)
         self.setWidget(self._content())
 
@@ -66,7 +69,7 @@ class Dock(QgsDockWidget):
         panels = QWidget()
         column = QVBoxLayout(panels)
         column.setSpacing(10)
-        for part in (self.server, line(), self.map, line(), self.marks):
+        for part in (self.welcome, self.server, line(), self.map, line(), self.marks):
             column.addWidget(part)
         column.addStretch(1)
         scroll = _Scroll()

@@ -23,12 +23,16 @@ def tr(text: str) -> str:
 
 def install_translator(language: str = "") -> Optional[QTranslator]:
     """Have Terrafine speak `language` ("fr", "fr_CA"), by default QGIS's; None where it speaks only English."""
-    language = language or QgsApplication.instance().locale()
+    language = language or _language()
     translator = QTranslator()
     if not translator.load(str(FOLDER / f"terrafine_{language[:2]}.qm")):
         return None
     QCoreApplication.installTranslator(translator)
     return translator
+
+
+def _language() -> str:
+    return QgsApplication.instance().locale()
 
 
 def remove_translator(translator: Optional[QTranslator]) -> None:

@@ -121,7 +121,7 @@ def create_map_file(path: Path, like: str, crs: QgsCoordinateReferenceSystem, cl
     target = driver.Create(str(path), source.RasterXSize, source.RasterYSize, 1, gdal.GDT_Byte, WORKING)
     if target is None:
         raise _unwritable(gdal.GetLastErrorMsg())
-    _place(target, source, crs)
+    place_like(target, source, crs)
     _describe(target.GetRasterBand(1), classes)
 
 
@@ -156,7 +156,7 @@ def discard(path: Path) -> None:
         path.unlink()
 
 
-def _place(target: gdal.Dataset, source: gdal.Dataset, crs: QgsCoordinateReferenceSystem) -> None:
+def place_like(target: gdal.Dataset, source: gdal.Dataset, crs: QgsCoordinateReferenceSystem) -> None:
     """Give `target` the georeference of `source`: transform or control points, the file's CRS or else the layer's."""
     numbers = source.GetGeoTransform(can_return_null=True)
     if numbers is not None:

@@ -12,9 +12,12 @@ from qgis.PyQt.QtWidgets import QAction
 
 from terrafine.qgis_plugin.desk import Desk
 from terrafine.qgis_plugin.dock import Dock
+from terrafine.qgis_plugin.finish.labelling import Labelling
+from terrafine.qgis_plugin.language import install_translator, remove_translator
 from terrafine.qgis_plugin.missing import MissingDock
 from terrafine.qgis_plugin.processing.provider import Provider
 from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.welcome_desk import WelcomeDesk
 from terrafine.qgis_plugin.widgets import icon
 from terrafine.qgis_plugin.workbench import Workbench
 
@@ -30,6 +33,9 @@ class TerrafinePlugin(QObject):
         self.bench: Optional[Workbench] = None
         self.desk: Optional[Desk] = None
         self.provider: Optional[Provider] = None
+        self.labelling: Optional[Labelling] = None
+        self.welcome: Optional[WelcomeDesk] = None
+        self._translator = install_translator()
 
     def initProcessing(self) -> None:  # noqa: N802 - QGIS's name
         """Offer the algorithms; `qgis_process` calls this alone."""
@@ -47,16 +53,20 @@ class TerrafinePlugin(QObject):
         self.dock.setToggleVisibilityAction(self.action)
         self.iface.addToolBarIcon(self.action)
         self.iface.addPluginToRasterMenu(MENU, self.action)
+        self.labelling = Labelling(self.iface)
 
     def unload(self) -> None:
         """Remove everything; layers and files of sessions stay in the project."""
         QgsApplication.processingRegistry().removeProvider(self.provider)
         self.provider = None
+        self.labelling.close()
+        self.labelling = None
         self.iface.removePluginRasterMenu(MENU, self.action)
         self.iface.removeToolBarIcon(self.action)
         self._close_dock()
         self.action.deleteLater()
         self.action = None
+        remove_translator(self._translator)
 
     def _open_dock(self) -> None:
         """The workbench's dock, or one that says how to get pyzmq."""
@@ -67,13 +77,15 @@ class TerrafinePlugin(QObject):
             self.dock = Dock(settings, self.iface.mainWindow())
             self.bench = Workbench(self.iface, self.dock, settings)
             self.desk = Desk(self.bench)
+            self.welcome = WelcomeDesk(self.bench)
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
 
     def _close_dock(self) -> None:
         if self.desk is not None:
+            self.welcome.close()
             self.desk.close()
             self.bench.close()
-        self.desk = self.bench = None
+        self.welcome = self.desk = self.bench = None
         self.iface.removeDockWidget(self.dock)
         self.dock.deleteLater()
         self.dock = None

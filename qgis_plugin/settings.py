@@ -21,6 +21,7 @@ class Settings:
     stroke_width_px width of new strokes, in raster pixels
     live            refresh the map after each mark
     folder          where marks and maps are kept while a project has not been saved; "" for the user profile
+    welcomed        the newcomer's panel has been closed
     base_map_gsd_m  metres per pixel at which XYZ and WMS layers are sampled
     """
 
@@ -32,6 +33,7 @@ class Settings:
     stroke_width_px: float = 5.0
     live: bool = True
     folder: str = ""
+    welcomed: bool = False
     base_map_gsd_m: float = 0.5
 
     @classmethod

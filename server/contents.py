@@ -22,6 +22,7 @@ from terrafine.shared.errors import OutOfMemory
 from terrafine.shared.patch import Patch, digest
 
 MEMORY_BYTES = 512 << 20  # of all sessions' blocks; further ones are kept on disk
+OWNER_BYTES = 64 << 30  # of one owner's blocks, in memory and on disk: six rasters of 50 000² pixels in three bands
 DISK_RESERVE_BYTES = 512 << 20  # never fill the last of somebody's disk
 Name = tuple[str, str]  # whose it is, and its digest
 Block = tuple[NDArray[np.generic], NDArray[np.bool_]]
@@ -35,6 +36,7 @@ class ContentStore:
         self._contents: dict[Name, _Content] = {}
         self._users: Counter[Name] = Counter()
         self._used = 0  # bytes of memory
+        self._held: Counter[str] = Counter()  # bytes by owner
         self._files = count()
         self._folder: Optional[tempfile.TemporaryDirectory[str]] = None
 
@@ -45,7 +47,9 @@ class ContentStore:
         """Hold a block for one more user; returns its name. Raises OutOfMemory where there is no room."""
         name = (owner, digest(patch))
         if name not in self._contents:
+            self._check_share(owner, patch.array.nbytes + patch.valid.nbytes)
             self._contents[name] = self._store(np.array(patch.array), np.array(patch.valid))
+            self._held[owner] += self._contents[name].nbytes
         self._users[name] += 1
         return name
 
@@ -80,6 +84,7 @@ class ContentStore:
         """Forget everything and remove the files."""
         self._contents.clear()
         self._users.clear()
+        self._held.clear()
         self._used = 0
         if self._folder is not None:
             self._folder.cleanup()
@@ -88,9 +93,15 @@ class ContentStore:
     def _store(self, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> _Content:
         size = array.nbytes + valid.nbytes
         if self._used + size > self.memory_bytes:
-            return _Content(self._write(array, valid), array.shape, array.dtype, 0)
+            return _Content(self._write(array, valid), array.shape, array.dtype, size)
         self._used += size
         return _Content((array, valid), array.shape, array.dtype, size)
+
+    def _check_share(self, owner: str, size: int) -> None:
+        if self._held[owner] + size > OWNER_BYTES:
+            raise OutOfMemory(
+                f"Your rasters take {self._held[owner] >> 30} GB on the server already.", "Close one of them."
+            )
 
     def _write(self, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> Path:
         if self._folder is None:
@@ -111,16 +122,18 @@ class ContentStore:
         content = self._contents.pop(name, None)
         if content is None:
             return
-        self._used -= content.memory
+        self._held[name[0]] -= content.nbytes
         if isinstance(content.place, Path):
             content.place.unlink(missing_ok=True)
+        else:
+            self._used -= content.nbytes
 
 
 @dataclass(frozen=True)
 class _Content:
-    """`place` is the block itself, which takes `memory` bytes, or its file."""
+    """`place` is the block itself, or its file; `nbytes` is its size in either."""
 
     place: Union[Block, Path]
     shape: tuple[int, ...]
     dtype: np.dtype[np.generic]
-    memory: int
+    nbytes: int

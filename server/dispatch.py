@@ -10,7 +10,8 @@ from typing import Any, Optional, Union
 
 from shapely.errors import ShapelyError
 
-from terrafine.server import engine, ranking, uncertainty
+from terrafine.server import engine, learning, ranking, uncertainty
+from terrafine.server.model_card import card_of
 from terrafine.server.sessions import Opened, Sessions
 from terrafine.server.work import Stopped, Work, never
 from terrafine.server.zoo import Zoo
@@ -73,6 +74,10 @@ class Dispatcher:
             m.Predict: self._predict,
             m.MeasureUncertainty: self._measure,
             m.RankPatches: self._rank,
+            m.Learn: self._learn,
+            m.UseWeights: self._use_weights,
+            m.SetLegend: self._set_legend,
+            m.SaveModel: self._save,
             m.CloseSession: self._close,
         }
 
@@ -125,7 +130,7 @@ class Dispatcher:
 
     def _open(self, request: m.OpenSession, caller: Caller) -> Replies:
         session = self.sessions.open(caller.client, request)
-        yield m.SessionOpened(request.session, session.log.revision, session.warnings)
+        yield m.SessionOpened(request.session, session.log.revision, session.warnings, session.weights.current.name)
 
     def _offer_pixels(self, request: m.OfferPixels, caller: Caller) -> Replies:
         if len(request.windows) > MAX_WINDOWS:
@@ -169,6 +174,28 @@ class Dispatcher:
         area = uncertainty.covered(session, request.window, request.options.size_px)
         ranked = ranking.rank(session, request.window, request.options, caller.work)
         return _unless(engine.missing_pixels(session, area), ranked)
+
+    def _learn(self, request: m.Learn, caller: Caller) -> Replies:
+        session = self._opened(request, caller).session
+        session.log.check_follows(request.base, request.revision)
+        learnt = learning.learn(session, request.base, request.revision, request.options, caller.work)
+        return _unless(learning.missing_pixels(session), learnt)
+
+    def _use_weights(self, request: m.UseWeights, caller: Caller) -> Replies:
+        session = self._opened(request, caller).session
+        changed = learning.use_weights(session, request.base, request.revision, request.weights)
+        yield m.MapChanged(session.log.revision, changed)
+
+    def _set_legend(self, request: m.SetLegend, caller: Caller) -> Replies:
+        session = self._opened(request, caller).session
+        changed = learning.set_legend(session, request.base, request.revision, request.classes, request.becomes)
+        yield m.MapChanged(session.log.revision, changed)
+
+    def _save(self, request: m.SaveModel, caller: Caller) -> Replies:
+        session = self._opened(request, caller).session
+        spec = learning.saved_spec(session, request.name, request.title)
+        self.zoo.save(session.predictor, spec, card_of(session, spec))
+        yield m.ModelSaved(spec)
 
     def _close(self, request: m.CloseSession, caller: Caller) -> Replies:
         self.sessions.close(caller.client, request.session)

@@ -29,12 +29,14 @@ from rasterio.errors import CRSError, NodataShadowWarning, NotGeoreferencedWarni
 from rasterio.transform import from_gcps
 from rasterio.warp import transform as transform_points
 
+from terrafine.server import gdal_limits
 from terrafine.shared.errors import NotFound, UnusableRaster
 from terrafine.shared.geo import IDENTITY, Affine, Grid, Window, contains, gsd_from_corners, pixel_to_map
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import STRETCH_SAMPLE_PX, RasterInfo, check_dtype, check_fit, choose_bands, stretch_range
 from terrafine.shared.spec import ModelSpec
 
+gdal_limits.apply()
 GDAL_OPTIONS = {"GDAL_CACHEMAX": 256 << 20}  # bytes; its own default is a share of all memory
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # some of GDAL's own pass through rasterio untranslated
 INTERPRETED = {

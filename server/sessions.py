@@ -6,6 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from terrafine.server.contents import ContentStore
+from terrafine.server.learning import with_legend
 from terrafine.server.pixels import BlockStore
 from terrafine.server.session import Caches, Session
 from terrafine.server.zoo import Zoo
@@ -23,7 +24,13 @@ class Opened:
 
     session: Session
     store: BlockStore
-    model: str
+    request: OpenSession
+
+    def goes_on(self, request: OpenSession) -> bool:
+        """Is this the session that is asked for? By the legend that it was opened with, or the one it has by now."""
+        classes = (self.request.classes, self.session.legend.classes)
+        same = (self.request.model, self.request.raster) == (request.model, request.raster)
+        return same and request.classes in classes
 
 
 class Sessions:
@@ -36,9 +43,9 @@ class Sessions:
         self._opened: OrderedDict[Key, Opened] = OrderedDict()
 
     def open(self, client: str, request: OpenSession) -> Session:
-        """The client's session of this name; one with another raster or model begins anew."""
+        """The client's session of this name; one with another raster, model or legend begins anew."""
         opened = self._opened.get((client, request.session))
-        if opened is None or (opened.model, opened.session.info) != (request.model, request.raster):
+        if opened is None or not opened.goes_on(request):
             opened = self._new(client, request)
         self._opened.move_to_end((client, request.session))
         return opened.session
@@ -65,11 +72,13 @@ class Sessions:
     def _new(self, client: str, request: OpenSession) -> Opened:
         predictor = self._zoo.predictor(request.model)
         check_fit(request.raster, predictor.spec)
+        if request.classes:
+            predictor = with_legend(predictor, request.classes)
         self.close(client, request.session)
         self._make_room(client)
         store = BlockStore(request.raster, self.contents, client)
         key = (client, request.session)
-        self._opened[key] = Opened(Session(request.raster, store, predictor, self.caches, key), store, request.model)
+        self._opened[key] = Opened(Session(request.raster, store, predictor, self.caches, key), store, request)
         return self._opened[key]
 
     def _make_room(self, client: str) -> None:

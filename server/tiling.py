@@ -54,6 +54,8 @@ class Tiling:
 
 def choose_scale(grid: Grid, model_gsd_m: float) -> tuple[float, str]:
     """(model pixels per raster pixel, a warning for the analyst or "")."""
+    if model_gsd_m == 0:
+        return 1.0, ""
     if grid.gsd_m is None:
         return 1.0, "The size of the raster's pixels on the ground is unknown; the model takes them as they are."
     scale = grid.gsd_m / model_gsd_m

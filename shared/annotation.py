@@ -131,13 +131,17 @@ class AnnotationLog:
 
     def apply(self, delta: Delta) -> None:
         """Follow the other side's change; raises RevisionMismatch if it does not start at this log's revision."""
-        if delta.base != self.revision or delta.revision <= delta.base:
-            raise RevisionMismatch(
-                f"The change leads from revision {delta.base} to {delta.revision}, the log is at {self.revision}.",
-                "Send all marks again with 'set_annotations'.",
-            )
+        self.check_follows(delta.base, delta.revision)
         self._carry_out(delta)
         self._forget_steps()
+
+    def check_follows(self, base: int, revision: int) -> None:
+        """Raise RevisionMismatch for a change that does not lead from this log's revision to a later one."""
+        if base != self.revision or revision <= base:
+            raise RevisionMismatch(
+                f"The change leads from revision {base} to {revision}, the log is at {self.revision}.",
+                "Send all marks again with 'set_annotations'.",
+            )
 
     def replace(self, marks: Sequence[Annotation], revision: int) -> None:
         """Forget everything and hold exactly `marks` at `revision`."""

@@ -55,7 +55,7 @@ class ModelSpec:
     encoder        name of the encoder
     bands          what the input bands are, in order ("red", "green", "blue", "nir", …)
     classes        the legend; class i is the i-th output channel
-    gsd_m          metres per pixel that the model was trained at
+    gsd_m          metres per pixel that the model was trained at; 0 if it takes every raster as it is
     tile_px        side of the square that the network sees, overlap_px of it shared with its neighbour
     temperature    logits are divided by it before the softmax
     uncertainty    the measures of uncertainty that it offers (models/uncertainty.py)
@@ -117,7 +117,7 @@ def _problems(spec: ModelSpec) -> dict[str, bool]:
         "there must be 2 to 255 classes": not 2 <= len(spec.classes) <= 255,
         "class ids must count up from 0": [c.id for c in spec.classes] != list(range(len(spec.classes))),
         "colours look like #a1b2c3": not all(_COLOR.fullmatch(c.color) for c in spec.classes),
-        "gsd_m must be positive": not spec.gsd_m > 0,
+        "gsd_m must be 0 or more": not spec.gsd_m >= 0,
         "mean and std need one number a band": not len(spec.normalisation.mean) == len(spec.normalisation.std) == bands,
         "std must be positive": not all(value > 0 for value in spec.normalisation.std),
         f"encoding is one of {', '.join(ENCODINGS)} with a positive radius_px": spec.encoding.kind not in ENCODINGS

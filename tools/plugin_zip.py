@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTENT = ("metadata.txt", "__init__.py", "LICENSE", "requirements.txt", "qgis_plugin", "shared")
+CONTENT = ("metadata.txt", "__init__.py", "LICENSE", "requirements.txt", "qgis_plugin", "shared", "docs/user-guide.md")
+LEFT_OUT = (".ts",)  # the words that translators work on; the plugin loads what was compiled from them
 LARGEST = 25_000_000  # bytes; plugins.qgis.org refuses more
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -26,7 +27,7 @@ def files(root: Path = ROOT) -> list[Path]:
 def _walk(start: Path) -> Iterator[Path]:
     found = start.rglob("*") if start.is_dir() else [start]
     for path in found:
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in LEFT_OUT:
             yield path
 
 

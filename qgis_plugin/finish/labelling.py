@@ -26,12 +26,14 @@ from qgis.PyQt.QtWidgets import QAction
 
 from terrafine.qgis_plugin.finish.labelling_dock import KEYS, LabellingDock
 from terrafine.qgis_plugin.finish.sample_layer import SAMPLED, legend_of
+from terrafine.qgis_plugin.finish.tables import outline
 from terrafine.qgis_plugin.finish.walk import Walk
 from terrafine.qgis_plugin.keys import Keys, chord
 from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.raster import open_dataset, raster_file
 from terrafine.qgis_plugin.widgets import icon
 from terrafine.shared.errors import TerrafineError
+from terrafine.shared.geo import Window
 
 MENU = "&Terrafine"
 VIEW_PX = 120  # pixels of the map across the view at first
@@ -186,9 +188,7 @@ class Labelling(QObject):
             placement = None
         if placement is None:
             return QgsGeometry.fromPointXY(point)
-        col, row = math.floor(x), math.floor(y)
-        corners = ((col, row), (col + 1, row), (col + 1, row + 1), (col, row + 1))
-        return QgsGeometry.fromPolygonXY([[QgsPointXY(*placement.to_crs(*corner)) for corner in corners]])
+        return outline(Window(math.floor(x), math.floor(y), 1, 1), placement)
 
     def _map(self) -> Optional[QgsRasterLayer]:
         layer = QgsProject.instance().mapLayer(str(self.walk.layer.customProperty(SAMPLED, "")))

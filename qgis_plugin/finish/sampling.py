@@ -60,7 +60,7 @@ def shuffled(pixels: list[tuple[int, int, int]], seed: int) -> list[tuple[int, i
 
 def _with_minimum(pixels: Mapping[int, int], total: int, minimum: int) -> dict[int, int]:
     """Proportional, where that gives the minimum; the minimum elsewhere."""
-    shared, small = dict(pixels), {}
+    shared, small = dict(pixels), dict[int, int]()
     while shared:
         shares = _apportion(shared, max(0, total - minimum * len(small)))
         below = [class_id for class_id, share in shares.items() if share < minimum]

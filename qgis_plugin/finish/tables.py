@@ -1,4 +1,4 @@
-"""Fields and styles of the layers that finish a map."""
+"""Fields, rows, outlines and styles of the layers that finish a map."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from qgis.core import (
     QgsFields,
     QgsFillSymbol,
     QgsGeometry,
+    QgsPointXY,
     QgsRendererCategory,
 )
 from qgis.PyQt.QtCore import QVariant
 
+from terrafine.qgis_plugin.placement import Placement
 from terrafine.shared.errors import TerrafineError
+from terrafine.shared.geo import Window
 from terrafine.shared.spec import LandCover
 
 Row = tuple[Sequence[Any], Optional[QgsGeometry]]
@@ -43,6 +46,13 @@ def write_rows(sink: QgsFeatureSink, columns: QgsFields, rows: Iterable[Row]) ->
             raise TerrafineError(
                 f"The result could not be saved: {sink.lastError()}.", "Check that there is space left on the disk."
             )
+
+
+def outline(window: Window, placement: Placement) -> QgsGeometry:
+    """A window of pixels as a polygon in the raster's CRS."""
+    left, top, right, bottom = window.col, window.row, window.col_end, window.row_end
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    return QgsGeometry.fromPolygonXY([[QgsPointXY(*placement.to_crs(*corner)) for corner in corners]])
 
 
 def polygons_renderer(classes: Sequence[LandCover]) -> QgsCategorizedSymbolRenderer:

@@ -55,7 +55,7 @@ class Walk:
         earlier = [fid for fid in waiting if fid != self._current]
         if self._current is not None:
             self._seen.append(self._current)
-        self._current = (later or earlier or waiting or [None])[0]
+        self._current = next(iter(later or earlier or waiting), None)
 
     def back(self) -> None:
         """Go to the sample that was shown before, if any."""

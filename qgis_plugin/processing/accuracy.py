@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Sequence
 
 import numpy as np
 from qgis.core import (
@@ -189,7 +189,7 @@ def _class_rows(material: Material) -> Iterator[list[Any]]:
         yield [item.id, item.name, int(found.counts[k].sum()), *accuracies, *hectares]
 
 
-def _matrix_rows(classes: list[LandCover], found: Assessment) -> Iterator[list[Any]]:
+def _matrix_rows(classes: Sequence[LandCover], found: Assessment) -> Iterator[list[Any]]:
     for i, on_map in enumerate(classes):
         for j, there in enumerate(classes):
             numbers = [int(found.counts[i, j]), float(found.cells[i, j])]

@@ -69,6 +69,18 @@ class Algorithm(QgsProcessingAlgorithm):
         parameter.setHelp(help_text)
         self.addParameter(parameter)
 
+    def add_extent(self) -> None:
+        self.add(
+            QgsProcessingParameterExtent(EXTENT, self.tr("Extent"), optional=True),
+            self.tr("The part to use; everything if this is left empty."),
+        )
+
+    def add_output_map(self) -> None:
+        self.add(
+            QgsProcessingParameterRasterDestination(OUTPUT, self.tr("Result")),
+            self.tr("A compressed GeoTIFF with names, colours and overviews."),
+        )
+
     def processAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
@@ -93,18 +105,6 @@ class MapAlgorithm(Algorithm):
         self.add(
             QgsProcessingParameterRasterLayer(INPUT, self.tr("Class map")),
             self.tr("A raster of class ids, such as Terrafine's map. Names and colours are those of the layer."),
-        )
-
-    def add_extent(self) -> None:
-        self.add(
-            QgsProcessingParameterExtent(EXTENT, self.tr("Extent"), optional=True),
-            self.tr("The part of the map to use; all of it if this is left empty."),
-        )
-
-    def add_output_map(self) -> None:
-        self.add(
-            QgsProcessingParameterRasterDestination(OUTPUT, self.tr("Result")),
-            self.tr("A compressed GeoTIFF with names, colours and overviews."),
         )
 
     def prepareAlgorithm(

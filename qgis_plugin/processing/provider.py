@@ -23,11 +23,17 @@ class Provider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         from terrafine.qgis_plugin.processing.accuracy import Accuracy
+        from terrafine.qgis_plugin.processing.classify import Classify
+        from terrafine.qgis_plugin.processing.learn import Learn
         from terrafine.qgis_plugin.processing.majority import Majority
+        from terrafine.qgis_plugin.processing.queries import Queries
+        from terrafine.qgis_plugin.processing.refine import Refine
         from terrafine.qgis_plugin.processing.samples import Samples
         from terrafine.qgis_plugin.processing.sieve import Sieve
         from terrafine.qgis_plugin.processing.statistics import Statistics
+        from terrafine.qgis_plugin.processing.uncertainty import Uncertainty
         from terrafine.qgis_plugin.processing.vectorise import Vectorise
 
-        for algorithm in (Vectorise, Sieve, Majority, Statistics, Samples, Accuracy):
+        remote = (Classify, Refine, Uncertainty, Queries, Learn)
+        for algorithm in (*remote, Vectorise, Sieve, Majority, Statistics, Samples, Accuracy):
             self.addAlgorithm(algorithm())

@@ -126,6 +126,8 @@ class SetupDialog(QDialog):
     def _make_choices(self) -> None:
         self.builds = {build: QRadioButton(self._build_words(build)) for build in builds()}
         self.builds[Build.CPU].setChecked(True)
+        for button in self.builds.values():
+            button.setToolTip(self.tr("Without a GPU a correction takes a second or two, and a large area minutes"))
         self.wheel, self.python = QgsFileWidget(), QgsFileWidget()
         self.wheel.setFilter(self.tr("Wheel of the Terrafine server") + " (terrafine-*.whl)")
         self.wheel.setFilePath(wheel_beside_plugin())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -87,6 +89,7 @@ class Wire:
     """A client that asks without waiting for answers."""
 
     def __init__(self, address: str, keys: Optional[ClientKeys] = None) -> None:
+        self.keys = keys
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
         if keys is not None:
@@ -109,6 +112,12 @@ class Wire:
             if got_id == request_id and not isinstance(reply, (m.Progress, m.PatchReady)):
                 return reply
 
+    def asked(self, message: m.Message) -> m.Message:
+        """The last reply to a message under a new id."""
+        request_id = uuid.uuid4().hex
+        self.ask(request_id, message)
+        return self.last_reply(request_id)
+
     def close(self) -> None:
         self._context.destroy(linger=0)
 
@@ -124,12 +133,26 @@ class Vault:
     log: Path
 
     def let_in(self, name: str) -> ClientKeys:
+        """Keys of a client that the server has seen on its list."""
         keys = ClientKeys(self.public, new_secret_key())
         self.clients.add(name, keys.public)
+        deadline = time.monotonic() + 20
+        while f"added: client={name}" not in self.log.read_text():
+            assert time.monotonic() < deadline, "the server does not read its list"
+            time.sleep(0.05)
         return keys
 
     def connect(self, keys: Optional[ClientKeys]) -> Wire:
         return Wire(self.address, keys)
+
+    @contextmanager
+    def guest(self, name: str) -> Iterator[Wire]:
+        """A client of its own, for one test."""
+        name = f"{name}-{uuid.uuid4().hex[:8]}"
+        raw = self.connect(self.let_in(name))
+        yield raw
+        raw.close()
+        self.clients.revoke(name)
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +164,19 @@ def vault(start_server: Callable[..., subprocess.Popen], tmp_path_factory: pytes
     yield Vault(json.loads(process.stdout.readline())["address"], public, ClientList(folder), process, log)
     process.stdin.close()
     assert process.wait(20) == 0
+
+
+@pytest.fixture
+def alice(vault: Vault) -> Iterator[Wire]:
+    with vault.guest("alice") as raw:
+        yield raw
+
+
+@pytest.fixture
+def mallory(vault: Vault) -> Iterator[Wire]:
+    """One who has a key, and does not mean well."""
+    with vault.guest("mallory") as raw:
+        yield raw
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import re
 import socket
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -31,28 +30,6 @@ MARK = Annotation("a", "point", ((60.5, 70.5),), 2)
 HEARD_S = 0.3  # without an answer for so long, there will be none
 
 
-@pytest.fixture
-def alice(vault) -> Iterator:
-    yield from _connected(vault, "alice")
-
-
-@pytest.fixture
-def mallory(vault) -> Iterator:
-    """One who has a key, and does not mean well."""
-    yield from _connected(vault, "mallory")
-
-
-def _connected(vault, name: str) -> Iterator:
-    name = f"{name}-{uuid.uuid4().hex[:8]}"
-    keys = vault.let_in(name)
-    until(lambda: f"added: client={name}" in vault.log.read_text())
-    raw = vault.connect(keys)
-    raw.keys = keys
-    yield raw
-    raw.close()
-    vault.clients.revoke(name)
-
-
 def until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not holds():
@@ -60,18 +37,11 @@ def until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
         time.sleep(0.05)
 
 
-def asked(raw, message: m.Message) -> m.Message:
-    """The last reply to a message under a new id."""
-    request_id = uuid.uuid4().hex
-    raw.ask(request_id, message)
-    return raw.last_reply(request_id)
-
-
 def opened(raw, name: str = "s", marks: tuple[Annotation, ...] = ()) -> None:
-    assert asked(raw, m.OpenSession(name, "tiny", INFO)).revision == 0
-    assert isinstance(asked(raw, m.PutPixels(name, PIXELS)), m.PixelsStored)
+    assert raw.asked(m.OpenSession(name, "tiny", INFO)).revision == 0
+    assert isinstance(raw.asked(m.PutPixels(name, PIXELS)), m.PixelsStored)
     if marks:
-        assert asked(raw, m.SetAnnotations(name, marks, 1)).revision == 1
+        assert raw.asked(m.SetAnnotations(name, marks, 1)).revision == 1
 
 
 # ---- who gets in -----------------------------------------------------------------------------------------------------
@@ -79,7 +49,6 @@ def opened(raw, name: str = "s", marks: tuple[Annotation, ...] = ()) -> None:
 
 def test_with_a_key_on_the_list_everything_is_as_without_encryption(vault, raster, mapped) -> None:
     keys = vault.let_in("carol")
-    until(lambda: "added: client=carol" in vault.log.read_text())
     client = Client(ZmqTransport(vault.address, keys))
     client.open_session("s", "tiny", raster.info)
     assert (mapped(client, "s", raster) != 77).all()
@@ -106,12 +75,11 @@ def test_with_another_servers_key_this_one_is_not_spoken_to(vault) -> None:
 
 def test_a_client_is_let_in_and_out_while_the_server_runs(vault) -> None:
     keys = vault.let_in("erin")
-    until(lambda: "added: client=erin" in vault.log.read_text())
     raw = vault.connect(keys)
-    assert isinstance(asked(raw, m.Hello("test")), m.Welcome)
+    assert isinstance(raw.asked(m.Hello("test")), m.Welcome)
     vault.clients.revoke("erin")
-    until(lambda: isinstance(asked(raw, m.Ping()), m.Failed))
-    assert asked(raw, m.ListModels()).code == "not_allowed"
+    until(lambda: isinstance(raw.asked(m.Ping()), m.Failed))
+    assert raw.asked(m.ListModels()).code == "not_allowed"
     with pytest.raises(NotAllowed):
         ZmqTransport(vault.address, keys)
     raw.close()
@@ -119,12 +87,11 @@ def test_a_client_is_let_in_and_out_while_the_server_runs(vault) -> None:
 
 def test_what_a_client_has_the_server_do_ends_with_its_key(vault) -> None:
     keys = vault.let_in("frank")
-    until(lambda: "added: client=frank" in vault.log.read_text())
     raw = vault.connect(keys)
-    asked(raw, m.OpenSession("s", "tiny", LARGE))
-    for window in asked(raw, m.Predict("s", LARGE.grid.window)).windows:
+    raw.asked(m.OpenSession("s", "tiny", LARGE))
+    for window in raw.asked(m.Predict("s", LARGE.grid.window)).windows:
         shape = window.shape
-        asked(raw, m.PutPixels("s", Patch(window, np.zeros((3, *shape), np.uint8), np.ones(shape, bool))))
+        raw.asked(m.PutPixels("s", Patch(window, np.zeros((3, *shape), np.uint8), np.ones(shape, bool))))
     raw.ask("runs", m.Predict("s", LARGE.grid.window))
     while not isinstance(raw.reply()[1], m.PatchReady):
         continue
@@ -141,13 +108,13 @@ def test_what_travels_is_not_readable_and_cannot_be_sent_again(vault, alice) -> 
         client.close()
     assert b"set_annotations" not in recorder.tape
     assert len(recorder.tape) > 500
-    asked(alice, m.SetAnnotations("taped", (), 8))
+    alice.asked(m.SetAnnotations("taped", (), 8))
     with socket.create_connection(recorder.server) as again:
         again.settimeout(10)
         again.sendall(recorder.tape)
         while again.recv(4096):  # the server ends the connection itself
             continue
-    assert asked(alice, m.OpenSession("taped", "tiny", INFO)).revision == 8
+    assert alice.asked(m.OpenSession("taped", "tiny", INFO)).revision == 8
 
 
 class Recorder:
@@ -196,32 +163,32 @@ class Recorder:
 )
 def test_a_session_of_another_client_is_not_found(alice, mallory, message: m.Message) -> None:
     opened(alice, marks=(MARK,))
-    assert asked(mallory, message).code == "not_found"
-    assert asked(alice, m.OpenSession("s", "tiny", INFO)).revision == 1
+    assert mallory.asked(message).code == "not_found"
+    assert alice.asked(m.OpenSession("s", "tiny", INFO)).revision == 1
 
 
 def test_closing_another_clients_session_closes_nothing(alice, mallory) -> None:
     opened(alice, marks=(MARK,))
-    assert isinstance(asked(mallory, m.CloseSession("s")), m.SessionClosed)
-    assert asked(alice, m.OpenSession("s", "tiny", INFO)).revision == 1
+    assert isinstance(mallory.asked(m.CloseSession("s")), m.SessionClosed)
+    assert alice.asked(m.OpenSession("s", "tiny", INFO)).revision == 1
 
 
 def test_a_session_of_the_same_name_holds_nothing_of_the_other_one(alice, mallory) -> None:
     opened(alice, marks=(MARK,))
-    assert asked(mallory, m.OpenSession("s", "tiny", INFO)).revision == 0
-    assert asked(mallory, m.Predict("s", Window(0, 0, 9, 9))).windows == (BLOCK,)
+    assert mallory.asked(m.OpenSession("s", "tiny", INFO)).revision == 0
+    assert mallory.asked(m.Predict("s", Window(0, 0, 9, 9))).windows == (BLOCK,)
 
 
 def test_a_digest_does_not_tell_what_another_client_works_on(alice, mallory) -> None:
     opened(alice)
-    asked(mallory, m.OpenSession("t", "tiny", INFO))
-    assert asked(mallory, m.OfferPixels("t", (BLOCK,), (digest(PIXELS),))).windows == (BLOCK,)
+    mallory.asked(m.OpenSession("t", "tiny", INFO))
+    assert mallory.asked(m.OfferPixels("t", (BLOCK,), (digest(PIXELS),))).windows == (BLOCK,)
 
 
 def test_nobody_cancels_the_request_of_another_client(alice, mallory) -> None:
     opened(alice)
     alice.ask("mine", m.Predict("s", BLOCK))
-    asked(mallory, m.Cancel("mine"))
+    mallory.asked(m.Cancel("mine"))
     assert isinstance(alice.last_reply("mine"), m.Done)
 
 
@@ -232,7 +199,7 @@ def test_what_a_message_says_about_its_sender_is_ignored(alice, mallory) -> None
         header[name] = header["fields"][name] = alice.keys.public
     mallory.socket.send_multipart([json.dumps(header).encode()])
     assert mallory.last_reply("1").code == "not_found"
-    assert asked(alice, m.OpenSession("s", "tiny", INFO)).revision == 1
+    assert alice.asked(m.OpenSession("s", "tiny", INFO)).revision == 1
 
 
 def test_a_request_of_another_client_sent_again_reaches_nothing_of_hers(alice, mallory) -> None:
@@ -252,11 +219,11 @@ def test_a_request_that_is_repeated_changes_nothing_more(alice) -> None:
         replies.append(alice.last_reply("c"))
     assert replies[0].revision == 1
     assert all(reply.code == "revision_mismatch" for reply in replies[1:])
-    assert asked(alice, m.OpenSession("s", "tiny", INFO)).revision == 1
+    assert alice.asked(m.OpenSession("s", "tiny", INFO)).revision == 1
 
 
 def test_the_log_names_who_and_why_and_holds_neither_keys_nor_pixels(vault, mallory) -> None:
-    asked(mallory, m.Predict("nobody's", BLOCK))
+    mallory.asked(m.Predict("nobody's", BLOCK))
     header = {"protocol": m.PROTOCOL_VERSION, "type": "x\n2026 INFO forged", "id": "1", "fields": {}}
     mallory.socket.send_multipart([json.dumps(header).encode()])
     assert mallory.last_reply("1").code == "bad_request"

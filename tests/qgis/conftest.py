@@ -38,10 +38,11 @@ def models_folder(server_python: str, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
-def address(server_python: str, models_folder: Path) -> Iterator[str]:
-    """A server that somebody else has started."""
+def address(server_python: str, models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that somebody else has started; what it saves does not last."""
     command = [server_python, "-m", "terrafine.server.cli", "serve", "--port", "0", "--announce", "-"]
     command += ["--exit-with-stdin", "--models", str(models_folder)]
+    command += ["--save-models", str(tmp_path_factory.mktemp("saved"))]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env={**os.environ, **QUIET}) as process:
         yield json.loads(process.stdout.readline())["address"]

@@ -41,7 +41,7 @@ def project():
 
 
 def test_the_plugin_zip_holds_what_qgis_needs(plugin_zip):
-    needed = {"metadata.txt", "__init__.py", "LICENSE", "qgis_plugin/plugin.py", "shared/client.py"}
+    needed = {"metadata.txt", "__init__.py", "LICENSE", "qgis_plugin/plugin.py", "shared/client.py", "docs/user-guide.md"}
     assert {f"terrafine/{name}" for name in needed} <= set(plugin_zip.namelist())
 
 
@@ -51,7 +51,7 @@ def test_the_plugin_zip_holds_one_folder_with_the_package_name(plugin_zip):
 
 def test_the_plugin_zip_holds_nothing_but_the_plugin_and_shared(plugin_zip):
     inside = {name.split("/")[1] for name in plugin_zip.namelist()}
-    assert inside == {"metadata.txt", "__init__.py", "LICENSE", "requirements.txt", "qgis_plugin", "shared"}
+    assert inside == {"metadata.txt", "__init__.py", "LICENSE", "requirements.txt", "qgis_plugin", "shared", "docs"}
     assert not [name for name in plugin_zip.namelist() if name.endswith((".pyc", ".so", ".dll", ".sh"))]
 
 

@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 
 from terrafine.models import registry
 from terrafine.models.forest import DEPTH, FLOOR, MOST_PIXELS, TREES, PixelForest
+from terrafine.models.grow import with_classes
 from terrafine.models.infer import Predictor
+from terrafine.models.learn import learn
+from terrafine.models.lesson import Example
 from terrafine.models.pixel_features import RADII, count, pairs, pixel_features
+from terrafine.models.uncertainty import entropy
 from terrafine.shared.errors import UnusableModel
+from terrafine.shared.learning import LearnOptions
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
 
@@ -159,3 +164,53 @@ def test_all_pairs_of_up_to_five_bands_are_compared_and_of_more_a_number_that_gr
 
 def test_without_light_the_features_are_finite():
     assert torch.isfinite(pixel_features(torch.zeros(1, 4, 16, 16))).all()
+
+
+# ---- learning, and legends ------------------------------------------------------------------------------------------
+
+
+def example(predictor, seed):
+    """A tile whose left half is dark, with a mark on each side."""
+    image = np.random.default_rng(seed).uniform(0.18, 0.22, (2, 32, 32)).astype(np.float32)
+    image[:, :, 16:] += 0.6
+    marked = np.full((32, 32), -1, np.int16)
+    marked[5, 3:6], marked[20, 24:27] = 0, 2
+    marked[0, 0] = 1  # without data
+    valid = np.ones((32, 32), bool)
+    valid[0, 0] = False
+    return Example(None, image, np.zeros((3, 32, 32), np.float32), marked, valid)
+
+
+def test_learning_grows_the_forest_from_the_marked_pixels_that_have_data():
+    predictor = Predictor(spec(), PixelForest(3))
+    lesson = example(predictor, 0)
+    learnt = learn(predictor, [lesson], LearnOptions("head"))
+    marks = np.zeros((1, 3, 32, 32), np.float32)
+    classes = learnt.predictor.logits(learnt.predictor.features(lesson.image[None]), marks)[0].argmax(0)
+    assert (classes[:, :9] == 0).all()
+    assert (classes[:, -9:] == 2).all()
+    assert not (classes == 1).any()
+    assert (learnt.right_before, learnt.right_after) == (0.0, 1.0)
+    assert not predictor.logits(predictor.features(lesson.image[None]), marks).any()
+
+
+def test_a_forest_takes_another_legend_and_learns_it():
+    predictor = Predictor(spec(), PixelForest(3))
+    legend = spec(classes=4).classes
+    lesson = example(predictor, 0)
+    learnt = learn(predictor, [lesson], LearnOptions()).predictor
+    other, marks = with_classes(learnt, legend, [2, 0, 1, None]), np.zeros((1, 4, 32, 32), np.float32)
+    features = other.features(lesson.image[None])
+    logits = other.logits(features, marks)[0]
+    assert np.array_equal(logits[[1, 2, 0]], learnt.logits(features, marks[:, :3])[0])
+    assert np.allclose(logits[3], np.log(FLOOR))
+    assert other.spec.classes == legend
+
+
+@pytest.mark.parametrize("name", ["pixels", "pixels-nir"])
+def test_the_zoo_offers_a_start_from_nothing(name):
+    described, forest = registry.load(registry.find(name))
+    assert described.gsd_m == 0
+    assert len(forest.roots) == 0
+    logits = forest(torch.rand(1, len(described.bands), 32, 32), torch.zeros(1, 4, 32, 32))
+    assert np.allclose(entropy(logits[0].numpy()), 1.0)

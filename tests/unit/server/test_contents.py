@@ -126,3 +126,17 @@ def test_a_full_disk_is_not_filled_further(on_disk: ContentStore, monkeypatch: p
     with pytest.raises(OutOfMemory, match="no room"):
         on_disk.keep(patch())
     assert ("", digest(patch())) not in on_disk
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 1 << 20])
+def test_one_owner_holds_its_share_only_and_again_what_it_released(monkeypatch, memory_bytes: int) -> None:
+    monkeypatch.setattr(contents, "OWNER_BYTES", 2 * NBYTES)
+    store = ContentStore(memory_bytes)
+    first, _second = store.keep(patch(1), "me"), store.keep(patch(2), "me")
+    store.keep(patch(2), "me")
+    with pytest.raises(OutOfMemory, match="Your rasters"):
+        store.keep(patch(3), "me")
+    store.keep(patch(3), "you")
+    store.release(first)
+    assert store.keep(patch(3), "me") in store
+    store.close()

@@ -154,6 +154,10 @@ def test_samples_stay_on_the_model_grid() -> None:
     assert sampled(tiling, tiling.raster) == Window(0, 0, 1, 1)
 
 
+def test_a_model_without_a_gsd_takes_every_raster_as_it_is() -> None:
+    assert choose_scale(Grid(10, 10, gsd_m=30.0), 0.0) == (1.0, "")
+
+
 @pytest.mark.parametrize(
     ("gsd_m", "scale", "warns"),
     [

@@ -61,7 +61,7 @@ def test_what_is_no_description_is_an_unusable_model(text):
         ("classes", [{"id": 0, "name": "only one", "color": "#000000"}]),
         ("classes", [{"id": 1, "name": "a", "color": "#000000"}, {"id": 2, "name": "b", "color": "#000000"}]),
         ("classes", [{"id": 0, "name": "a", "color": "red"}, {"id": 1, "name": "b", "color": "#000000"}]),
-        ("gsd_m", 0),
+        ("gsd_m", -0.5),
         ("gsd_m", "0.5"),
         ("gsd_m", True),
         ("normalisation", {"mean": [0.5], "std": [0.5, 0.5]}),

@@ -1,0 +1,41 @@
+"""Algorithm: image and marks → class map that heeds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import QgsProcessingContext, QgsProcessingFeedback
+
+from terrafine.qgis_plugin.processing.base import OUTPUT, Parameters
+from terrafine.qgis_plugin.processing.remote_base import RemoteAlgorithm, save_map
+
+
+class Refine(RemoteAlgorithm):
+    ID = "refine"
+    GROUP_ID = "classify"
+
+    def displayName(self) -> str:
+        return self.tr("Classify with marks")
+
+    def shortHelpString(self) -> str:
+        return self.tr(
+            "Classifies an image with a model of a Terrafine server that listens to marks: points, lines or polygons "
+            "that say what is really there. The map heals around each of them; the model stays as it is.\n\nThe "
+            "result is a class map with names and colours, on the image's own pixels."
+        )
+
+    def initAlgorithm(self, configuration: Any = None) -> None:
+        self.add_image()
+        self.add_marks()
+        self.add_server()
+        self.add_extent()
+        self.add_output_map()
+
+    def work(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        target, window = self.parameterAsOutputLayer(parameters, OUTPUT, context), self.window(parameters, context)
+        with self.connect(parameters, context, feedback) as remote:
+            remote.set_marks(self.marks(parameters, context, remote))
+            save_map(target, remote.classify(window), window, self.image, remote, feedback)
+        return {OUTPUT: target}

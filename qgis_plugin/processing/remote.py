@@ -1,0 +1,157 @@
+"""A raster and a model at a server, for as long as an algorithm runs, in the algorithm's own thread."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Iterator, Optional, Sequence
+
+from qgis.core import QgsProcessingFeedback
+from qgis.PyQt.QtCore import Qt
+
+from terrafine.qgis_plugin.processing.base import check
+from terrafine.qgis_plugin.raster import RasterFile, Reader
+from terrafine.qgis_plugin.servers import Server, client_keys, load_servers
+from terrafine.qgis_plugin.settings import Settings
+from terrafine.shared.annotation import Annotation
+from terrafine.shared.errors import NotFound, TerrafineError
+from terrafine.shared.geo import Window
+from terrafine.shared.learning import LearnOptions, RankOptions
+from terrafine.shared.messages import Learnt, PatchesRanked, Progress
+from terrafine.shared.patch import Patch
+from terrafine.shared.spec import ModelSpec
+
+if TYPE_CHECKING:  # pyzmq may be missing: the algorithms that need no server work all the same
+    from terrafine.shared.transport import ClientKeys
+
+CLIENT = "terrafine-processing"
+UPLOAD_SHARE = 0.3  # of the progress bar
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server, and the keys to it."""
+
+    address: str
+    keys: Optional[ClientKeys]
+
+
+def find_server(wanted: str) -> Place:
+    """A server by the name it was saved under, by its address, or, for "", the one that was last connected to.
+
+    In the main thread: QGIS may ask for the master password. Raises ConfigError where the keys cannot be had.
+    """
+    asked = wanted.strip() or Settings.load().address
+    address = asked if "://" in asked else f"tcp://{asked}"
+    saved = (server for server in load_servers() if asked == server.name or address == server.address)
+    server = next(saved, Server(address))
+    return Place(server.address, client_keys(server))
+
+
+class Remote:
+    """A session of its own with one raster and one model: a context manager, which leaves nothing at the server.
+
+    spec    of the model
+    reader  of the raster
+    info    what the server knows of it
+    """
+
+    spec: ModelSpec
+
+    def __init__(self, place: Place, raster: RasterFile, model: str, feedback: QgsProcessingFeedback) -> None:
+        self._place, self._raster, self._model, self._feedback = place, raster, model, feedback
+        self._session = str(uuid.uuid4())
+        self.reader = Reader(raster)
+
+    def __enter__(self) -> Remote:
+        from terrafine.shared.client import Client
+        from terrafine.shared.transport import ZmqTransport
+
+        self.client = Client(ZmqTransport(self._place.address, self._place.keys), CLIENT)
+        # Called in the thread that cancels: this one waits for the server, and has no event loop.
+        self._feedback.canceled.connect(self.client.cancel, Qt.ConnectionType.DirectConnection)
+        try:
+            self._open()
+        except TerrafineError:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        with contextlib.suppress(TerrafineError):  # the server forgets the session by itself, too
+            self.client.close_session(self._session)
+        self._close()
+
+    def set_marks(self, marks: Sequence[Annotation]) -> None:
+        """Revision 1 of the map has these marks."""
+        self.client.set_annotations(self._session, marks, 1)
+
+    def classify(self, window: Window, begin: float = 0.0) -> Iterator[Patch]:
+        """Finished patches of the map; the progress bar runs from `begin` to 1."""
+        return self._patches(self.client.predict(self._session, window, self._read), begin, 1.0)
+
+    def measure_uncertainty(self, window: Window, method: str) -> Iterator[Patch]:
+        return self._patches(self.client.measure_uncertainty(self._session, window, self._read, method), 0.0, 1.0)
+
+    def rank(self, window: Window, options: RankOptions) -> PatchesRanked:
+        return self._last(self.client.rank_patches(self._session, window, self._read, options), 0.0, 1.0)
+
+    def learn(self, options: LearnOptions, end: float) -> Learnt:
+        """Learn from the marks, which makes revision 2; the progress bar runs to `end`."""
+        return self._last(self.client.learn(self._session, 1, 2, self._read, options), 0.0, end)
+
+    def save_model(self, name: str, title: str) -> ModelSpec:
+        return self.client.save_model(self._session, name, title)
+
+    def _open(self) -> None:
+        self.client.hello()
+        self.spec = _choose(self.client.models(), self._model)
+        self.info = self.reader.describe(self.spec)
+        opened = self.client.open_session(self._session, self.spec.name, self.info)
+        for warning in opened.warnings:
+            self._feedback.pushWarning(warning)
+
+    def _close(self) -> None:
+        self._feedback.canceled.disconnect(self.client.cancel)
+        self.client.close()
+
+    def _read(self, block: Window) -> Patch:
+        return self.reader.read(self.info, block)
+
+    def _patches(self, replies: Iterator[Any], begin: float, end: float) -> Iterator[Patch]:
+        for reply in replies:
+            check(self._feedback)
+            if isinstance(reply, Patch):
+                yield reply
+            elif isinstance(reply, Progress):
+                self._show(reply, begin, end)
+
+    def _last(self, replies: Iterator[Any], begin: float, end: float) -> Any:
+        """The final reply."""
+        for reply in replies:
+            check(self._feedback)
+            if isinstance(reply, Progress):
+                self._show(reply, begin, end)
+        return reply
+
+    def _show(self, progress: Progress, begin: float, end: float) -> None:
+        """Sending pixels takes the first part of the progress bar, the work itself the rest."""
+        done = progress.done / max(1, progress.total)
+        part = UPLOAD_SHARE * done if progress.stage == "upload" else UPLOAD_SHARE + (1.0 - UPLOAD_SHARE) * done
+        self._feedback.setProgress(100.0 * (begin + (end - begin) * part))
+
+
+def _choose(models: Sequence[ModelSpec], wanted: str) -> ModelSpec:
+    """The model of that name or title; for "" the one last used, or the server's first."""
+    if wanted:
+        found = [spec for spec in models if wanted in (spec.name, spec.title)]
+    else:
+        found = [spec for spec in models if spec.name == Settings.load().model] or list(models)
+    if not found:
+        names = ", ".join(spec.name for spec in models) or "none"
+        raise NotFound(f"The server has no model '{wanted}'.", f"Its models are: {names}.")
+    return found[0]

@@ -1,0 +1,122 @@
+"""A legend that grows: what was known stays as it was, what is new waits for its marks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from terrafine.models import grow, learn, registry
+from terrafine.models.infer import Predictor
+from terrafine.models.last_layer import weights
+from terrafine.models.learn import Example
+from terrafine.shared.learning import LearnOptions
+from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
+
+SIZE = 32
+EARLY = {"options": {"fusion": "early"}}
+
+
+def legend(count):
+    return tuple(LandCover(i, f"class {i}", f"#{i:06x}") for i in range(count))
+
+
+def predictor(classes=3, **changes):
+    torch.manual_seed(0)
+    values = {
+        "name": "tiny", "title": "Tiny", "architecture": "linknet", "encoder": "mobilenet_v2_same",
+        "bands": ("red", "green", "blue"), "classes": legend(classes), "gsd_m": 0.5,
+        "normalisation": Normalisation((0.5,) * 3, (0.5,) * 3), "tile_px": SIZE, "overlap_px": 8,
+    }  # fmt: skip
+    spec = ModelSpec(**{**values, **changes})
+    return Predictor(spec, registry.build(spec))
+
+
+def image(seed=0):
+    return np.random.default_rng(seed).normal(size=(1, 3, SIZE, SIZE)).astype(np.float32)
+
+
+def marks(classes, *places):
+    channels = np.zeros((1, classes, SIZE, SIZE), np.float32)
+    for class_id, row, col in places:
+        channels[0, class_id, row : row + 4, col : col + 4] = 1.0
+    return channels
+
+
+@pytest.mark.parametrize("changes", [{}, EARLY], ids=["late", "early"])
+def test_the_logits_of_old_classes_stay_what_they_were(changes):
+    model = predictor(**changes)
+    grown = grow.with_classes(model, legend(5), (0, 1, 2, None, None))
+    before = model.logits(model.features(image()), marks(3, (0, 2, 2), (2, 20, 20)))
+    after = grown.logits(grown.features(image()), marks(5, (0, 2, 2), (2, 20, 20)))
+    assert after.shape == (1, 5, SIZE, SIZE)
+    assert np.allclose(after[:, :3], before, atol=1e-5)  # convolutions of other shapes round otherwise
+    old, new = (weights(m.network.head) for m in (model, grown))
+    assert torch.equal(new[:, :3], old)
+
+
+@pytest.mark.parametrize("changes", [{}, EARLY], ids=["late", "early"])
+def test_a_new_class_is_nowhere_before_it_is_marked(changes):
+    model = grow.with_classes(predictor(**changes), legend(4), (0, 1, 2, None))
+    for places in ((), ((1, 8, 8),)):
+        logits = model.logits(model.features(image()), marks(4, *places))[0]
+        assert (logits[3] <= logits[:3].max(0) - grow.SHYNESS + 1e-5).all()
+
+
+def test_a_new_class_is_where_it_is_marked_at_once():
+    model = grow.with_classes(predictor(), legend(4), (0, 1, 2, None))
+    features = model.features(image())
+    change = model.logits(features, marks(4, (3, 12, 12))) - model.logits(features, marks(4))
+    assert change[0, :, 13, 13].argmax() == 3
+
+
+@pytest.mark.parametrize("changes", [{}, EARLY], ids=["late", "early"])
+def test_learning_makes_a_new_class_part_of_the_network(changes):
+    model = grow.with_classes(predictor(**changes), legend(4), (0, 1, 2, None))
+    marked = np.full((SIZE, SIZE), -1, np.int16)
+    marked[4:8, 4:8], marked[20:24, 4:8] = 3, 0
+    channels = marks(4, (3, 4, 4), (0, 20, 4))[0]
+    example = Example(None, image()[0], channels, marked, np.ones((SIZE, SIZE), bool))
+    learnt = learn.learn(model, [example], LearnOptions("head", regularisation=0.01))
+    assert learnt.right_before <= 0.5 < learnt.right_after
+
+
+def test_outputs_can_be_put_in_another_order_and_left_out():
+    model = predictor()
+    other = grow.with_classes(model, legend(2), (2, 0))
+    before = model.logits(model.features(image()), marks(3, (0, 8, 8)))
+    after = other.logits(other.features(image()), marks(2, (1, 8, 8)))
+    assert np.allclose(after, before[:, [2, 0]], atol=1e-5)
+
+
+def test_in_a_legend_of_new_classes_alone_only_marks_speak():
+    model = grow.with_classes(predictor(), legend(2), (None, None))
+    features = model.features(image())
+    assert not model.logits(features, marks(2)).any()
+    logits = model.logits(features, marks(2, (1, 8, 8)))[0]
+    assert (logits.argmax(0)[8:12, 8:12] == 1).all()
+
+
+def test_the_old_predictor_stays_as_it_was_and_shares_its_encoder():
+    model = predictor()
+    before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+    grown = grow.with_classes(model, legend(4), (0, 1, 2, None))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.network.state_dict().items())
+    pairs = zip(model.network.encoder.parameters(), grown.network.encoder.parameters())
+    assert all(old.data_ptr() == new.data_ptr() for old, new in pairs)
+
+
+def test_a_grown_model_is_saved_and_loaded_like_any_other(tmp_path):
+    grown = grow.with_classes(predictor(), legend(4), (0, 1, 2, None))
+    registry.save(tmp_path / "grown", grown.spec, grown.network)
+    loaded = Predictor(*registry.load(tmp_path / "grown"))
+    channels = marks(4, (3, 8, 8))
+    assert np.array_equal(
+        loaded.logits(loaded.features(image()), channels), grown.logits(grown.features(image()), channels)
+    )
+
+
+@pytest.mark.parametrize("sources", [(0, 1), (0, 1, 2, 3), (0, 1, -1)])
+def test_sources_that_do_not_fit_are_refused(sources):
+    with pytest.raises(ValueError, match="sources"):
+        grow.with_classes(predictor(), legend(3 if len(sources) < 4 else 4), sources)

@@ -1,0 +1,47 @@
+"""The plugin's words in other languages."""
+
+from __future__ import annotations
+
+import re
+import string
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "qgis_plugin/i18n"
+LANGUAGES = sorted(path.name for path in FOLDER.glob("*.ts"))
+
+
+def messages(name: str) -> list[tuple[str, str]]:
+    """(English, translation)"""
+    found = ElementTree.parse(FOLDER / name).getroot().iter("message")
+    return [(message.findtext("source", ""), message.findtext("translation", "")) for message in found]
+
+
+def fields(text: str) -> list[tuple[str, str]]:
+    return sorted((name, form or "") for _, name, form, _ in string.Formatter().parse(text) if name is not None)
+
+
+def test_there_is_french() -> None:
+    assert "terrafine_fr.ts" in LANGUAGES
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_every_word_is_translated(name: str) -> None:
+    assert [source for source, translation in messages(name) if not translation.strip()] == []
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_a_translation_has_the_fields_of_its_source(name: str) -> None:
+    assert [source for source, translation in messages(name) if fields(source) != fields(translation)] == []
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_what_is_one_line_stays_one(name: str) -> None:
+    assert [source for source, words in messages(name) if source.count("\n") != words.count("\n")] == []
+
+
+def test_french_has_a_space_before_its_double_signs() -> None:
+    bare = re.compile(r"\w[;!?»]|\w:(?=\s|$)|«\w")
+    assert [words for _, words in messages("terrafine_fr.ts") if bare.search(words)] == []
