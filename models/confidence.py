@@ -65,7 +65,7 @@ class ConfidenceOptions:
 DEFAULTS = ConfidenceOptions()
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def for_network(network: MarkedNetwork, spec: ModelSpec) -> ConfidNet:
     """An untrained ConfidNet that fits; raises UnusableModel for a network without a last layer."""
     network.eval()

@@ -10,6 +10,7 @@ from terrafine.qgis_plugin.area import LAYER, RECTANGLE
 from terrafine.qgis_plugin.base_map import Sampler, is_base_map, sample_window
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
+from terrafine.qgis_plugin.exchange_desk import ExchangeDesk
 from terrafine.qgis_plugin.export import Exporter
 from terrafine.qgis_plugin.marks_desk import MarksDesk
 from terrafine.qgis_plugin.raster import raster_file
@@ -25,7 +26,7 @@ class Desk(QObject):
         self._bench, self._dock = bench, bench.dock
         self._exporter = Exporter()
         self._sampler = Sampler()
-        self.server, self.marks = ServerDesk(bench), MarksDesk(bench)
+        self.server, self.marks, self.exchange = ServerDesk(bench), MarksDesk(bench), ExchangeDesk(bench)
         self._connect_map()
         bench.sessions.find()
 

@@ -210,6 +210,7 @@ def _restored(
 
 def _take_locks(entry: SessionLayers, layer: Optional[QgsVectorLayer]) -> None:
     if layer is not None and layer.isValid():
+        layer.setReadOnly(True)
         entry.locks = MarksLayer(layer, entry.placement, ())
         regions = entry.locks.marks()
         entry.session.locks.replace(regions, len(regions))
@@ -220,6 +221,7 @@ def _assembled(
 ) -> SessionLayers:
     """The session with its two layers; raises TerrafineError where its raster cannot be opened."""
     placement = Placement(open_dataset(session.raster.path))
+    marks.setReadOnly(False)  # QGIS's own tools may edit it, too
     kept = MarksLayer(marks, placement, session.history.network.legend.classes)
     repainter = Repainter(canvas, placement, session.raster.crs)
     return SessionLayers(session, raster_id, placement, kept, MapLayer(result, repainter))

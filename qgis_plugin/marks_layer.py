@@ -8,7 +8,7 @@ plugin reads back. The order of feature ids is the order of drawing.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Sequence
+from typing import Iterable, Optional, Sequence
 
 from qgis.core import QgsFeature, QgsVectorLayer
 
@@ -26,11 +26,10 @@ class MarksLayer:
     """The marks of one session in their GeoPackage, and the layer that shows them."""
 
     def __init__(self, layer: QgsVectorLayer, placement: Placement, classes: Sequence[LandCover]) -> None:
-        self.layer = layer
-        self._placement = placement
+        self.layer, self.placement = layer, placement
         self._names = {item.id: item.name for item in classes}
-        layer.setReadOnly(True)  # edited with the plugin's tools, which know pixels and undo
         self._ids = {feature["mark_id"]: feature.id() for feature in layer.getFeatures()}  # of removed marks as well
+        self._missing: set[int] = set()
 
     def show_classes(self, classes: Sequence[LandCover]) -> None:
         """Show marks in these colours, and name them so from now on."""
@@ -46,7 +45,8 @@ class MarksLayer:
     def apply(self, delta: Delta) -> None:
         """Write a change to the file; raises TerrafineError if the file cannot be written."""
         provider = self.layer.dataProvider()
-        gone = [self._ids[mark_id] for mark_id in delta.removed]
+        gone = [self._ids[mark_id] for mark_id in delta.removed if self._ids[mark_id] not in self._missing]
+        self._missing.clear()
         if gone and not provider.deleteFeatures(gone):
             raise unwritable(provider.error().summary())
         added, features = provider.addFeatures([self._feature(mark) for mark in delta.added])
@@ -55,6 +55,26 @@ class MarksLayer:
         self._ids.update({feature["mark_id"]: feature.id() for feature in features})
         self.layer.updateExtents()
         self.layer.triggerRepaint()
+
+    def by_feature(self, marks: Iterable[Annotation]) -> dict[int, Annotation]:
+        """Marks by the id of the feature that shows them."""
+        return {self._ids[mark.id]: mark for mark in marks}
+
+    def class_of(self, feature: QgsFeature, mark: Optional[Annotation] = None) -> Optional[int]:
+        """The class that a feature names, by its id or, if that is the mark's still, by its name; None for neither."""
+        class_id, name = feature["class_id"], feature["class_name"]
+        by_name = next((key for key, known in self._names.items() if known == name), None)
+        if by_name is not None and (class_id not in self._names or (mark and class_id == mark.class_id)):
+            return by_name
+        return class_id if class_id in self._names else None
+
+    def miss(self, feature_ids: set[int]) -> None:
+        """Somebody else has deleted these features."""
+        self._missing |= feature_ids
+
+    def drop(self, feature_ids: list[int]) -> None:
+        """Delete features that are no marks."""
+        self.layer.dataProvider().deleteFeatures(feature_ids)
 
     def replace(self, marks: Sequence[Annotation]) -> None:
         """Let the file hold exactly these; raises TerrafineError if it cannot be written."""
@@ -77,7 +97,7 @@ class MarksLayer:
             feature[column] = value
         if mark.id in self._ids:
             feature[KEY] = self._ids[mark.id]  # an undo puts it back at its place in the order
-        feature.setGeometry(placed(footprint(mark), self._placement))
+        feature.setGeometry(placed(footprint(mark), self.placement))
         return feature
 
 

@@ -13,6 +13,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from terrafine.qgis_plugin.history_panel import HistoryPanel
 from terrafine.qgis_plugin.legend import Legend
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Link, View
@@ -35,9 +36,12 @@ class MarksPanel(QWidget):
             self.tr("Classify an area first. Then pick the right class and click where the map is wrong.")
         )
         self.tools = ToolButtons()
+        self.history = HistoryPanel()
         self._make_width(settings)
         self.live = QCheckBox(self.tr("Refresh the map after each mark"))
+        self.live.setToolTip(self.tr("Without it, the map waits until you press Refresh the map"))
         self.refresh = QPushButton(icon("refresh"), self.tr("Refresh the map"))
+        self.refresh.setToolTip(self.tr("Have the map follow all marks"))
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setToolTip(self.tr("How much of the image the map covers"))
@@ -89,6 +93,7 @@ class MarksPanel(QWidget):
         column.addWidget(self.live)
         column.addWidget(self.refresh)
         column.addLayout(row(QLabel(self.tr("Map opacity")), self.opacity, self.export))
+        column.addWidget(self.history)
 
     def _width_row(self) -> QWidget:
         self.width_row = QWidget()

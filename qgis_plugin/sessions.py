@@ -13,19 +13,26 @@ from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 from terrafine.qgis_plugin import layers
 from terrafine.qgis_plugin.layers import SessionLayers
 from terrafine.qgis_plugin.map_layer import discard
+from terrafine.qgis_plugin.marks_edits import MarksEdits
 from terrafine.qgis_plugin.state import Session
 from terrafine.shared.annotation import Delta
 
 
 class Sessions(QObject):
-    """Emits `changed` when sessions have come or gone with the project or with their layers."""
+    """The sessions of a project.
+
+    changed  sessions have come or gone with the project or with their layers
+    edited   SessionLayers whose marks were edited with QGIS's tools: marks added, ids removed, edits that are no marks
+    """
 
     changed = pyqtSignal()
+    edited = pyqtSignal(object, object, object, int)
 
     def __init__(self, project: QgsProject, chosen_folder: str, canvas: QgsMapCanvas) -> None:
         super().__init__()
         self._project, self._chosen_folder, self._canvas = project, chosen_folder, canvas
         self._all: dict[str, SessionLayers] = {}
+        self._edits: dict[str, MarksEdits] = {}
         project.layersWillBeRemoved.connect(self._forget)
         project.readProject.connect(self.find)
         project.projectSaved.connect(self._adopt)
@@ -33,13 +40,14 @@ class Sessions(QObject):
     def find(self) -> None:
         """Take up the sessions whose layers the project holds."""
         for found in layers.restore(self._project, self._canvas):
-            self._all.setdefault(found.session.id, found)
+            if found.session.id not in self._all:
+                self._add(found)
         self.changed.emit()
 
     def create(self, session: Session, raster: QgsRasterLayer) -> None:
         """Make a session's files and layers; raises TerrafineError where they cannot be written."""
         folder = layers.session_folder(self._project, self._chosen_folder)
-        self._all[session.id] = layers.create(session, raster, folder, self._project, self._canvas)
+        self._add(layers.create(session, raster, folder, self._project, self._canvas))
 
     def store_locks(self, session: Session, delta: Delta) -> None:
         """Write a change of a session's locked regions; raises TerrafineError where it cannot be written."""
@@ -84,6 +92,12 @@ class Sessions(QObject):
         for entry in self._all.values():
             entry.map.close()
         self._all.clear()
+        self._edits.clear()
+
+    def _add(self, entry: SessionLayers) -> None:
+        edits = MarksEdits(entry.marks, entry.session.log)
+        edits.edited.connect(lambda *what: self.edited.emit(entry, *what))
+        self._all[entry.session.id], self._edits[entry.session.id] = entry, edits
 
     def _adopt(self) -> None:
         """Bring the files of sessions that began before the project was saved into its folder."""
@@ -107,5 +121,6 @@ class Sessions(QObject):
         gone = [key for key, entry in self._all.items() if entry.layer_ids() & set(layer_ids)]
         for key in gone:
             self._all.pop(key).map.close()
+            del self._edits[key]
         if gone:
             self.changed.emit()

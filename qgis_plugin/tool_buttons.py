@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgis.PyQt.QtCore import Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.widgets import note, tool_button
 
@@ -24,6 +24,8 @@ class ToolButtons(QWidget):
     chosen = pyqtSignal(str)  # a tool's name, "" for none
     undo_asked = pyqtSignal()
     redo_asked = pyqtSignal()
+    import_asked = pyqtSignal()
+    export_asked = pyqtSignal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,6 +33,7 @@ class ToolButtons(QWidget):
         self.buttons = {name: tool_button(name, self._tip(name), checkable=True) for name in TOOL_KEYS}
         self.undo = tool_button("undo", self.tr("Undo (Ctrl+Z)"))
         self.redo = tool_button("redo", self.tr("Redo (Ctrl+Shift+Z)"))
+        self.more = self._more_button()
         self.hint = note()
         self._lay_out()
         for name, button in self.buttons.items():
@@ -43,6 +46,7 @@ class ToolButtons(QWidget):
             button.setEnabled(drawing)
         self.undo.setEnabled(undo)
         self.redo.setEnabled(redo)
+        self.more.setEnabled(drawing)
 
     def show_tool(self, name: str) -> None:
         """Press the button of the tool in use and say how it works; "" for none of ours."""
@@ -50,6 +54,15 @@ class ToolButtons(QWidget):
             button.setChecked(tool == name)
         self.hint.setText(f"{self._names[name]}: {self._hints[name]}" if name else "")
         self.hint.setVisible(bool(name))
+
+    def _more_button(self) -> QToolButton:
+        button, menu = tool_button("more", self.tr("Import and export marks")), QMenu(self)
+        menu.addAction(self.tr("Import marks from a vector layer…")).triggered.connect(lambda: self.import_asked.emit())
+        menu.addAction(self.tr("Export the marks…")).triggered.connect(lambda: self.export_asked.emit())
+        button.setMenu(menu)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
 
     def _texts(self) -> tuple[dict[str, str], dict[str, str]]:
         """Names and instructions of the tools."""
@@ -89,6 +102,7 @@ class ToolButtons(QWidget):
         line.addStretch(1)
         line.addWidget(self.undo)
         line.addWidget(self.redo)
+        line.addWidget(self.more)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(line)

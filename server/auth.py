@@ -17,11 +17,13 @@ from pathlib import Path
 import zmq
 from zmq.utils import z85
 
+from terrafine.server.audit import Refusals
 from terrafine.server.keys import ClientList, read_secret
 from terrafine.shared.errors import NotAllowed
 from terrafine.shared.transport import public_key
 
 log = logging.getLogger(__name__)
+STRANGER = "unknown"
 REFRESH_S = 1.0  # how soon a client that was added or revoked is
 _ZAP = "inproc://zeromq.zap.01"
 _VERSION, _YES, _NO = b"1.0", (b"200", b"OK"), (b"400", b"This key is not allowed.")
@@ -37,6 +39,7 @@ class Guard:
         self._list = ClientList(keys)
         self._names = self._list.read()
         self._read_at = time.monotonic()
+        self._refusals = Refusals()
         self.questions = context.socket(zmq.REP)
         self.questions.bind(_ZAP)
 
@@ -54,13 +57,14 @@ class Guard:
             key = _key_of(mechanism, credentials)
             allowed = key in self._names
             user = key.encode("ascii") if allowed else b""
-            log.info(
-                "%s a connection: client=%s address=%s",
-                "took" if allowed else "refused",
-                self.name(key),
-                _text(address),
-            )
+            self._log(key, _text(address))
             self.questions.send_multipart([_VERSION, request_id, *(_YES if allowed else _NO), user, b""])
+
+    def _log(self, key: str, address: str) -> None:
+        if key in self._names:
+            log.info("took a connection: client=%s address=%s", self._names[key], address)
+        else:
+            self._refusals.add(STRANGER, NotAllowed.code, f"key {key[:8]} from {address}")
 
     def client_of(self, frames: Sequence[zmq.Frame]) -> str:
         """The public key of whoever sent the frames; raises NotAllowed if it is not on the list (any more)."""
@@ -73,8 +77,8 @@ class Guard:
         return key
 
     def name(self, key: str) -> str:
-        """Whose key it is, for the log; of a stranger's the beginning."""
-        return self._names.get(key) or f"unknown:{key[:8]}"
+        """Whose key it is, for the log."""
+        return self._names.get(key, STRANGER)
 
     def refresh(self) -> list[str]:
         """Read the list again, if it was some time ago; returns the keys that are on it no more."""

@@ -14,7 +14,7 @@ from typing import Optional
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from terrafine.models import calibration, pretrained, registry
+from terrafine.models import calibration, confidence, pretrained, registry
 from terrafine.models.data import Scene
 from terrafine.models.metrics import VOID
 from terrafine.models.mobilenet import MobileNetV2
@@ -63,6 +63,22 @@ def train(
     registry.save(folder / MODEL, spec, trainer.result)
 
 
+def train_confidence(
+    config: TrainingConfig, root: Path, model: Path, device: str = "cpu"
+) -> Iterator[tuple[int, int, float]]:
+    """Train a ConfidNet for the model in a folder, on the data that `config` names, and put it there.
+
+    Yields (step, steps, loss). The model's own spec counts, not the one in `config`.
+    """
+    spec, network = registry.load(model)
+    network = network.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    scenes = training_scenes(dataclasses.replace(config, spec=spec), root)
+    torch.manual_seed(config.training.seed)
+    confidnet = confidence.for_network(network, spec)
+    yield from confidence.train_confidence(confidnet, network, spec, scenes)
+    registry.save_confidence(model, confidnet)
+
+
 def _prepared(
     config: TrainingConfig, root: Path, folder: Path, device: str, start_from: Optional[Path], resume: bool
 ) -> Trainer:
@@ -99,7 +115,10 @@ def _finished(config: TrainingConfig, trainer: Trainer, scenes: Sequence[Scene])
 def _network(config: TrainingConfig, start_from: Optional[Path]) -> MarkedNetwork:
     """The network that the file describes, with random weights or those of a model of the same make."""
     if start_from is None:
-        return registry.build(config.spec)
+        network = registry.build(config.spec)
+        if not any(True for _ in network.parameters()):
+            raise ConfigError(f"A {config.spec.architecture} is not trained: it learns from an analyst's marks.")
+        return network
     spec, network = registry.load(start_from)
     for part in ("architecture", "encoder", "options", "bands", "encoding"):
         if getattr(spec, part) != getattr(config.spec, part):

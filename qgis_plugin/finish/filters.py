@@ -48,17 +48,18 @@ def sieve(path: str, smallest_px: int, report: Report) -> None:
 
 def filter_majority(raster: ClassRaster, path: str, radius_px: int, report: Report) -> None:
     """Write the majority in each pixel's neighbourhood into the working copy of a whole raster."""
-    whole = raster.placement.window
-    band_owner = _checked(lambda: gdal.Open(path, gdal.GA_Update))
-    band = band_owner.GetRasterBand(1)
-    for strip, classes in raster.strips(whole):
-        around = intersection(buffered(strip, radius_px), whole)
-        inner = majority(raster.read(around), radius_px)[slices(strip, around)]
-        values = band.ReadAsArray(strip.col, strip.row, strip.width, strip.height)
+    whole, done = raster.placement.window, 0
+    target = _checked(lambda: gdal.Open(path, gdal.GA_Update))
+    band = target.GetRasterBand(1)
+    for block, classes in raster.blocks(whole):
+        around = intersection(buffered(block, radius_px), whole)
+        inner = majority(raster.read(around), radius_px)[slices(block, around)]
+        values = band.ReadAsArray(block.col, block.row, block.width, block.height)
         values[classes != NO_CLASS] = inner[classes != NO_CLASS]
-        if band.WriteArray(values, strip.col, strip.row) != gdal.CE_None:
+        if band.WriteArray(values, block.col, block.row) != gdal.CE_None:
             raise _failure()
-        if not report(strip.row_end / whole.height):
+        done += block.pixels
+        if not report(done / whole.pixels):
             raise Cancelled("The filter was stopped.")
 
 

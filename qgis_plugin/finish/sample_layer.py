@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional, Sequence
 
 from qgis.core import (
+    QgsAttributeTableConfig,
     QgsEditorWidgetSetup,
     QgsMapLayer,
     QgsMarkerSymbol,
@@ -29,6 +30,7 @@ def prepare(layer: QgsVectorLayer, classes: Sequence[LandCover], map_id: str) ->
     choices = [{item.name: str(item.id)} for item in classes]
     layer.setEditorWidgetSetup(names.indexOf(REFERENCE), QgsEditorWidgetSetup("ValueMap", {"map": choices}))
     layer.setEditorWidgetSetup(names.indexOf(MAP_CLASS), QgsEditorWidgetSetup("Hidden", {}))
+    layer.setAttributeTableConfig(_table_config(layer))
     layer.setRenderer(_renderer())
     if layer.storageType() == "GPKG":
         layer.saveStyleToDatabase(layer.name(), "", True, "")
@@ -41,6 +43,17 @@ def legend_of(layer: Optional[QgsMapLayer]) -> tuple[LandCover, ...]:
     lines = str(layer.customProperty(LEGEND, "")).splitlines()
     parts = (line.split("\t", 2) for line in lines)
     return tuple(LandCover(int(class_id), name, color) for class_id, color, name in parts)
+
+
+def _table_config(layer: QgsVectorLayer) -> QgsAttributeTableConfig:
+    """What the map says is hidden in the attribute table, too."""
+    config = layer.attributeTableConfig()
+    config.update(layer.fields())
+    columns = config.columns()
+    for column in columns:
+        column.hidden = column.name == MAP_CLASS
+    config.setColumns(columns)
+    return config
 
 
 def _renderer() -> QgsRuleBasedRenderer:

@@ -62,7 +62,8 @@ class Accuracy(MapAlgorithm):
             "Gives overall, user's and producer's accuracy, and areas corrected by the map's mistakes, all with 95 % "
             "confidence intervals, after Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. The "
             "samples must be a random choice within each class of this very map: correct the map, and it needs new "
-            "samples.\n\nColumns named margin are half the width of the interval. Samples without a label are left out."
+            "samples; and give the extent that they were drawn from.\n\nColumns named margin are half the width of "
+            "the interval. Samples without a label are left out."
         )
 
     def initAlgorithm(self, configuration: Any = None) -> None:

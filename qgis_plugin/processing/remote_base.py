@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from pathlib import Path
 from typing import Iterable
@@ -81,6 +82,11 @@ class RemoteAlgorithm(Algorithm):
                 "connected to. It has to be running."
             ),
         )
+
+    def canExecute(self) -> tuple[bool, str]:
+        """Not without pyzmq."""
+        there = importlib.util.find_spec("zmq") is not None
+        return there, "" if there else self.tr("QGIS's Python lacks pyzmq: Terrafine's panel says how to get it.")
 
     def prepareAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback

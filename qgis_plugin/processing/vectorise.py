@@ -79,20 +79,15 @@ class Vectorise(RegionSizeAlgorithm):
         raster, window = self.open_map(parameters, context)
         smallest = self.smallest_px(parameters, context, raster, window)
         with tempfile.TemporaryDirectory() as folder:
-            if smallest > 1:
-                copy = working_copy(raster, window, Path(folder) / "sieved.tif")
-                sieve(copy.file.path, smallest, report_to(feedback, 0.0, 0.4))
-                raster, window = ClassRaster(copy), Window(0, 0, window.width, window.height)
-            borders = find_borders((classes for _, classes in raster.strips(window)), window)
-            placed = raster.placement
-            del raster  # closes the file, for the folder to go
+            strips = _sieved(raster, window, smallest, Path(folder), feedback)
+            borders = find_borders((classes for _, classes in strips), window)
         check(feedback)
         kept = simplify(borders, self.parameterAsDouble(parameters, TOLERANCE, context))
         crs = self.source.file.crs
         sink, self._destination = self.parameterAsSink(
             parameters, OUTPUT, context, FIELDS, QgsWkbTypes.Type.Polygon, crs
         )
-        write_rows(sink, FIELDS, self._rows(find_faces(borders), _Corners(borders, kept, placed), feedback))
+        write_rows(sink, FIELDS, self._rows(find_faces(borders), _Corners(borders, kept, raster.placement), feedback))
         return {OUTPUT: self._destination}
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
@@ -112,6 +107,17 @@ class Vectorise(RegionSizeAlgorithm):
             polygon = corners.polygon(face)
             area = measure.measureArea(polygon) if crs.isValid() else None
             yield (face.class_id, self.source.cover(face.class_id).name, area), polygon
+
+
+def _sieved(
+    raster: ClassRaster, window: Window, smallest_px: int, folder: Path, feedback: QgsProcessingFeedback
+) -> Iterator[tuple[Window, np.ndarray]]:
+    """The window in strips, without its small regions."""
+    if smallest_px < 2:
+        return raster.strips(window)
+    copy = working_copy(raster, window, folder / "sieved.tif")
+    sieve(copy.file.path, smallest_px, report_to(feedback, 0.0, 0.4))
+    return ClassRaster(copy).strips(Window(0, 0, window.width, window.height))
 
 
 class _Corners:

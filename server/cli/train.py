@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from terrafine.server.training import read_config
-from terrafine.server.training_run import CURVES, LOG, MODEL, train
+from terrafine.server.training import TrainingConfig, read_config
+from terrafine.server.training_run import CURVES, LOG, MODEL, train, train_confidence
 from terrafine.shared.errors import ConfigError
 
 HELP = """\
@@ -22,16 +22,21 @@ examples:
   terrafine train my-city.toml --data . --out runs/my-city --device cuda
   terrafine train my-city.toml --data . --out runs/my-city --resume
   terrafine train finer.toml --data . --out runs/finer --start-from runs/my-city/model
+  terrafine train my-city.toml --data . --confidence runs/my-city/model
 
 The folder given with --out receives model/ (for `terrafine serve --models`), log.csv, curves.png and the checkpoint
-from which --resume goes on. --data defaults to $TERRAFINE_DATA, then to the configuration file's folder.
+from which --resume goes on. With --confidence a trained model gets a ConfidNet, which makes "confidnet" one of its
+measures of uncertainty; nothing else of it changes. --data defaults to $TERRAFINE_DATA, then to the configuration
+file's folder.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, help="TOML file; models/zoo/landcover-rgb/train.toml is an example")
     parser.add_argument("--data", type=Path, help="folder that the paths in the file are relative to")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the model, the log and the checkpoint")
+    aim = parser.add_mutually_exclusive_group(required=True)
+    aim.add_argument("--out", type=Path, help="folder for the model, the log and the checkpoint")
+    aim.add_argument("--confidence", type=Path, metavar="DIR", help="train a ConfidNet for this model folder instead")
     parser.add_argument("--start-from", type=Path, metavar="DIR", help="begin with the weights of this model folder")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -44,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     config = read_config(arguments.config)
     root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", arguments.config.parent))
+    if arguments.confidence is not None:
+        return _train_confidence(config, root, arguments)
     if (arguments.out / LOG).exists() and not arguments.resume:
         hint = "Go on with --resume, or choose another --out."
         raise ConfigError(f"'{arguments.out}' holds a training already.", hint)
@@ -53,6 +60,16 @@ def run(arguments: argparse.Namespace) -> int:
             bar.update(step - bar.n)
             bar.set_postfix({name: f"{value:.3f}" for name, value in values.items()})
     print(f"The model is in {arguments.out / MODEL}; its curves are in {arguments.out / CURVES}.")
+    return 0
+
+
+def _train_confidence(config: TrainingConfig, root: Path, arguments: argparse.Namespace) -> int:
+    with tqdm(unit="step") as bar:
+        for step, steps, loss in train_confidence(config, root, arguments.confidence, arguments.device):
+            bar.total = steps
+            bar.update(step - bar.n)
+            bar.set_postfix(loss=f"{loss:.4f}")
+    print(f"The model in {arguments.confidence} offers the uncertainty confidnet now.")
     return 0
 
 

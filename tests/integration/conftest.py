@@ -166,17 +166,28 @@ def vault(start_server: Callable[..., subprocess.Popen], tmp_path_factory: pytes
     assert process.wait(20) == 0
 
 
-@pytest.fixture
-def alice(vault: Vault) -> Iterator[Wire]:
-    with vault.guest("alice") as raw:
-        yield raw
+@pytest.fixture(scope="module")
+def guests(vault: Vault) -> Iterator[tuple[Wire, Wire]]:
+    with vault.guest("alice") as alice, vault.guest("mallory") as mallory:
+        yield alice, mallory
 
 
 @pytest.fixture
-def mallory(vault: Vault) -> Iterator[Wire]:
+def alice(guests: tuple[Wire, Wire]) -> Iterator[Wire]:
+    yield guests[0]
+    _close_sessions(guests[0])
+
+
+@pytest.fixture
+def mallory(guests: tuple[Wire, Wire]) -> Iterator[Wire]:
     """One who has a key, and does not mean well."""
-    with vault.guest("mallory") as raw:
-        yield raw
+    yield guests[1]
+    _close_sessions(guests[1])
+
+
+def _close_sessions(raw: Wire) -> None:
+    for name in ("s", "t"):
+        raw.asked(m.CloseSession(name))
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from terrafine.qgis_plugin.effects import (
     ShowMap,
     ShowPatch,
     StartServer,
+    StoreLocks,
     StoreMarks,
     Tell,
 )
@@ -183,6 +184,33 @@ def test_undo_and_redo_are_stored_and_sent(mapped):
     assert mapped.session.log.marks == ()
     assert kinds(mapped.redo()) == [StoreMarks, Ask]
     assert len(mapped.session.log.marks) == 1
+
+
+def test_a_lock_is_stored_and_needs_no_server(mapped):
+    mapped.connection_failed(ConnectionFailed("gone"))
+    assert kinds(mapped.lock(((1.0, 1.0), (9.0, 1.0), (9.0, 9.0)))) == [StoreLocks]
+    assert not mapped.session.is_behind
+
+
+def test_what_is_unlocked_is_computed_again_whatever_has_changed_there(mapped):
+    mapped.lock(((1.0, 1.0), (9.0, 1.0), (9.0, 9.0)))
+    (region,) = mapped.session.locks.marks
+    store, request = mapped.unlock((region.id,))
+    assert isinstance(store, StoreLocks)
+    assert (request.window, request.shown) == (Window(1, 1, 9, 9), None)
+    finish(mapped)
+    assert not mapped.session.is_behind
+
+
+def test_a_mark_drawn_while_a_region_is_computed_again_follows_after_it(mapped):
+    mapped.lock(((1.0, 1.0), (9.0, 1.0), (9.0, 9.0)))
+    mapped.undo()
+    effects = mapped.draw("point", ((3.5, 4.5),))
+    assert effects[1].shown is None  # the region, once more
+    (*_, refinement) = finish(mapped)
+    assert (refinement.window, refinement.shown.revision) == (AREA, 0)
+    finish(mapped)
+    assert not mapped.session.is_behind
 
 
 def test_undo_of_nothing_does_nothing(mapped):

@@ -7,8 +7,9 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from qgis.core import QgsProcessingException, QgsProcessingFeedback
+from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsVectorLayer
 
+from terrafine.qgis_plugin.finish.sample_layer import legend_of
 from terrafine.tests.qgis.processing_runs import blobs, class_map, rows_of, run, run_for_layer
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -66,6 +67,16 @@ def test_the_form_asks_for_the_reference_by_name_and_hides_the_map_class(blobs_m
     assert setups["reference"].type() == "ValueMap"
     assert setups["reference"].config()["map"] == [{"water": "0"}, {"land": "1"}, {"building": "2"}]
     assert setups["map_class"].type() == "Hidden"
+
+
+def test_samples_in_a_geopackage_bring_their_form_and_legend_along(blobs_map, tmp_path):
+    target = tmp_path / "samples.gpkg"
+    run("samples", INPUT=blobs_map, NUMBER=60, OUTPUT=str(target))
+    samples = QgsVectorLayer(str(target), "opened in another project", "ogr")
+    assert [item.name for item in legend_of(samples)] == ["water", "land", "building"]
+    column = samples.fields().indexOf("reference")
+    assert samples.editorWidgetSetup(column).type() == "ValueMap"
+    assert [column.name for column in samples.attributeTableConfig().columns() if column.hidden] == ["map_class"]
 
 
 def test_a_map_that_is_right_everywhere_is_fully_accurate(blobs_map):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsRectangle
+from qgis.core import QgsCoordinateReferenceSystem, QgsMapLayer, QgsProject, QgsRectangle
 from qgis.gui import QgsLayerTreeMapCanvasBridge, QgsMapCanvas, QgsMapToolPan, QgsMessageBar
 from qgis.PyQt.QtCore import QEvent, QPoint, QPointF, Qt
 from qgis.PyQt.QtGui import QMouseEvent
@@ -25,6 +25,7 @@ class Window(QMainWindow):
         self.toolbar = self.addToolBar("Plugins")
         self.raster_menu = self.menuBar().addMenu("Raster")
         self.menus: dict[str, QMenu] = {}
+        self.save_as = QAction("Save Layer As…", self)
         self.bridge = QgsLayerTreeMapCanvasBridge(QgsProject.instance().layerTreeRoot(), self.canvas, self.canvas)
         self.pan = QgsMapToolPan(self.canvas)
         self.canvas.setMapTool(self.pan)
@@ -59,6 +60,13 @@ class Window(QMainWindow):
 
     def removeDockWidget(self, dock: QDockWidget) -> None:  # noqa: N802
         super().removeDockWidget(dock)
+
+    def setActiveLayer(self, layer: QgsMapLayer) -> bool:  # noqa: N802
+        self.active_layer = layer
+        return True
+
+    def actionLayerSaveAs(self) -> QAction:  # noqa: N802
+        return self.save_as
 
     # ---- the user's hands ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,96 @@
+"""The list of steps in the dock: what was done, what it changed in the map, and a click to go back to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Optional, Sequence
+
+from qgis.gui import QgsCollapsibleGroupBox
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtGui import QPalette
+from qgis.PyQt.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout
+
+from terrafine.qgis_plugin.history import History, Step, Verb
+from terrafine.shared.spec import LandCover
+
+HEIGHT_PX = 150
+CLASSES_SHOWN = 3  # of those that a step changed, the most changed ones
+MINUS = "\N{MINUS SIGN}"
+
+
+class HistoryPanel(QgsCollapsibleGroupBox):
+    step_chosen = pyqtSignal(int)  # how many steps are to be done
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTitle(self.tr("History"))
+        self._shown: tuple[int, list[str]] = (-1, [])
+        self.steps = QListWidget()
+        self.steps.setFixedHeight(HEIGHT_PX)
+        self.steps.setToolTip(self.tr("Click a step to go back to it; steps in grey are undone"))
+        self.steps.setAlternatingRowColors(True)
+        self.steps.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.steps.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.steps.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.steps.itemClicked.connect(self._choose)
+        self.steps.itemActivated.connect(self._choose)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.steps)
+
+    def show_history(self, history: Optional[History], classes: Sequence[LandCover]) -> None:
+        """Show the steps, the one where the map is now in bold."""
+        self.setVisible(history is not None and bool(history.steps))
+        if history is None:
+            return
+        names = {item.id: item.name for item in classes}
+        texts = [self.tr("As it was opened"), *(self._words(step, names) for step in history.steps)]
+        if (history.position, texts) == self._shown:
+            return
+        self._shown = (history.position, texts)
+        self.steps.clear()
+        for number, text in enumerate(texts):
+            self._add(text, number, history.position)
+        self.steps.setCurrentRow(history.position)
+
+    def _add(self, text: str, number: int, position: int) -> None:
+        item = QListWidgetItem(text)
+        item.setToolTip(text)
+        font = item.font()
+        font.setBold(number == position)
+        item.setFont(font)
+        if number > position:
+            item.setForeground(self.palette().color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text))
+        self.steps.addItem(item)
+
+    def _choose(self, item: QListWidgetItem) -> None:
+        self.step_chosen.emit(self.steps.row(item))
+
+    def _words(self, step: Step, names: dict[int, str]) -> str:
+        """What was done, and on a second line what it changed, if anything."""
+        gains = gain_words(step.pixels, names)
+        return f"{self._title(step, names)}\n{gains}" if gains else self._title(step, names)
+
+    def _title(self, step: Step, names: dict[int, str]) -> str:
+        if step.verb is Verb.DRAW:
+            kinds = {"point": self.tr("Point"), "stroke": self.tr("Stroke"), "polygon": self.tr("Polygon")}
+            name = "" if step.class_id is None else names.get(step.class_id, "")
+            return f"{kinds[step.kind]}: {name}"
+        counted = {
+            Verb.ERASE: self.tr("Marks erased: {count}"),
+            Verb.EDIT: self.tr("Marks edited: {count}"),
+            Verb.IMPORT: self.tr("Marks imported: {count}"),
+            Verb.LOCK: self.tr("Region locked"),
+            Verb.UNLOCK: self.tr("Region unlocked"),
+            Verb.LEARN: self.tr("Learnt from the marks"),
+            Verb.RESET: self.tr("What was learnt undone"),
+            Verb.LEGEND: self.tr("Classes changed"),
+        }
+        return counted[step.verb].format(count=step.count)
+
+
+def gain_words(pixels: Counter[int], names: dict[int, str]) -> str:
+    """Pixels by class, what has gained first, the most changed before the others: "+412 vegetation, −412 land"."""
+    changed = sorted((item for item in pixels.items() if item[1]), key=lambda item: (item[1] < 0, -abs(item[1])))
+    words = [f"{'+' if gain > 0 else MINUS}{abs(gain):,} {names.get(class_id, class_id)}" for class_id, gain in changed]
+    return ", ".join(words[:CLASSES_SHOWN]) + (" …" if len(words) > CLASSES_SHOWN else "")
