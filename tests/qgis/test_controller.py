@@ -195,9 +195,9 @@ def test_a_lock_is_stored_and_needs_no_server(mapped):
 def test_what_is_unlocked_is_computed_again_whatever_has_changed_there(mapped):
     mapped.lock(((1.0, 1.0), (9.0, 1.0), (9.0, 9.0)))
     (region,) = mapped.session.locks.marks
-    store, request = mapped.unlock((region.id,))
+    store, asked = mapped.unlock((region.id,))
     assert isinstance(store, StoreLocks)
-    assert (request.window, request.shown) == (Window(1, 1, 9, 9), None)
+    assert (asked.request.window, asked.request.shown) == (Window(1, 1, 9, 9), None)
     finish(mapped)
     assert not mapped.session.is_behind
 
@@ -206,8 +206,8 @@ def test_a_mark_drawn_while_a_region_is_computed_again_follows_after_it(mapped):
     mapped.lock(((1.0, 1.0), (9.0, 1.0), (9.0, 9.0)))
     mapped.undo()
     effects = mapped.draw("point", ((3.5, 4.5),))
-    assert effects[1].shown is None  # the region, once more
-    (*_, refinement) = finish(mapped)
+    assert effects[1].request.shown is None  # the region, once more
+    refinement = finish(mapped)[-1].request
     assert (refinement.window, refinement.shown.revision) == (AREA, 0)
     finish(mapped)
     assert not mapped.session.is_behind
