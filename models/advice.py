@@ -17,7 +17,7 @@ from scipy import ndimage
 from terrafine.models.encoding import UNMARKED
 
 AROUND_PX = 32  # model pixels around what changed that count as its neighbourhood
-LARGE_PX = 4000.0  # a mistake of that many model pixels is large
+LARGE_PX = 16_000.0  # a mistake of that many model pixels is large
 UNSURE = 0.8  # a map is unsure below that certainty
 
 

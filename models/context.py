@@ -71,13 +71,12 @@ IN_CONTEXT: dict[str, Callable[[Floats, Context, EncodingSpec], Floats]] = {
 
 
 def guided_filter(
-    values: NDArray[np.floating], guide: NDArray[np.floating], radius: int, smooth: float
+    values: NDArray[np.float64], guide: NDArray[np.float64], radius: int, smooth: float
 ) -> NDArray[np.float64]:
     """Smooth `values` but not across the edges of `guide`, both (rows, columns): He et al. 2010, equations 5, 6 and 8.
 
     Windows of 2 · radius + 1 pixels a side, cut off at the border.
     """
-    values, guide = values.astype(np.float64), guide.astype(np.float64)
     mean_value, mean_guide = _box_mean(values, radius), _box_mean(guide, radius)
     covariance = _box_mean(guide * values, radius) - mean_guide * mean_value
     variance = _box_mean(guide * guide, radius) - mean_guide**2

@@ -42,6 +42,12 @@ class PixelForest(MarkedNetwork):
     """
 
     measures = ()
+    feature: Tensor
+    threshold: Tensor
+    left: Tensor
+    share: Tensor
+    roots: Tensor
+    depth: Tensor
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -57,8 +63,7 @@ class PixelForest(MarkedNetwork):
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Trees of any size; raises RuntimeError where they are no trees of as many classes, as torch does."""
-        fits = state_dict.keys() == no_trees(1).keys() and state_dict["share"].shape[1:] == (self.classes,)
-        if not fits or not _is_whole(state_dict):
+        if not _fits(state_dict, no_trees(self.classes)) or not _is_whole(state_dict):
             raise RuntimeError("these are no trees, or they have other classes")
         self.set_trees({name: tensor.clone() for name, tensor in state_dict.items()})
 
@@ -190,10 +195,19 @@ def no_trees(classes: int) -> Trees:
     return {**empty, "roots": nothing.clone(), "depth": torch.zeros((), dtype=torch.int64)}
 
 
+def _fits(trees: Mapping[str, Tensor], like: Trees) -> bool:
+    """The same names, types and shapes, but for the first axis."""
+    if trees.keys() != like.keys():
+        return False
+    kinds = [[(t.dtype, t.dim(), t.shape[1:]) for t in (trees[name], like[name])] for name in like]
+    return all(found == wanted for found, wanted in kinds)
+
+
 def _is_whole(trees: Mapping[str, Tensor]) -> bool:
-    """Does every index lead to a node? What a file says is not to be believed."""
-    nodes = len(trees["left"])
+    """Does every index lead to a node, and every walk end? What a file says is not to be believed."""
+    nodes, left = len(trees["left"]), trees["left"]
     equal = all(len(trees[name]) == nodes for name in ("feature", "threshold", "share"))
-    steps = trees["left"] + torch.isfinite(trees["threshold"])
-    inside = all(bool(((index >= 0) & (index < nodes)).all()) for index in (trees["left"], steps, trees["roots"]))
-    return equal and inside and bool((trees["feature"] >= 0).all())
+    if not equal or not 0 <= int(trees["depth"]) <= nodes:
+        return False
+    indices = torch.cat([left, left + torch.isfinite(trees["threshold"]), trees["roots"]])
+    return bool(((indices >= 0) & (indices < nodes)).all()) and bool((trees["feature"] >= 0).all())

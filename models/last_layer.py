@@ -6,10 +6,11 @@ the network adds beside it (`MarkedNetwork.trunk`). The weights minimise
     mean over the marked pixels of −log p(class of the mark)  +  λ · mean over replayed pixels of KL(p₀ ‖ p)
     + RIDGE · ‖weights − weights before‖²
 
-where the network is shown no marks. Replayed pixels are drawn from the valid ones; p₀ is the map before learning, as
-the analyst sees it. The sum is convex, and L-BFGS solves it in a fraction of a second. To replay the map that was there
-is the idea of Robinson et al. 2020 ("Human-machine collaboration for fast land cover mapping"); KL stands in for
-DISCA's L1, which has no gradient where the network is sure.
+The marked pixels are seen without marks as input, so that the network must know by itself what they say; the replayed
+ones, drawn from those with data, are seen both ways. p₀ is the map before learning, as the analyst sees it. The sum is
+convex, and L-BFGS solves it in a fraction of a second. To replay the map that was there is the idea of Robinson et al.
+2020 ("Human-machine collaboration for fast land cover mapping"); KL stands in for DISCA's L1, which has no gradient
+where the network is sure.
 """
 
 from __future__ import annotations
@@ -48,21 +49,32 @@ class Sample:
     weight: Doubles
 
 
-def learn(network: MarkedNetwork, lessons: Sequence[Lesson], regularisation: float, seed: int) -> None:
-    """Solve for the weights of the network's last layer, in place."""
+def learn(network: MarkedNetwork, lessons: Sequence[Lesson], regularisation: float, seed: int) -> tuple[float, float]:
+    """Solve for the weights of the network's last layer, in place.
+
+    Returns the shares of the marked pixels that it has right without marks as input, before and after.
+    """
     rng = np.random.default_rng(seed)
-    marked = sum(len(lesson.classes) for lesson in lessons)
+    count = sum(len(lesson.classes) for lesson in lessons)
     valid = sum(int(lesson.valid.sum()) for lesson in lessons)
-    parts = []
+    marked, replayed = [], []
     for lesson in lessons:
+        bare, full = (_Look(network, lesson, marks) for marks in (lesson.unseen, lesson.channels))
         truth = F.one_hot(lesson.classes, lesson.before.shape[1])
+        marked.append(bare.sample(lesson.rows, lesson.cols, truth, len(lesson.classes) / count))
         share = int(lesson.valid.sum()) / valid
         rows, cols = _draw(lesson.valid, math.ceil(REPLAYED * share), rng)
-        looked_at = _Look(network, lesson)
-        parts.append(looked_at.sample(lesson.rows, lesson.cols, truth, len(lesson.classes) / marked))
-        parts.append(looked_at.sample(rows, cols, lesson.before[0, :, rows, cols].T, regularisation * share))
-    solved = solve(weights(network.head).double().cpu().numpy(), _joined(parts))
+        target = lesson.before[0, :, rows, cols].T
+        replayed += [look.sample(rows, cols, target, regularisation * share / 2) for look in (bare, full)]
+    start = weights(network.head).double().cpu().numpy()
+    solved = solve(start, _joined(marked + replayed))
     set_weights(network.head, torch.from_numpy(solved).float())
+    return _right(_joined(marked), start), _right(_joined(marked), solved)
+
+
+def _right(sample: Sample, values: Doubles) -> float:
+    found = (sample.design @ values + sample.beside).argmax(1)
+    return float((found == sample.target.argmax(1)).mean())
 
 
 def _draw(valid: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -72,13 +84,13 @@ def _draw(valid: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, 
 
 
 class _Look:
-    """What the last layer sees of a lesson without marks."""
+    """What the last layer sees of a lesson."""
 
     @torch.no_grad()
-    def __init__(self, network: MarkedNetwork, lesson: Lesson) -> None:
+    def __init__(self, network: MarkedNetwork, lesson: Lesson, marks: Tensor) -> None:
         self.head = network.head
         with precision(lesson.image.device):
-            x, beside = network.trunk(lesson.features, lesson.unseen)
+            x, beside = network.trunk(lesson.features, marks)
         self.x, self.beside = x.float(), beside.float().expand_as(lesson.before)
 
     def sample(self, rows: Tensor, cols: Tensor, target: Tensor, weight: float) -> Sample:

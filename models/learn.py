@@ -78,14 +78,15 @@ def learn(
         return _regrown(predictor, predictor.network, useful, seed)
     lessons = [prepare(example, predictor.network, predictor.device, marks_as_input) for example in useful]
     network = predictor.network.sharing_copy(learning_parameters(predictor.network, options.scope))
-    right_before = _right(network, lessons, options.scope)
     if options.scope == "head":
-        last_layer.learn(network, lessons, options.regularisation, seed)
+        right = last_layer.learn(network, lessons, options.regularisation, seed)
         report(1, 1)
     else:
-        course = _Course(network, lessons, options, drop if marks_as_input else 1.0, relations)
+        before = _right(network, lessons, options.scope)
+        course = _Course(network, lessons, options, drop, relations)
         course.run(np.random.default_rng(seed), stopped, report)
-    return Learnt(predictor.successor(network), right_before, _right(network, lessons, options.scope))
+        right = before, _right(network, lessons, options.scope)
+    return Learnt(predictor.successor(network), *right)
 
 
 def _regrown(predictor: Predictor, forest: PixelForest, examples: Sequence[Example], seed: int) -> Learnt:

@@ -43,7 +43,7 @@ class Lesson:
     """An example as tensors on one device, batches of one.
 
     features    of the image, by the network before learning
-    channels    the marks (1, classes, T, T)
+    channels    the marks as input (1, classes, T, T), all 0 if they are none
     rows, cols  of the marked pixels, whose classes are `classes`; int64 (M,)
     valid       bool (T, T)
     before      p₀ (1, classes, T, T): the class probabilities before learning
@@ -70,9 +70,9 @@ def prepare(example: Example, network: MarkedNetwork, device: torch.device, mark
     image = torch.from_numpy(example.image)[None].to(device, memory_format=torch.channels_last)
     cached = example.features.tensors if example.features is not None else network.features(image)
     features = tuple(tensor.clone() for tensor in cached)  # what inference mode made cannot be learnt from
-    channels = torch.from_numpy(example.channels)[None].to(device)
+    channels = torch.from_numpy(example.channels)[None].to(device) * float(marks_as_input)
     with precision(device):
-        logits = network.decode(features, channels if marks_as_input else torch.zeros_like(channels))
+        logits = network.decode(features, channels)
     rows, cols = np.nonzero(example.counted)
     places = (torch.from_numpy(axis).to(device) for axis in (rows, cols, example.marked[rows, cols].astype(np.int64)))
     valid = torch.from_numpy(example.valid).to(device)

@@ -24,9 +24,11 @@ class MarkedNetwork(nn.Module, ABC):
     """Image and marks in, logits out. H and W are multiples of 32.
 
     measures  of uncertainty that need more than the logits, by their names in ModelSpec.uncertainty
+    head      the last layer, where there is one
     """
 
     measures: tuple[str, ...] = ("odin",)
+    head: nn.Module
 
     @abstractmethod
     def features(self, image: Tensor) -> Features:
@@ -97,13 +99,14 @@ class EarlyFusion(MarkedNetwork):
     def thinned(self, features: Features, marks: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
         if not hasattr(self.network, "thinned"):
             return super().thinned(features, marks, passes)
-        return cast("Iterator[Tensor]", self.network.thinned(_stacked(features, marks), passes))
+        thinned = cast("Callable[..., Iterator[Tensor]]", self.network.thinned)
+        return thinned(_stacked(features, marks), passes)
 
     def image_side(self) -> tuple[nn.Module, ...]:
         return (cast(nn.Module, self.network.encoder),)
 
     @property
-    def head(self) -> nn.Module:
+    def head(self) -> nn.Module:  # type: ignore[override]
         """The last layer: ours is called head, the library's segmentation_head."""
         name = "head" if hasattr(self.network, "head") else "segmentation_head"
         return cast(nn.Module, getattr(self.network, name))

@@ -135,17 +135,32 @@ def _walk(mask: NDArray[np.bool_], row: int, col: int, angle: float) -> tuple[in
         reached = (r, c)
 
 
-def marks_from_truth(truth: Classes, count: int, rng: np.random.Generator) -> list[Annotation]:
-    """`count` points anywhere in the truth, its classes equally often (DISIR's frequency balancing, section 2.1)."""
-    present = [c for c in np.unique(truth) if c != VOID]
-    if not present:
+def marks_from_truth(
+    truth: Classes, count: int, rng: np.random.Generator, balanced: bool = True, on_border: bool = False
+) -> list[Annotation]:
+    """`count` points anywhere in the truth, or on pixels beside another class's.
+
+    balanced  its classes equally often (DISIR's frequency balancing, section 2.1), or by the areas they have
+    """
+    allowed = _border(truth) if on_border else truth != VOID
+    present, areas = np.unique(truth[allowed], return_counts=True)
+    if not present.size:
         return []
     marks = []
-    for class_id in rng.choice(present, count):
-        pixels = np.flatnonzero(truth == class_id)
+    for class_id in rng.choice(present, count, p=None if balanced else areas / areas.sum()):
+        pixels = np.flatnonzero(allowed & (truth == class_id))
         row, col = divmod(int(rng.choice(pixels)), truth.shape[1])
         marks.append(Annotation(_new_id(rng), "point", ((col + 0.5, row + 0.5),), int(class_id)))
     return marks
+
+
+def _border(truth: Classes) -> NDArray[np.bool_]:
+    """The pixels of a class that have a pixel of another class, or void, among their four neighbours."""
+    padded = np.pad(truth, 1, mode="edge")
+    middle = padded[1:-1, 1:-1]
+    around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    border: NDArray[np.bool_] = np.any([middle != other for other in around], axis=0)
+    return border & (truth != VOID)
 
 
 def marks_from_errors(

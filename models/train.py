@@ -42,6 +42,9 @@ CHECKPOINT = "checkpoint.safetensors"
 class MarkOptions:
     """How marks are simulated: none in a share `none` of the crops, otherwise 1 … `most`, fewer more often.
 
+    Marks drawn from the truth are equally often of each class if `balanced`, by area if not; `on_border` puts them on
+    the rims of regions instead of anywhere in them.
+
     In a share `relabel` of the crops the marks and the truth that they are drawn from have one class where another was
     (`simulate.relabelled`): only the marks know. Without that a network that has become good on its training images
     finds nothing large to be corrected any more, and forgets to listen.
@@ -53,6 +56,8 @@ class MarkOptions:
     rounds: int = 3
     stroke_share: float = 0.15
     from_errors_after: float = 0.1
+    balanced: bool = True
+    on_border: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,7 @@ class Trainer:
                 if late:
                     marks += simulate.marks_from_errors(seen, right, share, rng, options.stroke_share)
                 else:
-                    marks += simulate.marks_from_truth(right, share, rng)
+                    marks += simulate.marks_from_truth(right, share, rng, options.balanced, options.on_border)
             channels = self._encode(drawn, contexts, truth.shape[1:])
             if index < rounds - 1:
                 prediction = self.network.decode(features, channels)

@@ -51,7 +51,7 @@ def margin(logits: Floats, temperature: float = 1.0) -> Floats:
 def _softmax_parts(logits: Floats, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
     """Logits less their maximum, the powers of e of that, and the powers' sum over the classes.
 
-    Not torch's softmax: over the first axis of many pixels that takes thirty times as long.
+    Not torch's softmax, which takes many times as long over the first axis of many pixels.
     """
     scaled = torch.from_numpy(logits) / temperature
     below = scaled.sub_(scaled.amax(0))

@@ -21,6 +21,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QObject, QSize, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QImage
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.shared.errors import TerrafineError, UnusableRaster
 from terrafine.shared.geo import Window, gsd_from_corners
 
@@ -39,10 +40,13 @@ def sample_window(layer: QgsRasterLayer, extent: QgsRectangle, gsd_m: float) -> 
     unit_m = _metres_per_unit(layer.crs(), extent.center())
     window = Window(0, 0, *(max(1, round(side * unit_m / gsd_m)) for side in (extent.width(), extent.height())))
     if window.pixels > MAX_PIXELS:
+        message = tr(
+            "The area has {millions:,.0f} million pixels of {gsd:g} m; "
+            "at most {most:.0f} million of a base map can be sampled."
+        )
         raise UnusableRaster(
-            f"The area has {window.pixels / 1e6:,.0f} million pixels of {gsd_m:g} m; "
-            f"at most {MAX_PIXELS / 1e6:.0f} million of a base map can be sampled.",
-            "Zoom in, or sample at a coarser size.",
+            message.format(millions=window.pixels / 1e6, gsd=gsd_m, most=MAX_PIXELS / 1e6),
+            tr("Zoom in, or sample at a coarser size."),
         )
     return window
 
@@ -89,7 +93,8 @@ class Sampler(QObject):
         job, self._job = self._job, None
         problem = next((error.message for error in job.errors()), "")
         if problem:
-            self.failed.emit(UnusableRaster(f"The base map could not be read: {problem}.", "Try again later."))
+            message = tr("The base map could not be read: {reason}.").format(reason=problem)
+            self.failed.emit(UnusableRaster(message, tr("Try again later.")))
             return
         try:
             _write(job.renderedImage(), settings.visibleExtent(), settings.destinationCrs(), target)
@@ -108,10 +113,10 @@ def _metres_per_unit(crs: QgsCoordinateReferenceSystem, at: QgsPointXY) -> float
     try:
         points = [transform.transform(place) for place in places]
     except QgsCsException as error:
-        raise UnusableRaster("The base map's CRS does not say how large it is on the ground.") from error
+        raise UnusableRaster(tr("The base map's CRS does not say how large it is on the ground.")) from error
     size = gsd_from_corners(np.array([(point.x(), point.y()) for point in points]))
     if size is None:
-        raise UnusableRaster("The base map's CRS does not say how large it is on the ground.")
+        raise UnusableRaster(tr("The base map's CRS does not say how large it is on the ground."))
     return size / step
 
 
@@ -126,7 +131,8 @@ def _write(image: QImage, extent: QgsRectangle, crs: QgsCoordinateReferenceSyste
     options = ["TILED=YES", "COMPRESS=DEFLATE", "PHOTOMETRIC=RGB", "ALPHA=YES"]
     dataset = gdal.GetDriverByName("GTiff").Create(str(target), width, height, 4, gdal.GDT_Byte, options)
     if dataset is None:
-        raise TerrafineError(f"The sample could not be saved: {gdal.GetLastErrorMsg()}.", "Check the project's folder.")
+        message = tr("The sample could not be saved: {reason}.").format(reason=gdal.GetLastErrorMsg())
+        raise TerrafineError(message, tr("Check the project's folder."))
     step_x, step_y = extent.width() / width, extent.height() / height
     dataset.SetGeoTransform((extent.xMinimum(), step_x, 0.0, extent.yMaximum(), 0.0, -step_y))
     dataset.SetProjection(crs.toWkt())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 from terrafine.qgis_plugin.effects import Effect
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.raster import RasterFile, Reader
 from terrafine.qgis_plugin.requests import ServerRequest
 from terrafine.qgis_plugin.server_work import ServerWork
@@ -100,7 +101,9 @@ class _Connection(threading.Thread):
     # ---- the thread ------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        ended: TerrafineError = ConnectionFailed("The connection broke down.", "Reconnect; nothing drawn is lost.")
+        ended: TerrafineError = ConnectionFailed(
+            tr("The connection broke down."), tr("Reconnect; nothing drawn is lost.")
+        )
         try:
             self._open()
             while self._serve_one():

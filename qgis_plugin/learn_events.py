@@ -7,6 +7,7 @@ from typing import Optional
 
 from terrafine.qgis_plugin.effects import Effect, ShowNetwork, Tell
 from terrafine.qgis_plugin.history import Verb
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.requests import REMOVED, Learn, Legend, SaveModel
 from terrafine.qgis_plugin.state import WAITED_FOR, Kind, Link
 from terrafine.qgis_plugin.work_events import WorkEvents
@@ -50,25 +51,24 @@ class LearnEvents(WorkEvents):
         return [
             *self.reset_learning(),
             Tell(
-                "The server does not have what was learnt any more; the map is that of the model again.",
-                "Learn again from your marks. Save as model keeps what was learnt.",
+                tr("The server does not have what was learnt any more; the map is that of the model again."),
+                tr("Learn again from your marks. Save as model keeps what was learnt."),
             ),
         ]
 
     def save_model(self, name: str, title: str) -> list[Effect]:
         """Keep what was learnt as a model of the server's."""
         if self.session is None or self.link is not Link.ONLINE or self._is_waited_for():
-            return [Tell("The model cannot be saved now.", "Connect to the server, and let its work finish.")]
+            return [Tell(tr("The model cannot be saved now."), tr("Connect to the server, and let its work finish."))]
         session = self.session
-        return self._begin(
-            Kind.SAVING, SaveModel(self._next_job(), session.subject, session.now, name, title)
-        )
+        return self._begin(Kind.SAVING, SaveModel(self._next_job(), session.subject, session.now, name, title))
 
     def model_saved(self, job: int, model: ModelSpec, models: tuple[ModelSpec, ...]) -> list[Effect]:
         if not self._is_current(job):
             return []
         self.work, self.models = None, models
-        return [Tell(f"The model was saved as '{model.name}'.", warning=False), *self._refresh_if_live()]
+        words = tr("The model was saved as '{name}'.").format(name=model.name)
+        return [Tell(words, warning=False), *self._refresh_if_live()]
 
     # ---- the legend ------------------------------------------------------------------------------------------------
 
@@ -77,7 +77,8 @@ class LearnEvents(WorkEvents):
         legend = self.session.history.network.legend if self.session else Legend()
         new_id = len(legend.classes)
         if not legend.classes or new_id >= MOST_CLASSES:
-            return [Tell("No class can be added.", f"Classify an area first; a legend has at most {MOST_CLASSES}.")]
+            hint = tr("Classify an area first; a legend has at most {most} classes.").format(most=MOST_CLASSES)
+            return [Tell(tr("No class can be added."), hint)]
         effects = self._set_legend(
             Legend((*legend.classes, LandCover(new_id, name, color)), (*legend.becomes, new_id))
         )
@@ -102,7 +103,7 @@ class LearnEvents(WorkEvents):
 
     def _redirect(self, class_id: int, target: int) -> list[Effect]:
         if self.session is None or len(self.legend) < 3 or class_id == target:
-            return [Tell("A legend needs two classes.", "Add another class first.")]
+            return [Tell(tr("A legend needs two classes."), tr("Add another class first."))]
         legend = self.session.history.network.legend
         becomes = tuple(target if was == class_id else was for was in legend.becomes)
         effects = self._set_legend(replace(legend, becomes=becomes))
@@ -118,11 +119,11 @@ class LearnEvents(WorkEvents):
 
     def _why_not_learn(self) -> Optional[Tell]:
         if self.session is None or not self.session.log.marks:
-            return Tell("There are no marks to learn from.", "Mark what is wrong first.")
+            return Tell(tr("There are no marks to learn from."), tr("Mark what is wrong first."))
         if self.link is not Link.ONLINE:
-            return Tell("There is no server to learn with.", "Start a local server or connect to one.")
+            return Tell(tr("There is no server to learn with."), tr("Start a local server or connect to one."))
         if self._is_waited_for():
-            return Tell("The server is at work.", "Learn when it is done.")
+            return Tell(tr("The server is at work."), tr("Learn when it is done."))
         return None
 
     def _is_waited_for(self) -> bool:

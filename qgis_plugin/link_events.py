@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from terrafine.qgis_plugin.effects import Connect, Disconnect, Effect, ShowMap, StartServer, Tell, told
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.servers import Server
 from terrafine.qgis_plugin.state import Link
 from terrafine.qgis_plugin.work_events import WorkEvents
@@ -36,7 +37,7 @@ class LinkEvents(WorkEvents):
         if self.session is None:
             self.choose_model(self.model.name if self.model else self.preferred_model)
         if not models:
-            return [Tell("The server has no models.", "Add one with its option --models.")]
+            return [Tell(tr("The server has no models."), tr("Add one with its option --models."))]
         return self._refresh_if_live()
 
     def disconnect(self) -> list[Effect]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from terrafine.qgis_plugin.effects import Effect, GoTo, ShowReview, ShowUncertainty, Tell
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.requests import MeasureUncertainty
 from terrafine.qgis_plugin.review import Fate, Review
 from terrafine.qgis_plugin.state import WAITED_FOR, Kind, Link
@@ -69,9 +70,9 @@ class LookEvents(WorkEvents):
 
     def _why_not_look(self, window: Window) -> list[Effect]:
         if self.session is None or self.link is not Link.ONLINE:
-            return [Tell("There is no map to look into.", "Connect to a server and classify an area first.")]
+            return [Tell(tr("There is no map to look into."), tr("Connect to a server and classify an area first."))]
         if self.work is not None and self.work.kind in WAITED_FOR:
-            return [Tell("The server is at work.", "Try again when it is done.")]
+            return [Tell(tr("The server is at work."), tr("Try again when it is done."))]
         if window.is_empty:
-            return [Tell("The area does not meet the map.", "Zoom to the map, or classify more of the image.")]
+            return [Tell(tr("The area does not meet the map."), tr("Zoom to the map, or classify more of the image."))]
         return []

@@ -15,6 +15,7 @@ from osgeo import gdal
 from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer
 from qgis.PyQt.QtCore import QTimer
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.raster import open_dataset
 from terrafine.qgis_plugin.repaint import Repainter
 from terrafine.qgis_plugin.styles import map_renderer
@@ -225,5 +226,6 @@ def _overviews(dataset: gdal.Dataset) -> list[int]:
 
 def _unwritable(why: str) -> TerrafineError:
     return TerrafineError(
-        f"The map could not be saved: {why}.", "Check that the project's folder can be written and has space left."
+        tr("The map could not be saved: {why}.").format(why=why),
+        tr("Check that the project's folder can be written and has space left."),
     )

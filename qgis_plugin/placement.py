@@ -22,6 +22,7 @@ from qgis.core import (
     QgsRectangle,
 )
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.shared.errors import UnusableRaster
 from terrafine.shared.geo import (
     IDENTITY,
@@ -158,7 +159,9 @@ def _warper(dataset: gdal.Dataset) -> gdal.Transformer:
     except RuntimeError:  # where another plugin has switched GDAL's exceptions on
         warper = None
     if warper is None or not warper.this:
-        raise UnusableRaster("The raster's ground control points do not say where it lies.", "Georeference it first.")
+        raise UnusableRaster(
+            tr("The raster's ground control points do not say where it lies."), tr("Georeference it first.")
+        )
     return warper
 
 

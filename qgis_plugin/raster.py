@@ -9,6 +9,7 @@ import numpy as np
 from osgeo import gdal, gdal_array
 from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.placement import Placement
 from terrafine.shared.errors import UnusableRaster
 from terrafine.shared.geo import Window
@@ -41,11 +42,14 @@ class RasterFile:
 def raster_file(layer: QgsRasterLayer) -> RasterFile:
     """The file behind a raster layer; raises UnusableRaster that says why there is none to read."""
     if not layer.isValid():
-        raise UnusableRaster(f"The layer '{layer.name()}' is broken.", "Repair its data source first.")
-    if layer.providerType() != "gdal":
         raise UnusableRaster(
-            f"The pixels of '{layer.name()}' come from the provider '{layer.providerType()}', not from a file.",
-            "Export the layer as a GeoTIFF (Layer ▸ Save As) and use that.",
+            tr("The layer '{name}' is broken.").format(name=layer.name()), tr("Repair its data source first.")
+        )
+    if layer.providerType() != "gdal":
+        message = tr("The pixels of '{name}' come from the provider '{provider}', not from a file.")
+        raise UnusableRaster(
+            message.format(name=layer.name(), provider=layer.providerType()),
+            tr("Export the layer as a GeoTIFF (Layer ▸ Save As) and use that."),
         )
     return RasterFile(layer.source(), layer.name(), QgsCoordinateReferenceSystem(layer.crs()))
 
@@ -58,7 +62,8 @@ def open_dataset(path: str) -> gdal.Dataset:
     except RuntimeError:  # where another plugin has switched GDAL's exceptions on
         dataset = None
     if dataset is None or dataset.RasterCount == 0:
-        raise UnusableRaster(f"The raster cannot be opened: {gdal.GetLastErrorMsg() or path}.", "Check the file.")
+        message = tr("The raster cannot be opened: {reason}.")
+        raise UnusableRaster(message.format(reason=gdal.GetLastErrorMsg() or path), tr("Check the file."))
     return dataset
 
 
@@ -144,7 +149,8 @@ def _values(band: gdal.Band, *box: int) -> np.ndarray:
         values = None
     if values is None:
         raise UnusableRaster(
-            f"The raster's pixels cannot be read: {gdal.GetLastErrorMsg()}.", "The file may be damaged or out of reach."
+            tr("The raster's pixels cannot be read: {reason}.").format(reason=gdal.GetLastErrorMsg()),
+            tr("The file may be damaged or out of reach."),
         )
     return values
 

@@ -12,6 +12,7 @@ from typing import Optional
 from qgis.core import QgsMessageLog
 from qgis.PyQt.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, pyqtSignal
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.setup.place import default_place
 from terrafine.shared.errors import ConfigError, ConnectionFailed
 
@@ -76,8 +77,8 @@ class ServerProcess(QObject):
         command = find_command(chosen)
         if command is None:
             raise ConfigError(
-                "No Terrafine server was found on this computer.",
-                "Install it (see the help), then choose its Python in the server's menu.",
+                tr("No Terrafine server was found on this computer."),
+                tr("Set one up, or choose the Python that has it, in the server's menu."),
             )
         options = ["--models", models_folder] if models_folder else []
         self._tail.clear()
@@ -129,15 +130,15 @@ class ServerProcess(QObject):
 
     def _failed(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
-            self._over(f"The server could not be started: {self._process.errorString()}.")
+            self._over(tr("The server could not be started: {reason}.").format(reason=self._process.errorString()))
 
     def _finished(self, code: int) -> None:
         last = next((line for line in reversed(self._tail) if line.strip()), f"exit code {code}")
-        self._over(f"The local server has ended: {last}")
+        self._over(tr("The local server has ended: {last}").format(last=last))
 
     def _too_slow(self) -> None:
         process = self._process
-        self._over(f"The local server did not start within {START_TIMEOUT_S} seconds.")
+        self._over(tr("The local server did not start within {seconds} seconds.").format(seconds=START_TIMEOUT_S))
         if process is not None:
             process.kill()
 
@@ -147,7 +148,7 @@ class ServerProcess(QObject):
             self._process.disconnect()
             self._process.deleteLater()
             self._process = None
-        self.ended.emit(ConnectionFailed(message, "Start it again; everything drawn is kept."))
+        self.ended.emit(ConnectionFailed(message, tr("Start it again; everything drawn is kept.")))
 
 
 def _address(line: str) -> str:

@@ -25,7 +25,7 @@ from terrafine.qgis_plugin.servers import Server, client_keys, forget_key, load_
 from terrafine.qgis_plugin.widgets import note, row
 from terrafine.shared.errors import TerrafineError
 
-SIZE = (640, 320)
+SIZE = (760, 340)
 NOBODY = Server("")
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional
 
 from terrafine.qgis_plugin.effects import Ask, CancelWork, CreateLayers, Effect, ShowMap, ShowPatch, Tell, told
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.requests import Advise, Predict, RankPatches, ServerRequest, Snapshot
 from terrafine.qgis_plugin.servers import Server
 from terrafine.qgis_plugin.state import NOTHING, WAITED_FOR, Kind, Link, Session, Work
@@ -90,9 +91,9 @@ class WorkEvents:
     def classify(self, raster: RasterFile, window: Window) -> list[Effect]:
         """Classify an area, in a new session unless the current one has this raster and model."""
         if self.link is not Link.ONLINE or self.model is None:
-            return [Tell("There is no server to classify with.", "Start a local server or connect to one.")]
+            return [Tell(tr("There is no server to classify with."), tr("Start a local server or connect to one."))]
         if window.is_empty:
-            return [Tell("The area does not meet the raster.", "Zoom to the raster or choose another area.")]
+            return [Tell(tr("The area does not meet the raster."), tr("Zoom to the raster or choose another area."))]
         session = self.session
         if session is None or session.raster.path != raster.path or session.model.name != self.model.name:
             self.session = Session(raster, self.model)

@@ -21,6 +21,7 @@ from terrafine.qgis_plugin.server_process import ServerProcess
 from terrafine.qgis_plugin.servers import Server, client_keys
 from terrafine.qgis_plugin.sessions import Sessions
 from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.state import Kind
 from terrafine.qgis_plugin.tasks import TaskMirror
 from terrafine.qgis_plugin.toolbox import Toolbox
 from terrafine.shared.annotation import Annotation
@@ -156,8 +157,9 @@ class Workbench(QObject):
         return self.sessions.kept(self.controller.session)  # type: ignore[arg-type]
 
     def _show_patch(self, patch: Patch) -> None:
-        current = self._current()
-        current.session.history.note(patch.revision, current.show_patch(patch))
+        gains, work = self._current().show_patch(patch), self.controller.work
+        if work is not None and work.kind is Kind.REFINING:  # what is classified for the first time is no step's doing
+            self._current().session.history.note(patch.revision, gains)
 
     def _show_map(self) -> None:
         current = self.sessions.of(self.controller.session)

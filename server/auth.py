@@ -23,7 +23,7 @@ from terrafine.shared.errors import NotAllowed
 from terrafine.shared.transport import public_key
 
 log = logging.getLogger(__name__)
-STRANGER = "unknown"
+NOBODY = "-"  # in the log: a stranger, or anybody on a server without keys; no client's name begins so
 REFRESH_S = 1.0  # how soon a client that was added or revoked is
 _ZAP = "inproc://zeromq.zap.01"
 _VERSION, _YES, _NO = b"1.0", (b"200", b"OK"), (b"400", b"This key is not allowed.")
@@ -64,7 +64,7 @@ class Guard:
         if key in self._names:
             log.info("took a connection: client=%s address=%s", self._names[key], address)
         else:
-            self._refusals.add(STRANGER, NotAllowed.code, f"key {key[:8]} from {address}")
+            self._refusals.add(NOBODY, NotAllowed.code, f"key {key[:8]} from {address}")
 
     def client_of(self, frames: Sequence[zmq.Frame]) -> str:
         """The public key of whoever sent the frames; raises NotAllowed if it is not on the list (any more)."""
@@ -78,7 +78,7 @@ class Guard:
 
     def name(self, key: str) -> str:
         """Whose key it is, for the log."""
-        return self._names.get(key, STRANGER)
+        return self._names.get(key, NOBODY)
 
     def refresh(self) -> list[str]:
         """Read the list again, if it was some time ago; returns the keys that are on it no more."""
@@ -93,7 +93,7 @@ class Guard:
 
 
 def _key_of(mechanism: bytes, credentials: list[bytes]) -> str:
-    """ "" for what is no key"""
+    """Empty for what is no key."""
     if mechanism != b"CURVE" or len(credentials) != 1 or len(credentials[0]) != 32:
         return ""
     return z85.encode(credentials[0]).decode("ascii")

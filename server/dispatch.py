@@ -10,7 +10,7 @@ from typing import Any, Optional, Union
 
 from shapely.errors import ShapelyError
 
-from terrafine.server import engine, learning, ranking, uncertainty
+from terrafine.server import advising, engine, learning, ranking, uncertainty
 from terrafine.server.model_card import card_of
 from terrafine.server.sessions import Opened, Sessions
 from terrafine.server.work import Stopped, Work, never
@@ -74,6 +74,7 @@ class Dispatcher:
             m.Predict: self._predict,
             m.MeasureUncertainty: self._measure,
             m.RankPatches: self._rank,
+            m.Advise: self._advise,
             m.Learn: self._learn,
             m.UseWeights: self._use_weights,
             m.SetLegend: self._set_legend,
@@ -174,6 +175,11 @@ class Dispatcher:
         area = uncertainty.covered(session, request.window, request.options.size_px)
         ranked = ranking.rank(session, request.window, request.options, caller.work)
         return _unless(engine.missing_pixels(session, area), ranked)
+
+    def _advise(self, request: m.Advise, caller: Caller) -> Replies:
+        session = self._opened(request, caller).session
+        area = advising.area_of(session, request.since)
+        return _unless(engine.missing_pixels(session, area), advising.advise(session, request.since, caller.work))
 
     def _learn(self, request: m.Learn, caller: Caller) -> Replies:
         session = self._opened(request, caller).session

@@ -30,15 +30,16 @@ LON_LAT = "OGC:CRS84"
 KINDS = {"Point": "point", "LineString": "stroke", "Polygon": "polygon"}
 COLUMNS = ("mark_id", "class_id", "class_name", "kind", "width_px", "vertices")
 Vertices = tuple[tuple[float, float], ...]
+Shape = tuple[str, Vertices]  # kind, and vertices in pixels
+Feature = tuple[Mapping[str, Any], Optional[Shape]]  # attributes, and the shape where they do not say it
 
 
 def read_marks(path: Path, grid: Grid, classes: Sequence[LandCover]) -> tuple[Annotation, ...]:
     """The marks of a file on the raster of `grid`, in their order; ConfigError says what is wrong with it."""
     try:
-        if path.suffix.lower() == ".gpkg":
-            features = [(row, None) for row in _rows(path)]
-        else:
-            features = list(_features(json.loads(path.read_text("utf-8")), grid))
+        features = (
+            _rows(path) if path.suffix.lower() == ".gpkg" else _features(json.loads(path.read_text("utf-8")), grid)
+        )
         marks = [_mark(number, *feature, classes) for number, feature in enumerate(features, 1)]
     except (KeyError, TypeError, ValueError, BadRequest, CRSError, sqlite3.Error, *GDAL_ERRORS) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
@@ -50,17 +51,17 @@ def read_marks(path: Path, grid: Grid, classes: Sequence[LandCover]) -> tuple[An
     return tuple(marks)
 
 
-def _rows(path: Path) -> list[Mapping[str, Any]]:
-    """What the plugin's GeoPackage says of each mark."""
+def _rows(path: Path) -> list[Feature]:
+    """Of the plugin's GeoPackage."""
     if not path.exists():
         raise FileNotFoundError(2, "No such file", str(path))
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
         database.row_factory = sqlite3.Row
-        return [dict(row) for row in database.execute(f"SELECT {', '.join(COLUMNS)} FROM marks ORDER BY fid")]
+        return [(dict(row), None) for row in database.execute(f"SELECT {', '.join(COLUMNS)} FROM marks ORDER BY fid")]
 
 
-def _features(document: Any, grid: Grid) -> Iterator[tuple[Mapping[str, Any], Optional[tuple[str, Vertices]]]]:
-    """(attributes, (kind, vertices in pixels)) of each simple geometry; a multipart one has several."""
+def _features(document: Any, grid: Grid) -> Iterator[Feature]:
+    """Of GeoJSON; a multipart geometry makes several."""
     if not isinstance(document, dict):
         raise ValueError("it is no GeoJSON")
     crs = document.get("crs")
@@ -76,7 +77,7 @@ def _features(document: Any, grid: Grid) -> Iterator[tuple[Mapping[str, Any], Op
             yield attributes, _shape(kind[5:] if is_multi else kind, part, named, grid)
 
 
-def _shape(kind: str, coordinates: Any, crs: str, grid: Grid) -> tuple[str, Vertices]:
+def _shape(kind: str, coordinates: Any, crs: str, grid: Grid) -> Shape:
     if kind not in KINDS:
         raise ValueError(f"a {kind} is no mark")
     if kind == "Polygon" and len(coordinates) > 1:
@@ -93,7 +94,7 @@ def _pixels(points: Sequence[Sequence[float]], crs: str, grid: Grid) -> Vertices
 
 
 def _mark(
-    number: int, attributes: Mapping[str, Any], shape: Optional[tuple[str, Vertices]], classes: Sequence[LandCover]
+    number: int, attributes: Mapping[str, Any], shape: Optional[Shape], classes: Sequence[LandCover]
 ) -> Annotation:
     kind, vertices = shape or (attributes["kind"], _parsed(attributes["vertices"]))
     width = float(attributes.get("width_px") or 0.0) if kind == "stroke" else 0.0

@@ -97,8 +97,8 @@ class Refinement:
         valid = subject.source.read(self.whole).valid
         self.truth = np.where(valid, subject.truth, np.uint8(VOID))
         self.map = np.full(self.truth.shape, NODATA_CLASS, np.uint8)
-        self.seconds = 0.0
-        self._changed(None, time.perf_counter())
+        self._seen: Optional[int] = None  # the revision that the map shows
+        self._refresh(time.perf_counter())
 
     @property
     def whole(self) -> Window:
@@ -110,15 +110,17 @@ class Refinement:
 
     def mark(self, *marks: Annotation) -> None:
         """Add marks as one change."""
-        started, (base, revision) = time.perf_counter(), self._revisions()
-        self.session.change(Delta(base, revision, marks))
-        self._changed(base, started)
+        self._change(marks, ())
+
+    def unmark(self, *ids: str) -> None:
+        """Remove marks as one change."""
+        self._change((), ids)
 
     def learn(self, options: LearnOptions) -> Learnt:
         """Retrain on all marks."""
         started, (base, revision) = time.perf_counter(), self._revisions()
         learnt = _last(learning.learn(self.session, base, revision, options), Learnt)
-        self._changed(base, started)
+        self._refresh(started)
         return learnt
 
     def use_weights(self, name: str) -> None:
@@ -135,12 +137,18 @@ class Refinement:
     def _revisions(self) -> tuple[int, int]:
         return self.session.log.revision, self.session.log.revision + 1
 
-    def _changed(self, since: Optional[int], started: float) -> None:
-        """Write everything into the map that can differ from that of revision `since`."""
+    def _change(self, added: tuple[Annotation, ...], removed: tuple[str, ...]) -> None:
+        started, (base, revision) = time.perf_counter(), self._revisions()
+        self.session.change(Delta(base, revision, added, removed))
+        self._refresh(started)
+
+    def _refresh(self, started: float) -> None:
+        """Write everything into the map that can differ from what it shows."""
         self.map = self.map.copy()
-        for reply in engine.predict(self.session, self.whole, since):
+        for reply in engine.predict(self.session, self.whole, self._seen):
             if isinstance(reply, Patch):
                 self.map[slices(reply.window, self.whole)] = reply.array[0]
+        self._seen = self.session.log.revision
         self.seconds = time.perf_counter() - started
 
 

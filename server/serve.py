@@ -14,25 +14,26 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional
+from typing import Optional, get_args
 
 import zmq
 
 from terrafine.server import front
 from terrafine.server.audit import Refusals
-from terrafine.server.auth import Guard
+from terrafine.server.auth import NOBODY, Guard
 from terrafine.server.dispatch import FOREIGN_ERRORS, Dispatcher, failure, welcome
 from terrafine.server.front import WAITING_REPLIES
 from terrafine.server.jobs import Job, JobQueue
 from terrafine.server.outbox import Outbox
 from terrafine.shared import messages as m
-from terrafine.shared.errors import NotAllowed, TerrafineError
+from terrafine.shared.errors import BadRequest, NotAllowed, TerrafineError
 from terrafine.shared.wire import Frame, pack, request_id_of, unpack
 
 log = logging.getLogger(__name__)
 POLL_MS = 200
 RETRY_MS = 20
 _INPROC = "inproc://replies"
+_REQUESTS = get_args(m.Request)
 _OBJECTS_BYTES = 8  # of memory, about, for a byte of a header
 _TOLD = 1000  # characters of an error's message: it may quote what the client wrote
 
@@ -166,7 +167,7 @@ class Server:
             self._refuse(connection, client, frames, TerrafineError("The server failed to read the message."))
 
     def _refuse(self, connection: bytes, client: str, frames: Sequence[Frame], error: TerrafineError) -> None:
-        self._refusals.add(self.guard.name(client) if self.guard else "", error.code, error.message)
+        self._refusals.add(self.guard.name(client) if self.guard else NOBODY, error.code, error.message)
         request_id = request_id_of(frames)
         if request_id:
             self._outbox.send(_frames(connection, request_id, time.perf_counter(), _failed(error)))
@@ -179,8 +180,10 @@ class Server:
         elif isinstance(job.message, m.Cancel):
             self._send(job, m.Cancelling(job.message.request))
             self._tell(self._jobs.cancel(job.connection, job.message.request))
-        else:
+        elif isinstance(job.message, _REQUESTS):
             self._tell(self._jobs.put(job))
+        else:  # its arrays would wait uncounted
+            raise BadRequest(f"{type(job.message).__name__} is not a request.")
 
     def _tell(self, stopped: Iterable[Job]) -> None:
         """Answer jobs that were stopped before they began."""

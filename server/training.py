@@ -102,7 +102,7 @@ def parse(document: Mapping[str, Any], name: str) -> TrainingConfig:
     if missing:
         raise ConfigError(f"'{name}' lacks the table [{missing.pop()}].")
     model = dict(document["model"])
-    weights = model.pop("encoder_weights", None)
+    weights = model.pop("encoder_weights", "") or None
     if not document["data"].get("train"):
         raise ConfigError(f"'{name}' lacks [data] train, the images to train on.")
     return TrainingConfig(_spec(model), weights, data_options(document), _training(document.get("training", {})))

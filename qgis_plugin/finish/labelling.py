@@ -87,8 +87,10 @@ class Labelling(QObject):
         self._iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
         numbers = {chord(Qt.Key.Key_1 + place): lambda place=place: self._press(place) for place in range(KEYS)}
         others = {chord(Qt.Key.Key_N): self._next, chord(Qt.Key.Key_Backspace): self._back}
-        at_work = lambda: self.walk is not None and self.dock.isVisible()  # noqa: E731
-        self._keys = [Keys(widget, {**numbers, **others}, at_work) for widget in (self._canvas, self.dock)]
+        self._keys = [Keys(widget, {**numbers, **others}, self._is_at_work) for widget in (self._canvas, self.dock)]
+
+    def _is_at_work(self) -> bool:
+        return self.walk is not None and self.dock.isVisible()
 
     # ---- what the user does ----------------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class LabellingDock(QgsDockWidget):
         for number, item in enumerate(classes, 1):
             key = f"{number}   " if number <= KEYS else ""
             button = QPushButton(_swatch(item.color), f"{key}{item.name}")
+            button.setStyleSheet("text-align: left; padding: 4px 8px")
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys go on working on the map
             button.clicked.connect(lambda _, class_id=item.id: self.labelled.emit(class_id))
             self.classes.addWidget(button)

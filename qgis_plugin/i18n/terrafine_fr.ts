@@ -251,24 +251,144 @@
         <source>{size:.1f} GB</source>
         <translation>{size:.1f} Go</translation>
     </message>
+    <message>
+        <source>The area has {millions:,.0f} million pixels of {gsd:g} m; at most {most:.0f} million of a base map can be sampled.</source>
+        <translation>La zone a {millions:,.0f} millions de pixels de {gsd:g} m ; on peut échantillonner au plus {most:.0f} millions de pixels d'un fond de carte.</translation>
+    </message>
+    <message>
+        <source>Zoom in, or sample at a coarser size.</source>
+        <translation>Zoomez, ou échantillonnez plus grossièrement.</translation>
+    </message>
+    <message>
+        <source>The base map could not be read: {reason}.</source>
+        <translation>Le fond de carte n'a pas pu être lu : {reason}.</translation>
+    </message>
+    <message>
+        <source>Try again later.</source>
+        <translation>Réessayez plus tard.</translation>
+    </message>
+    <message>
+        <source>The base map's CRS does not say how large it is on the ground.</source>
+        <translation>Le SCR du fond de carte ne dit pas sa taille au sol.</translation>
+    </message>
+    <message>
+        <source>The sample could not be saved: {reason}.</source>
+        <translation>L'échantillon n'a pas pu être enregistré : {reason}.</translation>
+    </message>
+    <message>
+        <source>Check the project's folder.</source>
+        <translation>Vérifiez le dossier du projet.</translation>
+    </message>
+    <message>
+        <source>The connection broke down.</source>
+        <translation>La connexion s'est interrompue.</translation>
+    </message>
+    <message>
+        <source>Reconnect; nothing drawn is lost.</source>
+        <translation>Reconnectez-vous ; rien de ce qui est dessiné n'est perdu.</translation>
+    </message>
+    <message>
+        <source>The server has no models.</source>
+        <translation>Le serveur n'a aucun modèle.</translation>
+    </message>
+    <message>
+        <source>Add one with its option --models.</source>
+        <translation>Ajoutez-en un avec son option --models.</translation>
+    </message>
+    <message>
+        <source>There is no server to classify with.</source>
+        <translation>Il n'y a pas de serveur pour classer.</translation>
+    </message>
+    <message>
+        <source>Start a local server or connect to one.</source>
+        <translation>Démarrez un serveur local ou connectez-vous à un serveur.</translation>
+    </message>
+    <message>
+        <source>The area does not meet the raster.</source>
+        <translation>La zone ne rencontre pas le raster.</translation>
+    </message>
+    <message>
+        <source>Zoom to the raster or choose another area.</source>
+        <translation>Zoomez sur le raster ou choisissez une autre zone.</translation>
+    </message>
+    <message>
+        <source>The map could not be saved: {why}.</source>
+        <translation>La carte n'a pas pu être enregistrée : {why}.</translation>
+    </message>
+    <message>
+        <source>Check that the project's folder can be written and has space left.</source>
+        <translation>Vérifiez que le dossier du projet est inscriptible et qu'il y reste de la place.</translation>
+    </message>
+    <message>
+        <source>The raster's ground control points do not say where it lies.</source>
+        <translation>Les points de contrôle du raster ne disent pas où il se trouve.</translation>
+    </message>
+    <message>
+        <source>Georeference it first.</source>
+        <translation>Géoréférencez-le d'abord.</translation>
+    </message>
+    <message>
+        <source>The layer '{name}' is broken.</source>
+        <translation>La couche « {name} » est défectueuse.</translation>
+    </message>
+    <message>
+        <source>Repair its data source first.</source>
+        <translation>Réparez d'abord sa source de données.</translation>
+    </message>
+    <message>
+        <source>The pixels of '{name}' come from the provider '{provider}', not from a file.</source>
+        <translation>Les pixels de « {name} » viennent du fournisseur « {provider} », non d'un fichier.</translation>
+    </message>
+    <message>
+        <source>Export the layer as a GeoTIFF (Layer ▸ Save As) and use that.</source>
+        <translation>Exportez la couche en GeoTIFF (Couche ▸ Enregistrer sous) et utilisez ce fichier.</translation>
+    </message>
+    <message>
+        <source>The raster cannot be opened: {reason}.</source>
+        <translation>Le raster ne peut pas être ouvert : {reason}.</translation>
+    </message>
+    <message>
+        <source>Check the file.</source>
+        <translation>Vérifiez le fichier.</translation>
+    </message>
+    <message>
+        <source>The raster's pixels cannot be read: {reason}.</source>
+        <translation>Les pixels du raster ne peuvent pas être lus : {reason}.</translation>
+    </message>
+    <message>
+        <source>The file may be damaged or out of reach.</source>
+        <translation>Le fichier est peut-être endommagé ou hors d'atteinte.</translation>
+    </message>
+    <message>
+        <source>No Terrafine server was found on this computer.</source>
+        <translation>Aucun serveur Terrafine n'a été trouvé sur cet ordinateur.</translation>
+    </message>
+    <message>
+        <source>Set one up, or choose the Python that has it, in the server's menu.</source>
+        <translation>Installez-en un, ou choisissez le Python qui le contient, dans le menu du serveur.</translation>
+    </message>
+    <message>
+        <source>The server could not be started: {reason}.</source>
+        <translation>Le serveur n'a pas pu être démarré : {reason}.</translation>
+    </message>
+    <message>
+        <source>The local server has ended: {last}</source>
+        <translation>Le serveur local s'est arrêté : {last}</translation>
+    </message>
+    <message>
+        <source>The local server did not start within {seconds} seconds.</source>
+        <translation>Le serveur local n'a pas démarré en {seconds} secondes.</translation>
+    </message>
+    <message>
+        <source>Start it again; everything drawn is kept.</source>
+        <translation>Redémarrez-le ; tout ce qui est dessiné est gardé.</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>
     <message>
         <source>Assess accuracy</source>
         <translation>Évaluer l'exactitude</translation>
-    </message>
-    <message>
-        <source>How accurate a class map is, and how much there really is of each class, by labelled random samples (algorithm 'Stratified random samples').
-
-Gives overall, user's and producer's accuracy, and areas corrected by the map's mistakes, all with 95 % confidence intervals, after Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. The samples must be a random choice within each class of this very map: correct the map, and it needs new samples.
-
-Columns named margin are half the width of the interval. Samples without a label are left out.</source>
-        <translation>Exactitude d'une carte de classes et étendue réelle de chaque classe, d'après des échantillons aléatoires étiquetés (algorithme « Échantillons aléatoires stratifiés »).
-
-Donne l'exactitude globale, celles de l'utilisateur et du producteur, et des surfaces corrigées des erreurs de la carte, avec des intervalles de confiance à 95 %, d'après Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. Les échantillons doivent être tirés au hasard dans chaque classe de cette carte même : si la carte est corrigée, il en faut de nouveaux.
-
-Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échantillons sans étiquette sont ignorés.</translation>
     </message>
     <message>
         <source>Labelled samples</source>
@@ -333,6 +453,18 @@ Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échan
     <message>
         <source>Samples where the map shows another class now than when they were drawn: {count}. This assesses the map as it was then; a map that was corrected since needs new samples.</source>
         <translation>Échantillons où la carte montre à présent une autre classe qu'au moment du tirage : {count}. L'évaluation porte sur la carte d'alors ; une carte corrigée depuis demande de nouveaux échantillons.</translation>
+    </message>
+    <message>
+        <source>How accurate a class map is, and how much there really is of each class, by labelled random samples (algorithm 'Stratified random samples').
+
+Gives overall, user's and producer's accuracy, and areas corrected by the map's mistakes, all with 95 % confidence intervals, after Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. The samples must be a random choice within each class of this very map: correct the map, and it needs new samples; and give the extent that they were drawn from.
+
+Columns named margin are half the width of the interval. Samples without a label are left out.</source>
+        <translation>Exactitude d'une carte de classes et étendue réelle de chaque classe, d'après des échantillons aléatoires étiquetés (algorithme « Échantillons aléatoires stratifiés »).
+
+Donne l'exactitude globale, celles de l'utilisateur et du producteur, et des surfaces corrigées des erreurs de la carte, avec des intervalles de confiance à 95 %, d'après Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. Les échantillons doivent être tirés au hasard dans chaque classe de cette carte même : si la carte est corrigée, il en faut de nouveaux ; et indiquez l'emprise dont ils ont été tirés.
+
+Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échantillons sans étiquette sont ignorés.</translation>
     </message>
 </context>
 <context>
@@ -1077,6 +1209,10 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <message>
         <source>Address, such as 127.0.0.1:5590, or the name of a saved server; empty for the one that was last connected to. It has to be running.</source>
         <translation>Adresse, comme 127.0.0.1:5590, ou nom d'un serveur enregistré ; vide pour le dernier connecté. Il doit être en marche.</translation>
+    </message>
+    <message>
+        <source>QGIS's Python lacks pyzmq: Terrafine's panel says how to get it.</source>
+        <translation>Le Python de QGIS n'a pas pyzmq : le panneau de Terrafine dit comment l'obtenir.</translation>
     </message>
 </context>
 <context>

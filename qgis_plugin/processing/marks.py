@@ -39,12 +39,12 @@ def marks_of(
 
 
 def _class_id(value: Any, classes: Sequence[LandCover]) -> int:
-    by_name = {item.name.casefold(): item.id for item in classes}
-    text = str(value).strip()
-    if text.casefold() in by_name:
-        return by_name[text.casefold()]
-    if text.isdigit() and int(text) in by_name.values():
-        return int(text)
+    """By name or by id, whatever the field's type; 2.0 is 2."""
+    known = {str(item.id): item.id for item in classes}
+    known.update({item.name.strip().casefold(): item.id for item in classes})
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip().casefold()
+    if text in known:
+        return known[text]
     names = ", ".join(f"{item.id} {item.name}" for item in classes)
     raise ConfigError(f"'{value}' is no class of the model.", f"Its classes are: {names}.")
 

@@ -7,7 +7,7 @@ from typing import Callable, Optional
 
 from qgis.core import QgsApplication
 from qgis.gui import QgsFileWidget
-from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtCore import QStandardPaths, pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -21,7 +21,7 @@ from qgis.PyQt.QtWidgets import (
 
 from terrafine.qgis_plugin.setup.installer import Installer
 from terrafine.qgis_plugin.setup.pip_output import Report
-from terrafine.qgis_plugin.setup.place import Place
+from terrafine.qgis_plugin.setup.place import Place, version
 from terrafine.qgis_plugin.setup.pythons import Python, PythonSearch
 from terrafine.qgis_plugin.setup.recipe import SIZES, Build, Recipe, builds, gigabytes, wheel_beside_plugin
 from terrafine.qgis_plugin.widgets import heading, note
@@ -130,6 +130,8 @@ class SetupDialog(QDialog):
             button.setToolTip(self.tr("Without a GPU a correction takes a second or two, and a large area minutes"))
         self.wheel, self.python = QgsFileWidget(), QgsFileWidget()
         self.wheel.setFilter(self.tr("Wheel of the Terrafine server") + " (terrafine-*.whl)")
+        self.wheel.setDefaultRoot(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation))
+        self.wheel.lineEdit().setPlaceholderText(f"terrafine-{version()}-….whl")
         self.wheel.setFilePath(wheel_beside_plugin())
         self.wheel.setToolTip(self.tr("The file terrafine-….whl that is handed out with the plugin's zip"))
         self.python.setToolTip(self.tr("A Python from 3.9 on, which is only used to make the server's environment"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from terrafine.server.studies import clicks, patches
+from terrafine.server.studies import clicks, mistakes, patches, sequence
 from terrafine.shared.errors import ConfigError
 
-KINDS: dict[str, ModuleType] = {"clicks": clicks, "patches": patches}
+KINDS: dict[str, ModuleType] = {"clicks": clicks, "patches": patches, "sequence": sequence, "mistakes": mistakes}
 
 
 def find(name: str) -> ModuleType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,11 @@ from terrafine.server.studies.study import Study
 
 CSV, PICTURE, PAGE = "results.csv", "curves.png", "README.md"
 BUDGET = ("steps", "batch", "crop_px")
+PIXELS = ("corrected", "broken")
+EXPLAINED = (
+    "area is the curve's mean height, ± the standard deviation over seeds, corrected and broken are pixels a step on "
+    "the axis."
+)
 STOPS = (0, 1, 5, 10, 20, 40, 80, 120)
 LIMITS = """\
 Small data supports orderings between the rows, never a paper's absolute numbers{}. Intersection over union is pooled:
@@ -51,18 +57,52 @@ def draw(study: Study, results: Sequence[Result], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, (by_work, by_seconds) = pyplot.subplots(1, 2, figsize=(12, 4.5), sharey=True)
-    for name, of_row in by_row(study, results):
-        values = 100 * stacked(of_row, study.curve)
-        mean, spread = values.mean(0), deviation(values)
-        for axis, x in ((by_work, np.array(of_row[0].x)), (by_seconds, stacked(of_row, "seconds").mean(0))):
-            axis.plot(x, mean, label=name, marker="." if len(x) < 8 else "")
+    for line in lines_of(study, results):
+        mean, spread = line.values.mean(0), deviation(line.values)
+        places = [(by_work, np.array(line.x))]
+        if "seconds" in line.results[0].curves:
+            places.append((by_seconds, stacked(line.results, "seconds").mean(0)))
+        for axis, x in places:
+            axis.plot(x, mean, label=line.name, marker="." if len(x) < 8 else "")
             axis.fill_between(x, mean - spread, mean + spread, alpha=0.2)
-    by_work.set(xlabel=kinds.find(study.kind).AXIS, ylabel=f"{_words(study.curve)}, %", title=study.title)
+    by_work.set(xlabel=kinds.find(study.kind).AXIS, ylabel=_unit(study), title=study.title)
     by_seconds.set(xlabel="seconds that the machine took for them")
     by_work.legend(fontsize="small")
     figure.tight_layout()
     figure.savefig(path, dpi=100)
     pyplot.close(figure)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table and of the picture: a curve of a row, values (seeds, places); shares are in %."""
+
+    name: str
+    results: list[Result]
+    values: Values
+
+    @property
+    def x(self) -> list[float]:
+        return self.results[0].x
+
+
+def lines_of(study: Study, results: Sequence[Result]) -> list[Line]:
+    """In the study's order; a row with several curves has several lines."""
+    found = []
+    for row, of_row in by_row(study, results):
+        for curve in study.curves:
+            name = row if len(study.curves) == 1 else f"{row}: {curve}"
+            found.append(Line(name, of_row, stacked(of_row, curve) * (100 if _is_share(curve) else 1)))
+    return found
+
+
+def _is_share(curve: str) -> bool:
+    return curve.startswith(("miou", "iou", "accuracy"))
+
+
+def _unit(study: Study) -> str:
+    first = study.curves[0]
+    return f"{_words(first)}, %" if _is_share(first) else "pixels"
 
 
 def by_row(study: Study, results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
@@ -115,33 +155,31 @@ def _made(study: Study, results: Sequence[Result], place: Place) -> str:
 
 
 def _table(study: Study, results: Sequence[Result]) -> str:
-    rows = by_row(study, results)
+    lines = lines_of(study, results)
     last = max(results[0].x)
     stops = [stop for stop in STOPS if stop < last] + [last]
-    ends = {name: area(100 * stacked(found, study.curve), found[0].x) for name, found in rows}
-    placed = study.floor in ends and study.ceiling in ends
-    head = ["row", "seeds", *(f"{stop:g}" for stop in stops), "area", "gain", "corrected", "broken"]
-    lines = [
-        f"{_words(study.curve)} in % after so many {kinds.find(study.kind).AXIS}; area is the curve's mean height; "
-        "± is the standard deviation over seeds; corrected and broken are pixels for each step on the axis.",
-        "",
-        f"| {' | '.join(head + ['share of the gap'] * placed)} |",
-        "|---|" + "---|" * (len(head) - 1 + placed),
-    ]
-    for name, found in rows:
-        values, x = 100 * stacked(found, study.curve), found[0].x
-        cells = [_figure(values[:, x.index(stop)]) if stop in x else "" for stop in stops]
-        cells += [_figure(ends[name]), _figure(values[:, -1] - values[:, 0])]
-        cells += [_figure(stacked(found, key).sum(1) / (x[-1] or 1), 0) for key in ("corrected", "broken")]
+    areas = {line.name: area(line.values, line.x) for line in lines}
+    placed = study.floor in areas and study.ceiling in areas
+    counts = [name for name in PIXELS if name in results[0].curves]
+    head = ["row", "seeds", *(f"{stop:g}" for stop in stops), "area", "gain", *counts]
+    head += ["share of the gap"] * placed
+    text = [f"{_unit(study)} at so many {kinds.find(study.kind).AXIS}; {EXPLAINED}", ""]
+    text += [f"| {' | '.join(head)} |", "|---|" + "---|" * (len(head) - 1)]
+    for line in lines:
+        cells = [_figure(line.values[:, line.x.index(stop)]) if stop in line.x else "" for stop in stops]
+        cells += [_figure(areas[line.name]), _figure(line.values[:, -1] - line.values[:, 0])]
+        cells += [_figure(stacked(line.results, name).sum(1) / (line.x[-1] or 1), 0) for name in counts]
         if placed:
-            low, high = (ends[end].mean() for end in (study.floor, study.ceiling))
-            cells.append(f"{100 * (ends[name].mean() - low) / (high - low):.0f} %")
-        lines.append(f"| {name} | {len(found)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            low, high = (areas[end].mean() for end in (study.floor, study.ceiling))
+            cells.append(f"{100 * (areas[line.name].mean() - low) / (high - low):.0f} %")
+        text.append(f"| {line.name} | {len(line.results)} | {' | '.join(cells)} |")
+    return "\n".join(text)
 
 
 def _classes(study: Study, results: Sequence[Result]) -> str:
     names = [name for name in results[0].curves if name.startswith("iou ")]
+    if not names:
+        return ""
     lines = [
         "IoU of each class in %, before and after.", "",
         f"| row | {' | '.join(name[4:] for name in names)} |", "|---|" + "---|" * len(names),
@@ -159,7 +197,7 @@ def _figures(study: Study, results: Sequence[Result]) -> str:
     if not names:
         return ""
     lines = [
-        "Of the first maps: expected calibration error, and how well doubt tells wrong pixels from right ones.", "",
+        "Single figures; of first maps the expected calibration error, and how well doubt finds wrong pixels.", "",
         f"| row | {' | '.join(names)} |", "|---|" + "---|" * len(names),
     ]  # fmt: skip
     for row, found in by_row(study, results):

@@ -15,7 +15,7 @@ from terrafine.shared.learning import LearnOptions
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 TRAINED = ("model", "data", "training")  # the tables of a training's configuration
-STUDY_KEYS = {"title", "about", "kind", "seeds", "length", "curve", "floor", "ceiling", "all", "rows"}
+STUDY_KEYS = {"title", "about", "kind", "seeds", "length", "curves", "floor", "ceiling", "all", "rows"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Relearning:
     steps, rate     0: what suits the scope
     regularisation  λ
     deaf            the network is shown no marks, neither then nor when it is used (WTP: what learning does alone)
+    carry           the next raster begins with what was learnt
     """
 
     at: tuple[int, ...] = ()
@@ -34,6 +35,7 @@ class Relearning:
     rate: float = 0.0
     regularisation: float = 1.0
     deaf: bool = False
+    carry: bool = False
 
     @property
     def options(self) -> LearnOptions:
@@ -87,7 +89,7 @@ class Study:
 
     kind            what is done with each row's model: a name in kinds.KINDS
     length          how far it goes: clicks or patches
-    curve           what the table and the picture show
+    curves          what the table and the picture show
     floor, ceiling  rows between which the others are placed
     """
 
@@ -98,7 +100,7 @@ class Study:
     kind: str = "clicks"
     seeds: int = 3
     length: int = 20
-    curve: str = "miou"
+    curves: tuple[str, ...] = ("miou",)
     floor: str = ""
     ceiling: str = ""
 
@@ -127,6 +129,7 @@ def _study(name: str, document: Mapping[str, Any]) -> Study:
     everywhere = document.get("all", {})
     rows = tuple(_row(name, merged(everywhere, table)) for table in document["rows"])
     plain = {key: value for key, value in document.items() if key not in ("all", "rows")}
+    plain["curves"] = tuple(document.get("curves", ("miou",)))
     return Study(**{**plain, "name": name, "about": document["about"].strip(), "rows": rows})
 
 

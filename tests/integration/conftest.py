@@ -71,9 +71,15 @@ def address(start_server: Callable[..., subprocess.Popen]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def start_server(models: Path) -> Callable[..., subprocess.Popen]:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps what analysts save."""
+    return tmp_path_factory.mktemp("saved")
+
+
+@pytest.fixture(scope="session")
+def start_server(models: Path, saved: Path) -> Callable[..., subprocess.Popen]:
     """start_server(*words, **for Popen): `terrafine serve` on a free port, which its first line of output tells."""
-    line = [*COMMAND, "serve", "--port", "0", "--announce", "-", "--models", str(models)]
+    line = [*COMMAND, "serve", "--port", "0", "--announce", "-", "--models", str(models), "--save-models", str(saved)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     return lambda *words, **more: subprocess.Popen([*line, *words], **pipes, **more)
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from qgis.core import QgsCoordinateReferenceSystem
 
-from terrafine.qgis_plugin.mirror import difference
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import (
     Ask,
@@ -21,6 +20,7 @@ from terrafine.qgis_plugin.effects import (
     StoreMarks,
     Tell,
 )
+from terrafine.qgis_plugin.mirror import difference
 from terrafine.qgis_plugin.raster import RasterFile
 from terrafine.qgis_plugin.servers import Server
 from terrafine.qgis_plugin.state import Kind, Link

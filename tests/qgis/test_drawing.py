@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qgis.core import QgsProject
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtTest import QTest
 
@@ -170,20 +169,3 @@ def test_a_lock_can_be_undone_and_done_again(mapped):
     mapped.settle()
     assert len(mapped.controller.session.locks.marks) == 1
     assert mapped.map()[45, 45] == before[45, 45]
-
-
-def test_locked_regions_are_a_hatched_layer_that_comes_back_with_the_project(mapped, tmp_path):
-    draw_polygon(mapped, "lock", SQUARE)
-    project = QgsProject.instance()
-    (layer,) = [item for item in project.mapLayers().values() if item.customProperty("terrafine/role") == "locks"]
-    assert [feature["kind"] for feature in layer.getFeatures()] == ["polygon"]
-    assert project.layerTreeRoot().findLayer(layer.id()).parent() is not project.layerTreeRoot()
-    assert project.write(str(tmp_path / "project.qgz"))
-    locks = mapped.controller.session.locks.marks
-    project.clear()
-    assert project.read(str(tmp_path / "project.qgz"))
-    mapped.dock.map.raster.setLayer(next(layer for layer in project.mapLayers().values() if layer.name() == "scene"))
-    assert mapped.controller.session.locks.marks == locks
-    before = mapped.map()
-    mapped.mark(45.5, 45.5, (int(before[45, 45]) + 1) % 3)
-    assert np.array_equal(mapped.map()[INSIDE], before[INSIDE])

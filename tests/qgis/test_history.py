@@ -96,6 +96,23 @@ def test_each_step_says_how_many_pixels_of_each_class_it_changed(mapped):
     assert f"+{gains[wrong]:,} {name}" in shown
 
 
+def test_classifying_more_of_the_image_is_not_the_last_mark_s_doing(analyst, address, scene):
+    analyst.connect(address)
+    layer = analyst.open(scene)
+    extent = layer.extent()
+    extent.scale(0.4)
+    analyst.window.look_at(extent)
+    analyst.choose_model()
+    analyst.classify()
+    analyst.mark(80.5, 80.5, (int(analyst.map()[80, 80]) + 1) % 3)
+    (step,) = analyst.controller.session.history.steps
+    before = Counter(step.pixels)
+    analyst.window.look_at(layer.extent())
+    analyst.classify()
+    assert (analyst.map() != 255).all()
+    assert step.pixels == before
+
+
 def test_a_click_on_a_step_goes_back_to_it_and_a_later_one_forward(mapped):
     maps = [mapped.map()]
     for x in (30.5, 80.5, 120.5):

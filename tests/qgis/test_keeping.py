@@ -207,3 +207,19 @@ def test_removing_the_layers_ends_the_session_and_classifying_begins_another(map
     assert mapped.window.canvas.mapTool() is mapped.window.pan
     mapped.classify()
     assert mapped.controller.session.id != first.id
+
+
+def test_locked_regions_are_a_layer_that_comes_back_with_the_project_and_holds(mapped, tmp_path):
+    mapped.use("lock")
+    for corner in ((30.5, 30.5), (60.5, 30.5), (60.5, 60.5), (30.5, 60.5)):
+        mapped.window.click(mapped.at(*corner))
+    mapped.key(Qt.Key.Key_Return)
+    locks = mapped.controller.session.locks.marks
+    save(mapped, tmp_path / "project.qgz")
+    reopen(mapped, tmp_path / "project.qgz")
+    assert mapped.controller.session.locks.marks == locks
+    (layer,) = [item for item in QgsProject.instance().mapLayers().values() if item.name() == "scene: locked"]
+    assert [feature["kind"] for feature in layer.getFeatures()] == ["polygon"]
+    before = mapped.map()
+    mapped.mark(45.5, 45.5, (int(before[45, 45]) + 1) % 3)
+    assert np.array_equal(mapped.map()[32:59, 32:59], before[32:59, 32:59])

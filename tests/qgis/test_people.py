@@ -122,7 +122,8 @@ def without_tooltip(part) -> list[str]:
 
 
 def _belongs_to_qt(widget) -> bool:
-    return widget.objectName().startswith("qt_")  # the buttons of a dock's title
+    """The buttons of a dock's title, and those that fold QGIS's group boxes."""
+    return widget.objectName().startswith("qt_") or widget.objectName() == "collapseButton"
 
 
 def _is_inside(widget) -> bool:

@@ -61,7 +61,7 @@ class Watch:
         self.ends += 1
 
     def wait(self) -> None:
-        until(lambda: self.ends or self.errors, "the set-up has ended")
+        until(lambda: self.ends or self.errors, "the set-up has ended", patience_s=240)
 
 
 @pytest.fixture
@@ -80,6 +80,11 @@ def nothing_is_left(place: Place) -> bool:
     return not place.folder.exists() and not list(place.folder.parent.glob("*-removed-*"))
 
 
+def _models(place: Place) -> str:
+    """What the server that was set up says of its models; nothing around it counts."""
+    return subprocess.check_output([str(place.python), "-I", "-m", "terrafine.server.cli", "models"], text=True)
+
+
 # ---- the whole way --------------------------------------------------------------------------------------------------
 
 
@@ -91,7 +96,7 @@ def test_a_server_is_set_up_works_and_is_removed_again(installer, watch, place, 
     assert place.is_ready
     assert place.build() == "cpu"
     assert not place.scratch.exists()
-    assert "tiny" in subprocess.check_output([str(place.python), "-m", "terrafine.server.cli", "models"], text=True)
+    assert "tiny" in _models(place)
     said = [step.words for step in recipe.steps()]
     assert [words for words in watch.words if words in said] == said
     installer.remove(place)
@@ -197,7 +202,8 @@ def test_somebody_without_a_server_is_offered_one_and_gets_it_with_one_button(ne
     until(dialog.install.isEnabled, "a Python was found")
     newcomer.press(dialog.install)
     assert dialog.progress.isVisible()
-    until(lambda: newcomer.controller.link in (Link.CONNECTING, Link.ONLINE, Link.LOST), "it is set up and started")
+    links = (Link.CONNECTING, Link.ONLINE, Link.LOST)
+    until(lambda: newcomer.controller.link in links, "it is set up and started", patience_s=240)
     assert find_command() == [str(default_place().python), "-m", "terrafine.server.cli"]
     assert "Set up" not in panel.start.text()
     newcomer.press(dialog.remove)

@@ -118,13 +118,22 @@ def test_a_model_folder_gives_back_the_forest(tmp_path):
     assert torch.equal(loaded(image, marks), forest(image, marks))
 
 
-@pytest.mark.parametrize("name", ["left", "roots", "feature", "share", "threshold"])
-def test_a_broken_forest_is_refused(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        ("left", lambda tensor: tensor + 10**6),
+        ("roots", lambda tensor: tensor - 1),
+        ("feature", lambda tensor: tensor - 100),
+        ("feature", lambda tensor: tensor.float()),
+        ("share", lambda tensor: tensor[1:]),
+        ("share", lambda tensor: tensor[:, :2]),
+        ("threshold", lambda tensor: tensor[1:]),
+        ("depth", lambda tensor: tensor + 10**12),
+    ],
+)
+def test_a_broken_forest_is_refused(name, harm, tmp_path):
     forest = grown()
-    tensor = getattr(forest, name)
-    forest.set_trees({**dict(forest.named_buffers()), name: tensor[1:] if tensor.dim() > 1 else tensor - 10**6})
-    if name == "threshold":
-        forest.set_trees({**dict(forest.named_buffers()), name: tensor[1:]})
+    forest.set_trees({**dict(forest.named_buffers()), name: harm(getattr(forest, name))})
     registry.save(tmp_path, spec(), forest)
     with pytest.raises(UnusableModel, match="do not fit"):
         registry.load(tmp_path)

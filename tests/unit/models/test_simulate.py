@@ -133,3 +133,33 @@ def test_a_stroke_never_leaves_its_mistake():
         lengths.add(len(mark.vertices))
         assert all(truth[int(y), int(x)] == 1 for x, y in mark.vertices)
     assert lengths == {2}
+
+
+def test_marks_from_the_truth_may_follow_the_areas():
+    truth = np.zeros((40, 40), np.uint8)
+    truth[:2] = 1
+    rare = [
+        sum(mark.class_id == 1 for mark in simulate.marks_from_truth(truth, 400, rng(), balanced)) / 400
+        for balanced in (True, False)
+    ]
+    assert rare == [pytest.approx(0.5, abs=0.1), pytest.approx(0.05, abs=0.04)]
+
+
+def test_marks_may_lie_on_borders_alone():
+    truth = np.zeros((30, 30), np.uint8)
+    truth[10:20, 10:20], truth[0, 0] = 1, VOID
+    for mark in simulate.marks_from_truth(truth, 100, rng(), on_border=True):
+        col, row = (int(value) for value in mark.vertices[0])
+        near = [truth[r, c] for r, c in ((row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1))
+                if 0 <= r < 30 and 0 <= c < 30]  # fmt: skip
+        assert truth[row, col] != VOID
+        assert any(other != truth[row, col] for other in near)
+
+
+def test_a_point_on_the_border_of_a_mistake_lies_on_its_rim():
+    truth = np.zeros((20, 20), np.uint8)
+    truth[5:12, 5:12] = 1
+    (mistake,) = simulate.mistakes(np.zeros_like(truth), truth)
+    places = {simulate.on_border(mistake, rng(seed)) for seed in range(60)}
+    assert all(0 in place or 6 in place for place in places)
+    assert len(places) > 10

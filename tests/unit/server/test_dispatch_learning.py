@@ -166,11 +166,22 @@ def test_patches_are_ranked_at_the_revision_of_the_marks(client, read) -> None:
     assert ranked.patches[0].score >= ranked.patches[-1].score > 0
 
 
+def test_advice_says_what_changed_since_a_revision(dispatcher, client, read) -> None:
+    client.change_annotations("s", Delta(1, 2, (Annotation("new", "point", ((60.5, 80.5),), 1),)))
+    (missing,) = dispatcher.handle(m.Advise("s", 1))
+    assert missing.windows == (SIZE,)
+    advised = last(client.advise("s", 1, read))
+    assert advised.action in ("mark", "learn")
+    assert advised.reason
+    assert 0 <= advised.certainty <= 1
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
         (lambda client, read: last(client.learn("s", 0, 2, read)), RevisionMismatch),
         (lambda client, read: client.use_weights("s", 1, 2, "never"), NotFound),
+        (lambda client, read: last(client.advise("s", 17, read)), NotFound),
         (lambda client, read: client.set_legend("s", 1, 2, (SOLAR,), (0,)), BadRequest),
         (lambda client, read: last(client.measure_uncertainty("s", SIZE, read, "tarot")), BadRequest),
         (lambda client, read: last(client.rank_patches("s", SIZE, read, RankOptions(method="tarot"))), BadRequest),
@@ -188,6 +199,7 @@ def test_what_cannot_be_done_says_why_and_changes_nothing(client, read, info, ch
     [
         m.MeasureUncertainty("s", SIZE),
         m.RankPatches("s", SIZE),
+        m.Advise("s", 1),
         m.Learn("s", 1, 2),
         m.UseWeights("s", 1, 2, ""),
         m.SetLegend("s", 1, 2, (SOLAR,), (0,)),

@@ -104,7 +104,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_the_map_refreshed_is_the_map_from_scratch_whatever_was_learnt_and_renamed(
     make_session, noise, network, spec, steps
 ) -> None:

@@ -180,6 +180,12 @@ def test_a_server_without_an_engine_ends(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not thread.is_alive()
 
 
+def test_a_reply_is_no_request_and_does_not_wait_for_the_engine(connect, flood: Flood) -> None:
+    client = connect()
+    ask(client, "1", m.PatchReady(Patch(Window(0, 0, SIDE, SIDE), flood.noise, np.ones((SIDE, SIDE), bool))))
+    assert reply(client).code == "bad_request"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
 def test_only_this_computer_is_listened_to(flood: Flood, host: str) -> None:
     with pytest.raises(ConfigError, match="without keys"):

@@ -1,0 +1,76 @@
+"""One mistake, two answers: the mark alone, or learning from it; which suits mistakes of what size (DIAL, figure 9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from terrafine.models.metrics import VOID
+from terrafine.models.simulate import Mistake, deepest, mistakes, point_in
+from terrafine.server.refinement import Refinement
+from terrafine.server.studies.task import Measured, Task
+
+AXIS = "mistakes, from the smallest class of size to the largest"
+BINS = 4
+SMALLEST_PX = 50
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A mistake of so many pixels, and the pixels of the raster that are right afterwards and were not before."""
+
+    area: int
+    marked: int
+    learnt: int
+
+
+def measure(task: Task) -> Measured:
+    """`length` mistakes of each raster, spread evenly over their sizes, each mended from the same first map."""
+    samples: list[Sample] = []
+    for index, subject in enumerate(task.subjects()):
+        refinement = Refinement(subject, task.predictor)
+        for mistake in _spread(mistakes(refinement.map, refinement.truth), task.length):
+            samples.append(_sample(refinement, mistake, task))
+            task.tick(index * task.length + len(samples) % task.length, len(task.images) * task.length)
+        refinement.close()
+    return summary(samples)
+
+
+def _spread(found: list[Mistake], count: int) -> list[Mistake]:
+    """Some of them, the largest and the smallest worth a click included."""
+    found = [mistake for mistake in found if mistake.area >= SMALLEST_PX]
+    places = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int))
+    return [found[place] for place in places]
+
+
+def _sample(refinement: Refinement, mistake: Mistake, task: Task) -> Sample:
+    """Both answers to one mistake; everything is taken back afterwards."""
+    start = _right(refinement)
+    mark = point_in(mistake, deepest(mistake), task.chance(mistake.area))
+    refinement.mark(mark)
+    marked = _right(refinement) - start
+    refinement.learn(task.row.learning.options)
+    learnt = _right(refinement) - start
+    refinement.use_weights("")
+    refinement.unmark(mark.id)
+    return Sample(mistake.area, marked, learnt)
+
+
+def _right(refinement: Refinement) -> int:
+    return int(((refinement.map == refinement.truth) & (refinement.truth != VOID)).sum())
+
+
+def summary(samples: list[Sample]) -> Measured:
+    """Mean gains in classes of size that hold equally many mistakes, and how often each answer was the better one."""
+    ordered = sorted(samples, key=lambda sample: sample.area)
+    groups = [group for group in np.array_split(np.arange(len(ordered)), min(BINS, len(ordered))) if len(group)]
+
+    def means(name: str) -> list[float]:
+        return [float(np.mean([getattr(ordered[index], name) for index in group])) for group in groups]
+
+    curves = {"pixels gained by the mark": means("marked"), "pixels gained by learning": means("learnt")}
+    curves["size of the mistake"] = means("area")
+    better = np.array([sample.learnt > sample.marked for sample in ordered])
+    figures = {"share where learning is better": float(better.mean()), "mistakes": float(len(ordered))}
+    return Measured(list(range(1, len(groups) + 1)), curves, figures)
