@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
-from terrafine.qgis_plugin.effects import Effect, Predict, Snapshot
+from terrafine.qgis_plugin.effects import Effect
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.raster import RasterFile, Reader
-from terrafine.shared.annotation import Delta
-from terrafine.shared.errors import Cancelled, ConnectionFailed, NotFound, RevisionMismatch, TerrafineError
-from terrafine.shared.messages import Progress
-from terrafine.shared.patch import Patch
+from terrafine.qgis_plugin.requests import ServerRequest
+from terrafine.qgis_plugin.server_work import ServerWork
+from terrafine.shared.errors import Cancelled, ConnectionFailed, NotFound, TerrafineError
 
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.controller import Controller
@@ -51,7 +50,7 @@ class Worker(QObject):
             self._connection.stop()
             self._connection = None
 
-    def predict(self, request: Predict) -> None:
+    def ask(self, request: ServerRequest) -> None:
         if self._connection is not None:
             self._connection.put(request)
 
@@ -73,16 +72,15 @@ class _Connection(threading.Thread):
     def __init__(self, name: str, address: str, keys: Optional[ClientKeys], emit: Callable[[Event], None]) -> None:
         super().__init__(name="terrafine-connection", daemon=True)
         self._client_name, self._address, self._keys, self._emit = name, address, keys, emit
-        self._requests: queue.Queue[Optional[Predict]] = queue.Queue()
+        self._requests: queue.Queue[Optional[ServerRequest]] = queue.Queue()
         self._wanted = 0  # the newest job; everything older is stale
         self._stopping = False
         self._client: Optional[Client] = None
-        self._held: dict[str, Snapshot] = {}  # the marks that the server has, by session
         self._readers: dict[RasterFile, Reader] = {}
 
     # ---- called from the main thread -------------------------------------------------------------------------------
 
-    def put(self, request: Predict) -> None:
+    def put(self, request: ServerRequest) -> None:
         self._wanted = request.job
         self._interrupt()
         self._requests.put(request)
@@ -123,6 +121,7 @@ class _Connection(threading.Thread):
         from terrafine.shared.transport import ZmqTransport
 
         self._client = Client(ZmqTransport(self._address, self._keys), self._client_name)
+        self._work = ServerWork(self._client, self._tell, self._check)
         welcome, models = self._client.hello(), self._client.models()
         self._tell(lambda controller: controller.connected(welcome.device, models))
 
@@ -138,91 +137,41 @@ class _Connection(threading.Thread):
         self._attempt(request)
         return True
 
-    def _attempt(self, request: Predict) -> None:
+    def _attempt(self, request: ServerRequest) -> None:
         try:
-            self._predict_again(request)
+            self._answer_again(request)
         except ConnectionFailed:
             raise
         except TerrafineError as failure:
             error = failure
             self._tell(lambda controller: controller.failed(request.job, error))
 
-    def _predict_again(self, request: Predict) -> None:
-        """Predict; once more from the start if the server turns out to have forgotten the session."""
+    def _answer_again(self, request: ServerRequest) -> None:
+        """Once more from the start if the server turns out to have forgotten the session."""
         try:
-            self._predict(request)
+            self._answer(request)
         except NotFound:
-            if self._held.pop(request.session, None) is None:
+            if not self._work.mirror.forget(request.subject.session):
                 raise
-            self._predict(request)
+            self._answer(request)
 
-    def _predict(self, request: Predict) -> None:
+    def _answer(self, request: ServerRequest) -> None:
+        """Describe the raster, bring the server where the plugin is, then ask."""
         self._check(request)
-        reader = self._reader(request.raster)
-        info = request.info or reader.describe(request.model)
+        reader = self._reader(request.subject.raster)
+        info = request.subject.info or reader.describe(request.subject.model)
         self._tell(lambda controller: controller.described(request.job, info))
-        if request.session not in self._held:
-            opened = self._client.open_session(request.session, request.model.name, info)
-            self._tell(lambda controller: controller.warned(request.job, opened.warnings))
-            self._set_marks(request.session, request.shown or request.marks)
-        self._sync_marks(request.session, request.marks)
-        since = request.shown.revision if request.shown else None
-        replies = self._client.predict(request.session, request.window, lambda w: reader.read(info, w), since)
-        for reply in replies:
-            self._check(request)
-            self._pass_on(request.job, reply)
-
-    def _pass_on(self, job: int, reply: object) -> None:
-        if isinstance(reply, Patch):
-            self._tell(lambda controller: controller.patched(job, reply))
-        elif isinstance(reply, Progress):
-            self._tell(lambda controller: controller.progressed(job, reply))
-        else:
-            self._tell(lambda controller: controller.done(job))
-
-    def _sync_marks(self, session: str, marks: Snapshot) -> None:
-        """Tell the server what changed since it last heard of the marks."""
-        held = self._held[session]
-        if held.revision == marks.revision:
-            return
-        delta = difference(held, marks)
-        try:
-            if delta is None:
-                raise RevisionMismatch("No change leads from the marks that the server holds to these.")
-            self._client.change_annotations(session, delta)
-            self._held[session] = marks
-        except RevisionMismatch:
-            self._set_marks(session, marks)
-
-    def _set_marks(self, session: str, marks: Snapshot) -> None:
-        self._client.set_annotations(session, marks.marks, marks.revision)
-        self._held[session] = marks
+        self._work.do(request, info, lambda window: reader.read(info, window))
 
     def _reader(self, raster: RasterFile) -> Reader:
         if raster not in self._readers:
             self._readers = {raster: Reader(raster)}
         return self._readers[raster]
 
-    def _check(self, request: Predict) -> None:
+    def _check(self, request: ServerRequest) -> None:
         if request.job != self._wanted:
             raise Cancelled("The work was stopped.")
 
     def _tell(self, event: Event) -> None:
         if not self._stopping:
             self._emit(event)
-
-
-def difference(before: Snapshot, after: Snapshot) -> Optional[Delta]:
-    """The delta from one revision's marks to another's; None where no delta leads there."""
-    old, new = {mark.id for mark in before.marks}, {mark.id for mark in after.marks}
-    kept = [[mark for mark in marks if mark.id in old & new] for marks in (before.marks, after.marks)]
-    if kept[0] != kept[1] or after.revision <= before.revision:
-        return None
-    added = [(place, mark) for place, mark in enumerate(after.marks) if mark.id not in old]
-    return Delta(
-        before.revision,
-        after.revision,
-        added=tuple(mark for _, mark in added),
-        removed=tuple(mark.id for mark in before.marks if mark.id not in new),
-        places=tuple(place for place, _ in added),
-    )

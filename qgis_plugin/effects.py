@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Union
 
-from terrafine.shared.annotation import Annotation, Delta
+from terrafine.qgis_plugin.requests import ServerRequest
+from terrafine.shared.annotation import Delta
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
-from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from terrafine.qgis_plugin.raster import RasterFile
     from terrafine.qgis_plugin.servers import Server
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The marks of one revision."""
-
-    marks: tuple[Annotation, ...] = ()
-    revision: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,25 +33,14 @@ class Disconnect:
 
 
 @dataclass(frozen=True)
-class Predict:
-    """Have a window classified at `marks`; all that comes of it carries the number `job`.
+class Ask:
+    """Have the server do something; all that comes of it carries the request's `job`. A newer one overtakes it."""
 
-    `info` is None until the raster has been described. With `shown`, only what differs from the map of those marks is
-    wanted. A newer Predict overtakes this one.
-    """
-
-    job: int
-    session: str
-    model: ModelSpec
-    raster: RasterFile
-    info: Optional[RasterInfo]
-    window: Window
-    marks: Snapshot
-    shown: Optional[Snapshot] = None
+    request: ServerRequest
 
 
 @dataclass(frozen=True)
-class CancelPredict:
+class CancelWork:
     """Stop the work under way; ends in `failed` with Cancelled."""
 
 
@@ -82,6 +61,32 @@ class StoreLocks:
     """Write a change of the locked regions to the GeoPackage."""
 
     delta: Delta
+
+
+@dataclass(frozen=True)
+class ShowNetwork:
+    """The legend or the learnt weights are others: show the classes, and note both in the project."""
+
+
+@dataclass(frozen=True)
+class ShowUncertainty:
+    """Write a patch into the layer that shows how unsure the map is, on the raster's grid divided by `factor`."""
+
+    patch: Patch
+    method: str
+    factor: int
+
+
+@dataclass(frozen=True)
+class ShowReview:
+    """The patches to look at, or what became of them, have changed: show them, and keep them with the project."""
+
+
+@dataclass(frozen=True)
+class GoTo:
+    """Let the canvas show a window of the raster."""
+
+    window: Window
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,6 @@ def told(error: TerrafineError) -> Tell:
 
 
 Effect = Union[
-    StartServer, Connect, Disconnect, Predict, CancelPredict, CreateLayers, StoreMarks, StoreLocks, ShowPatch, ShowMap,
-    Tell,
+    StartServer, Connect, Disconnect, Ask, CancelWork, CreateLayers, StoreMarks, StoreLocks, ShowNetwork,
+    ShowUncertainty, ShowReview, GoTo, ShowPatch, ShowMap, Tell,
 ]

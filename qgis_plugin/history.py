@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Optional, Sequence
 
+from terrafine.qgis_plugin.requests import Network
 from terrafine.shared.annotation import UNDO_STEPS, Annotation, AnnotationLog, Delta
 
 
@@ -17,15 +18,24 @@ class Verb(Enum):
     IMPORT = "import"
     LOCK = "lock"
     UNLOCK = "unlock"
+    LEARN = "learn"
+    RESET = "reset"  # what was learnt
+    LEGEND = "legend"
 
 
 @dataclass(frozen=True)
 class Change:
-    """A change of the marks, or of the locked regions. `gone` is what it took away, which a delta only names."""
+    """A change of the marks, or of the locked regions. `gone` is what it took away, which a delta only names.
+
+    `delta` is None for a change of the network: its weights or its legend.
+    """
 
     of_locks: bool
-    delta: Delta
-    gone: tuple[Annotation, ...]
+    delta: Optional[Delta]
+    gone: tuple[Annotation, ...] = ()
+
+
+OF_NETWORK = Change(of_locks=False, delta=None)
 
 
 @dataclass
@@ -36,18 +46,20 @@ class Step:
     kind: str  # of the first mark added, "" if there is none
     count: int  # of marks or regions
     class_id: Optional[int]  # of all marks added; None if there are none or they differ
-    revision: int  # of the marks since
+    revision: int  # of the map since
     pixels: Counter[int] = field(default_factory=Counter)
+    networks: Optional[tuple[Network, Network]] = None  # before and after, of a step that changed it
 
 
 class History:
     """Undo and redo across the logs of a session: each log knows its own way back, the history knows whose turn it is.
 
+    A change of the network takes its revision from the marks' log: one number says all that a map was computed from.
     The steps before `position` are done, those after it undone; a new step forgets the undone ones.
     """
 
-    def __init__(self, marks: AnnotationLog, locks: AnnotationLog) -> None:
-        self._marks, self._locks = marks, locks
+    def __init__(self, marks: AnnotationLog, locks: AnnotationLog, network: Network = Network()) -> None:  # noqa: B008
+        self._marks, self._locks, self.network = marks, locks, network
         self.steps: list[Step] = []
         self.position = 0
 
@@ -67,19 +79,23 @@ class History:
         classes = {mark.class_id for mark in added}
         class_id = classes.pop() if len(classes) == 1 else None
         kind = added[0].kind if added else ""
-        step = Step(verb, kind, max(len(added), len(removed)), class_id, self._marks.revision)
-        self.steps = [*self.steps[: self.position], step][-UNDO_STEPS:]  # a log remembers no more
-        self.position = len(self.steps)
+        self._append(Step(verb, kind, max(len(added), len(removed)), class_id, self._marks.revision))
         return self._change(verb, delta, before)
+
+    def become(self, verb: Verb, network: Network, revision: int) -> Change:
+        """Have another network since `revision`, which `AnnotationLog.take_revision` gave, as one step."""
+        self._append(Step(verb, "", 1, None, revision, networks=(self.network, network)))
+        self.network = network
+        return OF_NETWORK
 
     def go_to(self, position: int) -> list[Change]:
         """Undo or redo until so many steps are done."""
         changes = []
         while self.position > max(position, 0):
             self.position -= 1
-            changes.append(self._travel(self.steps[self.position].verb, back=True))
+            changes.append(self._travel(self.steps[self.position], back=True))
         while self.position < min(position, len(self.steps)):
-            changes.append(self._travel(self.steps[self.position].verb, back=False))
+            changes.append(self._travel(self.steps[self.position], back=False))
             self.position += 1
         return changes
 
@@ -89,12 +105,21 @@ class History:
             if step.revision == revision and step.verb not in (Verb.LOCK, Verb.UNLOCK):
                 step.pixels.update(pixels)
 
-    def _travel(self, verb: Verb, back: bool) -> Change:
-        log = self._log(verb)
+    def _append(self, step: Step) -> None:
+        self.steps = [*self.steps[: self.position], step][-UNDO_STEPS:]  # a log remembers no more
+        self.position = len(self.steps)
+
+    def _travel(self, step: Step, back: bool) -> Change:
+        if step.networks is not None:
+            self._marks.take_revision()
+            target = step.networks[0 if back else 1]
+            self.network = replace(target, legend=target.legend.following(self.network.legend))
+            return OF_NETWORK
+        log = self._log(step.verb)
         before = log.marks
         delta = log.undo() if back else log.redo()
         assert delta is not None, "the logs and the history went different ways"
-        return self._change(verb, delta, before)
+        return self._change(step.verb, delta, before)
 
     def _change(self, verb: Verb, delta: Delta, before: tuple[Annotation, ...]) -> Change:
         removed = set(delta.removed)

@@ -82,6 +82,9 @@ class HistoryPanel(QgsCollapsibleGroupBox):
             Verb.IMPORT: self.tr("Marks imported: {count}"),
             Verb.LOCK: self.tr("Region locked"),
             Verb.UNLOCK: self.tr("Region unlocked"),
+            Verb.LEARN: self.tr("Learnt from the marks"),
+            Verb.RESET: self.tr("What was learnt undone"),
+            Verb.LEGEND: self.tr("Classes changed"),
         }
         return counted[step.verb].format(count=step.count)
 

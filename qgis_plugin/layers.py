@@ -24,8 +24,7 @@ from qgis.core import (
 )
 from qgis.gui import QgsMapCanvas
 
-from terrafine.qgis_plugin import marks_file
-from terrafine.qgis_plugin.effects import Snapshot
+from terrafine.qgis_plugin import marks_file, networks
 from terrafine.qgis_plugin.locks import locked
 from terrafine.qgis_plugin.map_layer import MapLayer, create_map_file, open_map_layer
 from terrafine.qgis_plugin.marks_file import add_locks_table, create_marks_file, move_table, open_table, path_of
@@ -40,8 +39,8 @@ from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 
-ROLE, SESSION, RASTER, MODEL, MAPPED = (
-    f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped")
+ROLE, SESSION, RASTER, MODEL, MAPPED, NETWORK = (
+    f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped", "network")
 )
 MARKS, MAP, LOCKS = "marks", "map", "locks"
 OPACITY = 0.6  # the image shows through a new map
@@ -74,6 +73,13 @@ class SessionLayers:
         window = self.session.mapped
         numbers = (window.col, window.row, window.width, window.height)
         self.map.layer.setCustomProperty(MAPPED, " ".join(map(str, numbers)))
+
+    def show_network(self) -> None:
+        """Show the legend as it is now, and let the project remember it and what was learnt."""
+        network = self.session.history.network
+        self.map.show_classes(network.legend.classes)
+        self.marks.show_classes(network.legend.classes)
+        self.map.layer.setCustomProperty(NETWORK, networks.dumps(network))
 
     def is_in(self, folder: Path) -> bool:
         return Path(self.map.layer.source()).parent == folder
@@ -191,13 +197,14 @@ def _restored(
     raster = project.mapLayer(str(result.customProperty(RASTER)))
     try:
         model = spec.loads(str(result.customProperty(MODEL)))
-        session = Session(raster_file(raster), model, session_id, is_kept=True)
+        network = networks.loads(str(result.customProperty(NETWORK, "")), model)
+        session = Session(raster_file(raster), model, session_id, is_kept=True, network=network)
         found = _assembled(session, raster.id(), marks, result, canvas)
     except (TerrafineError, AttributeError):  # AttributeError: the raster's layer was removed
         return None
     session.log.replace(found.marks.marks(), len(found.marks.marks()))
     session.mapped = _window(str(result.customProperty(MAPPED, "")))
-    session.shown = Snapshot(session.log.marks, session.log.revision)
+    session.shown = session.now
     return found
 
 
@@ -215,7 +222,7 @@ def _assembled(
     """The session with its two layers; raises TerrafineError where its raster cannot be opened."""
     placement = Placement(open_dataset(session.raster.path))
     marks.setReadOnly(False)  # QGIS's own tools may edit it, too
-    kept = MarksLayer(marks, placement, session.model.classes)
+    kept = MarksLayer(marks, placement, session.history.network.legend.classes)
     repainter = Repainter(canvas, placement, session.raster.crs)
     return SessionLayers(session, raster_id, placement, kept, MapLayer(result, repainter))
 

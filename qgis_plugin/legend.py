@@ -38,18 +38,19 @@ class Legend(QListWidget):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.itemClicked.connect(lambda item: self.class_chosen.emit(self.row(item)))
+        self.itemClicked.connect(lambda item: self.class_chosen.emit(self._classes[self.row(item)].id))
 
     def show_classes(self, classes: Sequence[LandCover], current: int) -> None:
         """Show `classes`, with the class id `current` picked."""
         if tuple(classes) != self._classes:
             self._classes = tuple(classes)
             self.clear()
-            for item in classes:
-                self._add(item)
+            for number, item in enumerate(classes, 1):
+                self._add(item, number)
             self.setFixedHeight(self._height())
-        if current != self.currentRow():
-            self.setCurrentRow(current)
+        row = next((row for row, item in enumerate(classes) if item.id == current), -1)
+        if row != self.currentRow():
+            self.setCurrentRow(row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Numbers and letters are the dock's, not a search in the list."""
@@ -58,10 +59,10 @@ class Legend(QListWidget):
         else:
             super().keyPressEvent(event)
 
-    def _add(self, item: LandCover) -> None:
+    def _add(self, item: LandCover, number: int) -> None:
         row = QListWidgetItem(item.name)
         row.setData(COLOR, QColor(item.color))
-        key = self.tr(" — press {key} to pick it").format(key=item.id + 1) if item.id < KEYS else ""
+        key = self.tr(" — press {key} to pick it").format(key=number) if number <= KEYS else ""
         row.setToolTip(f"{item.name}{key}")
         self.addItem(row)
 

@@ -94,6 +94,15 @@ class MapLayer:
             self._repainter.reopen(self.layer, self._changed)
             self._changed.clear()
 
+    def show_classes(self, classes: Sequence[LandCover]) -> None:
+        """Show the map in these colours, and write them and the names into the file for others."""
+        if self._dataset is None:
+            self._dataset = _opened(self.layer.source())
+        _describe(self._dataset.GetRasterBand(1), classes)
+        self.flush()
+        self.layer.setRenderer(map_renderer(self.layer.dataProvider(), classes))
+        self.layer.triggerRepaint()
+
     def move_to(self, folder: Path) -> list[Path]:
         """Work on a copy in another folder from now on; returns the files left behind. Raises TerrafineError."""
         self.close()

@@ -81,10 +81,11 @@ class MarksDesk(QObject):
         keys[chord(Qt.Key.Key_Z, control=True, shift=True)] = lambda: handle(Controller.redo)
         return keys
 
-    def _key_of_class(self, class_id: int) -> Callable[[], None]:
+    def _key_of_class(self, number: int) -> Callable[[], None]:
         def pick() -> None:
-            if class_id < len(self._bench.controller.legend):
-                self._choose_class(class_id)
+            legend = self._bench.controller.legend
+            if number < len(legend):
+                self._choose_class(legend[number].id)
 
         return pick
 

@@ -15,6 +15,7 @@ from qgis.core import QgsFeature, QgsVectorLayer
 from terrafine.qgis_plugin.marks_file import COLUMNS, copy_file, move_table, path_of, unwritable
 from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.shapes import footprint, placed
+from terrafine.qgis_plugin.styles import marks_renderer
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.spec import LandCover
 
@@ -29,6 +30,12 @@ class MarksLayer:
         self._names = {item.id: item.name for item in classes}
         self._ids = {feature["mark_id"]: feature.id() for feature in layer.getFeatures()}  # of removed marks as well
         self._missing: set[int] = set()
+
+    def show_classes(self, classes: Sequence[LandCover]) -> None:
+        """Show marks in these colours, and name them so from now on."""
+        self._names = {item.id: item.name for item in classes}
+        self.layer.setRenderer(marks_renderer(classes))
+        self.layer.triggerRepaint()
 
     def marks(self) -> tuple[Annotation, ...]:
         """All marks in the file, oldest first."""

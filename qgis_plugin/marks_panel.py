@@ -50,8 +50,8 @@ class MarksPanel(QWidget):
         self._connect()
 
     def show_view(self, view: View) -> None:
-        self.legend.show_classes(view.model.classes if view.model else (), view.class_id)
-        self.legend.setVisible(view.model is not None)
+        self.legend.show_classes(view.legend, view.class_id)
+        self.legend.setVisible(bool(view.legend))
         self.invitation.setVisible(not view.has_session)
         self.tools.show_possible(view.has_session, view.can_undo, view.can_redo)
         self.live.setChecked(view.live)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Optional
 
-from terrafine.qgis_plugin.effects import Snapshot
 from terrafine.qgis_plugin.history import Change, History
+from terrafine.qgis_plugin.requests import Legend, Network, Snapshot, Subject
+from terrafine.qgis_plugin.review import Review
 from terrafine.shared.annotation import AnnotationLog, bounds
-from terrafine.shared.geo import Window, bounding, intersection
-from terrafine.shared.messages import Progress
+from terrafine.shared.geo import Window, bounding, contains, intersection
+from terrafine.shared.messages import Advice, Progress
 from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import ModelSpec
+from terrafine.shared.spec import LandCover, ModelSpec
 
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.raster import RasterFile
@@ -33,6 +34,14 @@ class Kind(Enum):
     CLASSIFYING = "classifying"
     REFINING = "refining"
     RENEWING = "renewing"  # what was locked and is free again
+    LEARNING = "learning"
+    MEASURING = "measuring"  # uncertainty
+    RANKING = "ranking"
+    ADVISING = "advising"  # in the background: nobody waits for it
+    SAVING = "saving"  # a model
+
+
+WAITED_FOR = (Kind.CLASSIFYING, Kind.LEARNING, Kind.SAVING)  # by new marks; other work they overtake
 
 
 @dataclass
@@ -42,9 +51,12 @@ class Session:
     is_kept its layers and files exist
     mapped  the window around everything that was classified
     shown   the marks that the map was computed from
+    fresh   the window that was computed last, and for which revision
     stale   the window around what was locked, and may have missed changes then
     locks   regions of the map that are kept as they are: polygons, whose class means nothing
-    history the steps that led to the marks and locks
+    network the weights and the legend to begin with; `history.network` is what they are now
+    history the steps that led to the marks, locks and network
+    review  the patches to look at, once they were asked for
     """
 
     raster: RasterFile
@@ -57,18 +69,38 @@ class Session:
     mapped: Window = NOTHING
     shown: Snapshot = Snapshot()
     stale: Window = NOTHING
+    fresh: tuple[int, Window] = (0, NOTHING)
+    network: Optional[Network] = None
+    review: Optional[Review] = None
 
     def __post_init__(self) -> None:
-        self.history = History(self.log, self.locks)
+        self.history = History(self.log, self.locks, self.network or Network(legend=Legend.of(self.model)))
 
     @property
     def now(self) -> Snapshot:
-        return Snapshot(self.log.marks, self.log.revision)
+        return Snapshot(self.log.marks, self.log.revision, self.history.network)
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.id, self.model, self.raster, self.info)
 
     @property
     def is_behind(self) -> bool:
         """Does the map lack some of the marks?"""
         return not self.mapped.is_empty and (self.shown.revision != self.log.revision or not self.stale.is_empty)
+
+    def is_fresh(self, window: Window) -> bool:
+        """Does the map of this window follow all that there is?"""
+        return window.is_empty or (self.fresh[0] == self.log.revision and contains(self.fresh[1], window))
+
+    def take(self, work: Work) -> None:
+        """The map of a piece of work is there."""
+        self.mapped = bounding([self.mapped, work.window])
+        self.fresh = (work.now.revision, work.window)
+        if contains(work.window, self.mapped):
+            self.shown = work.now
+        if work.kind is Kind.RENEWING and contains(work.window, self.stale):
+            self.stale = NOTHING
 
     def mind(self, change: Change) -> None:
         """Remember what has to be computed again because its lock is gone."""
@@ -84,7 +116,7 @@ class Work:
     job: int
     kind: Kind
     window: Window
-    marks: Snapshot
+    now: Snapshot  # that it works on
     since: float
     progress: Optional[Progress] = None
     cancelling: bool = False
@@ -110,3 +142,7 @@ class View:
     can_redo: bool
     is_behind: bool
     seconds: Optional[float]  # that the last piece of work took
+    legend: tuple[LandCover, ...] = ()
+    has_learnt: bool = False
+    advice: Optional[Advice] = None
+    review: Optional[Review] = None

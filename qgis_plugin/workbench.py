@@ -75,8 +75,8 @@ class Workbench(QObject):
         return self.controller.session.locks.marks if self.controller.session else ()
 
     def color(self) -> QColor:
-        legend = self.controller.legend
-        return QColor(legend[self.controller.class_id].color if legend else "#ffffff")
+        colors = {entry.id: entry.color for entry in self.controller.legend}
+        return QColor(colors.get(self.controller.class_id, "#ffffff"))
 
     def width_px(self) -> float:
         return self.settings.stroke_width_px
@@ -114,11 +114,12 @@ class Workbench(QObject):
             effects.StartServer: lambda _: self._start_server(),
             effects.Connect: lambda effect: self._connect(effect.server),
             effects.Disconnect: lambda _: self._disconnect(),
-            effects.Predict: self.worker.predict,
-            effects.CancelPredict: lambda _: self.worker.cancel(),
+            effects.Ask: lambda effect: self.worker.ask(effect.request),
+            effects.CancelWork: lambda _: self.worker.cancel(),
             effects.CreateLayers: lambda _: self._create_layers(),
             effects.StoreMarks: lambda effect: self._current().marks.apply(effect.delta),
             effects.StoreLocks: lambda effect: self.sessions.store_locks(self._current().session, effect.delta),
+            effects.ShowNetwork: lambda _: self._current().show_network(),
             effects.ShowPatch: lambda effect: self._show_patch(effect.patch),
             effects.ShowMap: lambda _: self._show_map(),
             effects.Tell: self.tell,

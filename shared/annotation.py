@@ -124,6 +124,11 @@ class AnnotationLog:
         """Do again what was last undone; None if there is nothing."""
         return self._travel(self._redo, self._undo)
 
+    def take_revision(self) -> int:
+        """A revision for a change of the map that is none of the marks'; undo and redo of marks go on across it."""
+        self.revision += 1
+        return self.revision
+
     def apply(self, delta: Delta) -> None:
         """Follow the other side's change; raises RevisionMismatch if it does not start at this log's revision."""
         self.check_follows(delta.base, delta.revision)

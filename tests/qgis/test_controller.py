@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from qgis.core import QgsCoordinateReferenceSystem
 
-from terrafine.qgis_plugin.connection import difference
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import (
-    CancelPredict,
+    Ask,
+    CancelWork,
     Connect,
     CreateLayers,
     Disconnect,
-    Predict,
     ShowMap,
     ShowPatch,
     StartServer,
@@ -21,6 +20,7 @@ from terrafine.qgis_plugin.effects import (
     StoreMarks,
     Tell,
 )
+from terrafine.qgis_plugin.mirror import difference
 from terrafine.qgis_plugin.raster import RasterFile
 from terrafine.qgis_plugin.servers import Server
 from terrafine.qgis_plugin.state import Kind, Link
@@ -108,8 +108,8 @@ def test_an_empty_area_is_not_sent(online):
 
 
 def test_layers_are_made_before_the_first_patch_is_shown(online):
-    (request,) = online.classify(RASTER, AREA)
-    assert request.shown is None
+    (asked,) = online.classify(RASTER, AREA)
+    assert asked.request.shown is None
     assert kinds(finish(online)) == [CreateLayers, ShowPatch, ShowMap]
 
 
@@ -123,10 +123,10 @@ def test_a_second_area_on_the_same_raster_is_the_same_session(mapped):
 
 def test_a_mark_is_stored_before_it_is_sent(mapped):
     effects = mapped.draw("point", ((3.5, 4.5),))
-    assert kinds(effects) == [StoreMarks, Predict]
-    assert effects[1].window == AREA
-    assert effects[1].shown.revision == 0
-    assert effects[1].marks.revision == 1
+    assert kinds(effects) == [StoreMarks, Ask]
+    assert effects[1].request.window == AREA
+    assert effects[1].request.shown.revision == 0
+    assert effects[1].request.now.revision == 1
 
 
 def test_a_mark_has_the_current_class(mapped):
@@ -143,12 +143,13 @@ def test_a_class_that_the_legend_lacks_becomes_the_first(mapped):
 def test_a_mark_overtakes_the_refinement_before_it_and_stale_patches_are_dropped(mapped):
     mapped.draw("point", ((3.5, 4.5),))
     overtaken = mapped.work.job
-    (_, request) = mapped.draw("point", ((9.5, 9.5),))
-    assert request.job != overtaken
-    assert request.shown.revision == 0  # the map still shows none of the marks for sure
+    (_, asked) = mapped.draw("point", ((9.5, 9.5),))
+    assert asked.request.job != overtaken
+    assert asked.request.shown.revision == 0  # the map still shows none of the marks for sure
     assert mapped.patched(overtaken, patch()) == []
     assert mapped.done(overtaken) == []
-    assert kinds(finish(mapped)) == [ShowPatch, ShowMap]
+    assert kinds(finish(mapped)) == [ShowPatch, ShowMap, Ask]
+    assert mapped.work.kind is Kind.ADVISING
     assert not mapped.session.is_behind
 
 
@@ -156,7 +157,7 @@ def test_marks_wait_while_an_area_is_classified_and_follow_then(mapped):
     mapped.classify(RASTER, AREA)
     assert kinds(mapped.draw("point", ((3.5, 4.5),))) == [StoreMarks]
     effects = finish(mapped)
-    assert kinds(effects) == [ShowPatch, ShowMap, Predict]
+    assert kinds(effects) == [ShowPatch, ShowMap, Ask]
     assert mapped.work.kind is Kind.REFINING
 
 
@@ -166,22 +167,22 @@ def test_an_area_classified_with_newer_marks_leaves_the_rest_of_the_map_behind(m
     mapped.classify(RASTER, Window(60, 0, 10, 10))
     finish(mapped)
     assert mapped.session.is_behind
-    assert mapped.refresh()[0].window == Window(0, 0, 70, 50)
+    assert mapped.refresh()[0].request.window == Window(0, 0, 70, 50)
 
 
 def test_without_live_refresh_nothing_is_sent_until_it_is_asked_for(mapped):
     mapped.set_live(False)
     assert kinds(mapped.draw("point", ((3.5, 4.5),))) == [StoreMarks]
-    assert kinds(mapped.refresh()) == [Predict]
+    assert kinds(mapped.refresh()) == [Ask]
 
 
 def test_undo_and_redo_are_stored_and_sent(mapped):
     mapped.draw("point", ((3.5, 4.5),))
     finish(mapped)
-    assert kinds(mapped.undo()) == [StoreMarks, Predict]
+    assert kinds(mapped.undo()) == [StoreMarks, Ask]
     finish(mapped)
     assert mapped.session.log.marks == ()
-    assert kinds(mapped.redo()) == [StoreMarks, Predict]
+    assert kinds(mapped.redo()) == [StoreMarks, Ask]
     assert len(mapped.session.log.marks) == 1
 
 
@@ -194,9 +195,9 @@ def test_a_lock_is_stored_and_needs_no_server(mapped):
 def test_what_is_unlocked_is_computed_again_whatever_has_changed_there(mapped):
     mapped.lock(((1.0, 1.0), (9.0, 1.0), (9.0, 9.0)))
     (region,) = mapped.session.locks.marks
-    store, request = mapped.unlock((region.id,))
+    store, asked = mapped.unlock((region.id,))
     assert isinstance(store, StoreLocks)
-    assert (request.window, request.shown) == (Window(1, 1, 9, 9), None)
+    assert (asked.request.window, asked.request.shown) == (Window(1, 1, 9, 9), None)
     finish(mapped)
     assert not mapped.session.is_behind
 
@@ -205,8 +206,8 @@ def test_a_mark_drawn_while_a_region_is_computed_again_follows_after_it(mapped):
     mapped.lock(((1.0, 1.0), (9.0, 1.0), (9.0, 9.0)))
     mapped.undo()
     effects = mapped.draw("point", ((3.5, 4.5),))
-    assert effects[1].shown is None  # the region, once more
-    (*_, refinement) = finish(mapped)
+    assert effects[1].request.shown is None  # the region, once more
+    refinement = finish(mapped)[-1].request
     assert (refinement.window, refinement.shown.revision) == (AREA, 0)
     finish(mapped)
     assert not mapped.session.is_behind
@@ -219,7 +220,7 @@ def test_undo_of_nothing_does_nothing(mapped):
 
 def test_cancelling_asks_once_and_ends_quietly(mapped):
     mapped.classify(RASTER, AREA)
-    assert mapped.cancel() == [CancelPredict()]
+    assert mapped.cancel() == [CancelWork()]
     assert mapped.cancel() == []
     assert mapped.failed(mapped.work.job, Cancelled("stopped")) == [ShowMap()]
     assert mapped.work is None
@@ -229,7 +230,7 @@ def test_a_mark_drawn_while_cancelling_is_sent_when_that_is_over(mapped):
     mapped.draw("point", ((3.5, 4.5),))
     mapped.cancel()
     assert kinds(mapped.draw("point", ((9.5, 9.5),))) == [StoreMarks]
-    assert kinds(mapped.failed(mapped.work.job, Cancelled("stopped"))) == [ShowMap, Predict]
+    assert kinds(mapped.failed(mapped.work.job, Cancelled("stopped"))) == [ShowMap, Ask]
 
 
 def test_a_raster_that_cannot_be_used_leaves_no_session(online):
@@ -257,9 +258,9 @@ def test_marks_of_the_time_without_a_server_are_sent_on_reconnecting(mapped):
     mapped.connection_failed(ConnectionFailed("gone"))
     assert kinds(mapped.draw("point", ((3.5, 4.5),))) == [StoreMarks]
     effects = mapped.connected("cpu", (MODEL,))
-    assert kinds(effects) == [Predict]
-    assert effects[0].shown.revision == 0
-    assert effects[0].marks.revision == 1
+    assert kinds(effects) == [Ask]
+    assert effects[0].request.shown.revision == 0
+    assert effects[0].request.now.revision == 1
 
 
 def test_a_session_s_model_stays_when_another_server_lacks_it(mapped):
@@ -271,7 +272,7 @@ def test_a_session_s_model_stays_when_another_server_lacks_it(mapped):
 
 def test_another_session_stops_the_work_of_this_one(mapped):
     mapped.classify(RASTER, AREA)
-    assert CancelPredict() in mapped.activate(None)
+    assert CancelWork() in mapped.activate(None)
     assert mapped.work is None
     assert mapped.session is None
 

@@ -1,0 +1,136 @@
+"""What the server is asked, one frozen dataclass each, with all that the connection's thread has to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Optional, Union
+
+from terrafine.shared.annotation import Annotation
+from terrafine.shared.geo import Window
+from terrafine.shared.learning import LearnOptions, RankOptions
+from terrafine.shared.raster import RasterInfo
+from terrafine.shared.spec import LandCover, ModelSpec
+
+if TYPE_CHECKING:
+    from terrafine.qgis_plugin.raster import RasterFile
+
+REMOVED = -1
+
+
+@dataclass(frozen=True)
+class Legend:
+    """A session's classes by id, and what each is shown as: itself, another, or REMOVED."""
+
+    classes: tuple[LandCover, ...] = ()
+    becomes: tuple[int, ...] = ()
+
+    @staticmethod
+    def of(model: ModelSpec) -> Legend:
+        """As the model has it."""
+        return Legend(model.classes, tuple(range(len(model.classes))))
+
+    @property
+    def shown(self) -> tuple[LandCover, ...]:
+        """The classes that the map has."""
+        return tuple(entry for entry, target in zip(self.classes, self.becomes) if entry.id == target)
+
+    def following(self, newest: Legend) -> Legend:
+        """This legend for a server that has `newest`: classes that were added since are removed, for ids never go."""
+        classes = self.classes + newest.classes[len(self.classes) :]
+        return Legend(classes, self.becomes + (REMOVED,) * (len(classes) - len(self.becomes)))
+
+
+@dataclass(frozen=True)
+class Network:
+    """What turns pixels and marks into a map: the server's name for the weights, "" for the model's, and the legend."""
+
+    weights: str = ""
+    legend: Legend = Legend()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a map is computed from, at one revision."""
+
+    marks: tuple[Annotation, ...] = ()
+    revision: int = 0
+    network: Network = Network()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The session that a request is about. `info` is None until the raster has been described."""
+
+    session: str
+    model: ModelSpec
+    raster: RasterFile
+    info: Optional[RasterInfo] = None
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Have a window classified as of `now`. With `shown`, only what differs from the map of that snapshot is wanted."""
+
+    job: int
+    subject: Subject
+    now: Snapshot
+    window: Window
+    shown: Optional[Snapshot] = None
+
+
+@dataclass(frozen=True)
+class Learn:
+    """Retrain on the marks; leads to `revision`."""
+
+    job: int
+    subject: Subject
+    now: Snapshot
+    revision: int
+    options: LearnOptions
+
+
+@dataclass(frozen=True)
+class MeasureUncertainty:
+    """How unsure the map is; one value for each square of `factor` pixels a side."""
+
+    job: int
+    subject: Subject
+    now: Snapshot
+    window: Window
+    method: str
+    factor: int
+
+
+@dataclass(frozen=True)
+class RankPatches:
+    """Where to look next within a window."""
+
+    job: int
+    subject: Subject
+    now: Snapshot
+    window: Window
+    options: RankOptions
+
+
+@dataclass(frozen=True)
+class Advise:
+    """Do the marks since revision `since` call for more marks, or for learning?"""
+
+    job: int
+    subject: Subject
+    now: Snapshot
+    since: int
+
+
+@dataclass(frozen=True)
+class SaveModel:
+    """Keep what was learnt as a model of the server's."""
+
+    job: int
+    subject: Subject
+    now: Snapshot
+    name: str
+    title: str
+
+
+ServerRequest = Union[Predict, Learn, MeasureUncertainty, RankPatches, Advise, SaveModel]

@@ -1,0 +1,78 @@
+"""Which patches to look at, in the server's order, and what became of each. No widgets, no layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Optional, Sequence
+
+from terrafine.shared.geo import Window, intersection
+from terrafine.shared.learning import RankedPatch, RankOptions
+
+
+class Fate(Enum):
+    OPEN = "open"
+    DONE = "done"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Query:
+    """A patch of the raster: its score, the higher the more it is worth a look, and what became of it."""
+
+    window: Window
+    score: float
+    fate: Fate = Fate.OPEN
+
+
+@dataclass(frozen=True)
+class Review:
+    """One way through the patches of `area`. Every change gives a new one.
+
+    options  how they are ranked
+    patches  in the order in which to look at them
+    revision of the map that they were ranked for
+    current  where the user is looking; None before the first and after the last
+    """
+
+    area: Window
+    options: RankOptions = RankOptions()
+    patches: tuple[Query, ...] = ()
+    revision: int = -1
+    current: Optional[Window] = None
+
+    def ranked(self, ranking: Sequence[RankedPatch], revision: int) -> Review:
+        """A newer ranking: done and skipped patches stay so, also those that it does not name any more."""
+        fates = {patch.window: patch.fate for patch in self.patches}
+        fresh = tuple(Query(item.window, item.score, fates.pop(item.window, Fate.OPEN)) for item in ranking)
+        kept = tuple(patch for patch in self.patches if patch.window in fates and patch.fate is not Fate.OPEN)
+        return replace(self, patches=fresh + kept, revision=revision)
+
+    def next(self) -> Review:
+        """Go to the open patch that follows the current one, after the last to the first."""
+        windows = [patch.window for patch in self.patches]
+        start = windows.index(self.current) + 1 if self.current in windows else 0
+        turned = self.patches[start:] + self.patches[:start]
+        return replace(self, current=next((p.window for p in turned if p.fate is Fate.OPEN), None))
+
+    def go_to(self, window: Window) -> Review:
+        return replace(self, current=window)
+
+    def end(self, fate: Fate) -> Review:
+        """Mark the current patch, and go to the next."""
+        patches = tuple(replace(p, fate=fate) if p.window == self.current else p for p in self.patches)
+        return replace(self, patches=patches).next()
+
+    @property
+    def open(self) -> tuple[Query, ...]:
+        return tuple(patch for patch in self.patches if patch.fate is Fate.OPEN)
+
+    @property
+    def reviewed(self) -> float:
+        """The share of the area that was looked at and done with, 0 … 1."""
+        done = sum(_area(intersection(p.window, self.area)) for p in self.patches if p.fate is Fate.DONE)
+        return done / _area(self.area) if not self.area.is_empty else 0.0
+
+
+def _area(window: Window) -> int:
+    return window.width * window.height
