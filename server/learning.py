@@ -183,8 +183,7 @@ def _scaled(mark: Annotation, scale: float) -> Annotation:
 
 def _check_sane(predictor: Predictor) -> None:
     """Too large a rate ends in numbers that are none."""
-    tensors = predictor.network.state_dict().values()
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point()):
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in predictor.network.parameters()):
         raise BadRequest("Learning ended in nonsense.", "Learn at a smaller rate.")
 
 

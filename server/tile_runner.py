@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from terrafine.models.context import IN_CONTEXT, Context, context_of
-from terrafine.models.context import IN_CONTEXT, Context, context_of
 from terrafine.models.encoding import encode
 from terrafine.models.infer import TileFeatures
 from terrafine.models.normalise import to_network, to_unit

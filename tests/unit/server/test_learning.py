@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terrafine.models.infer import Predictor
-from terrafine.models.registry import build
+from terrafine.models.registry import ZOO, build, load_predictor
 from terrafine.server import learning, weights
 from terrafine.server.engine import predict
 from terrafine.server.learning import learn, set_legend, use_weights, windows_of, with_legend
@@ -217,6 +217,20 @@ def test_nothing_is_learnt_where_nothing_is_marked(session) -> None:
     session.replace((), 2)
     with pytest.raises(BadRequest, match="nothing"):
         learnt(session)
+
+
+def test_a_forest_that_knows_nothing_learns_from_marks_alone(make_session) -> None:
+    image = np.zeros((3, *SIZE.shape), np.uint8)
+    for band in range(3):
+        image[band, :, 40 * band : 40 * band + 50] = 200
+    predictor = load_predictor(ZOO / "pixels")
+    session = make_session(image, predictor=predictor)
+    marks = [Annotation(str(i), "stroke", ((15.5 + 43 * i, 5.5), (15.5 + 43 * i, 95.5)), i, 5.0) for i in range(3)]
+    session.replace(tuple(marks), 1)
+    reply = learnt(session, LearnOptions("head"))
+    assert reply.right_after == 1.0
+    session.replace((), 3)
+    assert [painted(session)[0, 50, 15 + 43 * i] for i in range(3)] == [0, 1, 2]
 
 
 def test_a_cancelled_lesson_has_changed_nothing(session) -> None:
