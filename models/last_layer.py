@@ -32,7 +32,7 @@ from terrafine.models.network import MarkedNetwork
 from terrafine.shared.errors import UnusableModel
 
 RIDGE = 1e-3
-REPLAYED = 1024
+REPLAYED = 512
 ITERATIONS = 50
 
 Doubles = NDArray[np.float64]
@@ -59,7 +59,7 @@ def learn(network: MarkedNetwork, lessons: Sequence[Lesson], regularisation: flo
     valid = sum(int(lesson.valid.sum()) for lesson in lessons)
     marked, replayed = [], []
     for lesson in lessons:
-        bare, full = (_Look(network, lesson, marks) for marks in (lesson.unseen, lesson.channels))
+        bare, full = _Look(network.head, _without_marks(network, lesson)), _Look(network.head, lesson.trunk)
         truth = F.one_hot(lesson.classes, lesson.before.shape[1])
         marked.append(bare.sample(lesson.rows, lesson.cols, truth, len(lesson.classes) / count))
         share = int(lesson.valid.sum()) / valid
@@ -83,19 +83,22 @@ def _draw(valid: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, 
     return rows[chosen], cols[chosen]
 
 
-class _Look:
-    """What the last layer sees of a lesson."""
+@torch.no_grad()
+def _without_marks(network: MarkedNetwork, lesson: Lesson) -> tuple[Tensor, Tensor]:
+    with precision(lesson.image.device):
+        return network.trunk(lesson.features, lesson.unseen)
 
-    @torch.no_grad()
-    def __init__(self, network: MarkedNetwork, lesson: Lesson, marks: Tensor) -> None:
-        self.head = network.head
-        with precision(lesson.image.device):
-            x, beside = network.trunk(lesson.features, marks)
-        self.x, self.beside = x.float(), beside.float().expand_as(lesson.before)
+
+class _Look:
+    """What the last layer sees of a lesson, and what is added to its output: `MarkedNetwork.trunk`."""
+
+    def __init__(self, head: nn.Module, trunk: tuple[Tensor, Tensor]) -> None:
+        self.head, self.x, self.beside = head, trunk[0].float(), trunk[1].float()
 
     def sample(self, rows: Tensor, cols: Tensor, target: Tensor, weight: float) -> Sample:
         """Those pixels, with `weight` in all."""
-        numbers = design(self.head, self.x, rows, cols), self.beside[0, :, rows, cols].T, target
+        beside = self.beside[0, :, rows, cols].T if self.beside.ndim else self.beside.expand(target.shape)
+        numbers = design(self.head, self.x, rows, cols), beside, target
         each = np.full(len(rows), weight / len(rows))
         return Sample(*(values.double().cpu().numpy() for values in numbers), each)
 

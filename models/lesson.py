@@ -47,6 +47,7 @@ class Lesson:
     rows, cols  of the marked pixels, whose classes are `classes`; int64 (M,)
     valid       bool (T, T)
     before      p₀ (1, classes, T, T): the class probabilities before learning
+    trunk       what made them: `MarkedNetwork.trunk` of the features and the channels
     """
 
     image: Tensor
@@ -57,6 +58,7 @@ class Lesson:
     classes: Tensor
     valid: Tensor
     before: Tensor
+    trunk: tuple[Tensor, Tensor]
 
     @property
     def unseen(self) -> Tensor:
@@ -72,11 +74,12 @@ def prepare(example: Example, network: MarkedNetwork, device: torch.device, mark
     features = tuple(tensor.clone() for tensor in cached)  # what inference mode made cannot be learnt from
     channels = torch.from_numpy(example.channels)[None].to(device) * float(marks_as_input)
     with precision(device):
-        logits = network.decode(features, channels)
+        x, beside = network.trunk(features, channels)
+        logits = network.head(x) + beside
     rows, cols = np.nonzero(example.counted)
     places = (torch.from_numpy(axis).to(device) for axis in (rows, cols, example.marked[rows, cols].astype(np.int64)))
     valid = torch.from_numpy(example.valid).to(device)
-    return Lesson(image, features, channels, *places, valid, logits.float().softmax(1))
+    return Lesson(image, features, channels, *places, valid, logits.float().softmax(1), (x, beside))
 
 
 def precision(device: torch.device) -> torch.autocast:
