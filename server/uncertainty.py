@@ -107,6 +107,8 @@ def _added(values: NDArray[np.generic], factor: int) -> NDArray[np.float64]:
 
 def _cells(window: Window, cell_px: int) -> Window:
     """The cells that meet a window of pixels, in units of cells."""
+    if window.is_empty:
+        return Window(0, 0, 0, 0)
     col, row = window.col // cell_px, window.row // cell_px
     return Window(col, row, -(-window.col_end // cell_px) - col, -(-window.row_end // cell_px) - row)
 

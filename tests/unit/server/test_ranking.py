@@ -86,6 +86,10 @@ def test_an_area_gets_the_whole_patches_that_it_meets(make_session, noise) -> No
     assert all(everywhere[patch.window] == patch.score for patch in patches)
 
 
+def test_an_area_outside_the_raster_has_no_patches(make_session, noise) -> None:
+    assert ranked(make_session(noise(150, 200)), window=Window(500, 70, 10, 10)) == ()
+
+
 def test_after_a_mark_only_the_patches_of_its_tiles_are_measured_again(make_session, noise, monkeypatch) -> None:
     session, measured = make_session(noise(300, 300)), []
     mean = ranking._Scorer._mean

@@ -7,7 +7,7 @@ from terrafine.models.infer import Predictor
 from terrafine.models.registry import build
 from terrafine.models.uncertainty import entropy, margin
 from terrafine.server.session import Session
-from terrafine.server.uncertainty import measure
+from terrafine.server.uncertainty import covered, measure
 from terrafine.server.work import Work
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import BadRequest, Cancelled
@@ -69,6 +69,15 @@ def test_the_result_does_not_depend_on_the_window(make_session, noise, scale: fl
         seen = np.zeros(whole.shape, bool)
         seen[first:last, left:right] = True
         np.testing.assert_array_equal(part, np.where(seen, whole, np.nan))
+
+
+@pytest.mark.parametrize("window", [Window(500, 10, 9, 9), Window(5, 5, 0, 3), Window(-9, 0, 9, 9)])
+@pytest.mark.parametrize("factor", [1, 4])
+def test_outside_the_raster_there_is_nothing_to_measure(make_session, noise, window: Window, factor: int) -> None:
+    session = make_session(noise(90, 130))
+    items = list(measure(session, window, factor=factor))
+    assert [type(item) for item in items] == [Progress, Done]
+    assert covered(session, window, 64).is_empty
 
 
 def test_it_follows_the_marks(make_session) -> None:
