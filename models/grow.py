@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Optional, TypeVar, cast
+from typing import Optional, Union, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from terrafine.shared.spec import LandCover
 SHYNESS = 1.0  # of new classes, in logits
 
 Sources = Sequence[Optional[int]]
-Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d)
+Layer = Union[nn.Conv2d, nn.ConvTranspose2d]
 
 
 def with_classes(predictor: Predictor, classes: tuple[LandCover, ...], sources: Sources) -> Predictor:
@@ -53,7 +53,7 @@ def with_classes(predictor: Predictor, classes: tuple[LandCover, ...], sources: 
 
 def _grow_late(network: LateLinkNet, sources: Sources) -> None:
     heads = network.affinity.heads
-    network.head = _with_outputs(network.head, sources)
+    network.head = _with_outputs(cast(nn.ConvTranspose2d, network.head), sources)
     network.mark_pyramid[0] = _with_inputs(cast(nn.Conv2d, network.mark_pyramid[0]), sources)
     for index, mix in enumerate(network.mark_affinity):
         network.mark_affinity[index] = _with_inputs(cast(nn.Conv2d, mix), sources, groups=heads)

@@ -99,8 +99,8 @@ class _Look:
         """Those pixels, with `weight` in all."""
         beside = self.beside[0, :, rows, cols].T if self.beside.ndim else self.beside.expand(target.shape)
         numbers = design(self.head, self.x, rows, cols), beside, target
-        each = np.full(len(rows), weight / len(rows))
-        return Sample(*(values.double().cpu().numpy() for values in numbers), each)
+        arrays = [values.double().cpu().numpy() for values in numbers]
+        return Sample(arrays[0], arrays[1], arrays[2], np.full(len(rows), weight / len(rows)))
 
 
 def _joined(parts: Sequence[Sample]) -> Sample:
@@ -164,7 +164,7 @@ def _of_transposed(head: nn.ConvTranspose2d, x: Tensor, rows: Tensor, cols: Tens
 def _of_convolution(layer: nn.Conv2d, scale: float, corners: bool, x: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     """The neighbourhoods of all cells, interpolated at the pixels: the same as a convolution that is interpolated."""
     height, width = x.shape[-2:]
-    near = F.unfold(x, layer.kernel_size, padding=layer.padding).reshape(1, -1, height, width)
+    near = F.unfold(x, layer.kernel_size, padding=cast("tuple[int, int]", layer.padding)).reshape(1, -1, height, width)
     sizes = [round(height * scale), round(width * scale)]
     y, x_ = ((2 * index / (n - 1) if corners else (2 * index + 1) / n) - 1 for index, n in zip((rows, cols), sizes))
     grid = torch.stack([x_, y], -1)[None, None].to(near.dtype)
@@ -183,5 +183,5 @@ def _convolution(head: nn.Module) -> tuple[nn.Conv2d, float, bool]:
     if not layers or not isinstance(layers[0], nn.Conv2d):
         raise UnusableModel("The last layer of this network cannot be learnt alone.", 'Learn with scope "decoder".')
     if len(layers) > 1 and isinstance(layers[1], nn.Upsample):
-        return layers[0], float(layers[1].scale_factor or 1.0), bool(layers[1].align_corners)
+        return layers[0], float(cast(float, layers[1].scale_factor)), bool(layers[1].align_corners)
     return layers[0], 1.0, False

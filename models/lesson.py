@@ -76,10 +76,12 @@ def prepare(example: Example, network: MarkedNetwork, device: torch.device, mark
     with precision(device):
         x, beside = network.trunk(features, channels)
         logits = network.head(x) + beside
-    rows, cols = np.nonzero(example.counted)
-    places = (torch.from_numpy(axis).to(device) for axis in (rows, cols, example.marked[rows, cols].astype(np.int64)))
+    places = np.nonzero(example.counted)
+    rows, cols, classes = (
+        torch.from_numpy(axis.astype(np.int64)).to(device) for axis in (*places, example.marked[places])
+    )
     valid = torch.from_numpy(example.valid).to(device)
-    return Lesson(image, features, channels, *places, valid, logits.float().softmax(1), (x, beside))
+    return Lesson(image, features, channels, rows, cols, classes, valid, logits.float().softmax(1), (x, beside))
 
 
 def precision(device: torch.device) -> torch.autocast:
