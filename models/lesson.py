@@ -76,10 +76,8 @@ def prepare(example: Example, network: MarkedNetwork, device: torch.device, mark
     with precision(device):
         x, beside = network.trunk(features, channels)
         logits = network.head(x) + beside
-    places = np.nonzero(example.counted)
-    rows, cols, classes = (
-        torch.from_numpy(axis.astype(np.int64)).to(device) for axis in (*places, example.marked[places])
-    )
+    rows, cols = (torch.from_numpy(axis).to(device) for axis in np.nonzero(example.counted))
+    classes = torch.from_numpy(example.marked.astype(np.int64)).to(device)[rows, cols]
     valid = torch.from_numpy(example.valid).to(device)
     return Lesson(image, features, channels, rows, cols, classes, valid, logits.float().softmax(1), (x, beside))
 
