@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from terrafine.server import bench
+from terrafine.models import registry
+from terrafine.server import bench, bench_learning
 from terrafine.server.bench import ClickFigures, RasterFigures
+from terrafine.server.bench_learning import REFERENCE, LearningFigures
 
 HELP = """\
 Measure on this machine what docs/benchmarks.md reports. Nothing else should run meanwhile.
@@ -24,10 +26,11 @@ examples:
                                             server of its own
   terrafine bench click --size 4096 --clicks 200 --json clicks.json
   terrafine bench raster                    time and peak memory of `terrafine predict` on 20000² pixels
+  terrafine bench learning                  clicks, learning and uncertainty beside a ResNet-34 LinkNet's plain pass
 
 `click` also compares the refreshed map with the map from scratch, and looks for changes where none may be.
 """
-TARGETS = ("click", "raster")
+TARGETS = ("click", "raster", "learning")
 DEFAULT_SIZE = {"click": 2048, "raster": 20000}
 
 
@@ -37,22 +40,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=Path, metavar="DIR", help="more model folders")
     parser.add_argument("--size", type=int, metavar="PX", help="side of the raster (default: 2048, or 20000)")
     parser.add_argument("--clicks", type=int, default=60, metavar="N")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of learning: each item so often")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="keep the rasters there (default: a temporary folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    size = arguments.size or DEFAULT_SIZE[arguments.target]
+    size = arguments.size or DEFAULT_SIZE.get(arguments.target, 0)
     with tempfile.TemporaryDirectory(prefix="terrafine-bench-", ignore_cleanup_errors=True) as temporary:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        figures: ClickFigures | RasterFigures
+        figures: ClickFigures | RasterFigures | LearningFigures
         if arguments.target == "click":
             figures = bench.measure_clicks(
                 folder, arguments.model, arguments.models, size, arguments.clicks, arguments.seed
             )
             print(machine(), click_table(figures), sep="\n\n")
+        elif arguments.target == "learning":
+            models = (arguments.models,) if arguments.models else ()
+            figures = bench_learning.measure(registry.find(arguments.model, models), arguments.rounds)
+            print(machine(), learning_table(figures), sep="\n\n")
         else:
             figures = bench.measure_raster(folder, arguments.model, arguments.models, size)
             print(machine(), raster_table(figures), sep="\n\n")
@@ -103,5 +111,23 @@ def raster_table(figures: RasterFigures) -> str:
             f"| speed | {figures.size_px**2 / 1e6 / figures.seconds:.2f} Mpx/s |",
             f"| peak memory | {figures.peak_gb:.2f} GB |",
             f"| result | {layout}, {figures.output_mb:.1f} MB |",
+        ]
+    )
+
+
+def learning_table(figures: LearningFigures) -> str:
+    """Every item in plain passes; what is done to the large image beside the same without uncertainty, too."""
+    plain = figures.seconds[REFERENCE]
+    lines = [f"| median of {figures.rounds} | seconds | plain passes |", "|---|---|---|"]
+    lines += [f"| {name} | {seconds:.3f} | {seconds / plain:.2f} |" for name, seconds in figures.seconds.items()]
+    image, with_entropy = list(figures.seconds.values())[-2:]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"- the plain pass: LinkNet, ResNet-34, {bench_learning.TILE_PX}² tile, {bench_learning.CLASSES} classes",
+            f"- entropy takes {with_entropy / image:.2f} times as long as the map alone",
+            f"- memory for the {bench_learning.IMAGE_PX}² image: {figures.peak_gb:.2f} GB more than the idle process, "
+            f"of which caches may hold {figures.budget_gb:.2f} GB",
         ]
     )

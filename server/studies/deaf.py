@@ -11,7 +11,7 @@ from terrafine.models.network import Features, MarkedNetwork
 
 def deaf(predictor: Predictor) -> Predictor:
     """The same network, with empty marks whatever it is given."""
-    return Predictor(predictor.spec, DeafNetwork(predictor.network), str(predictor.device))
+    return predictor.successor(DeafNetwork(predictor.network))
 
 
 class DeafNetwork(MarkedNetwork):
@@ -30,6 +30,9 @@ class DeafNetwork(MarkedNetwork):
 
     def image_side(self) -> tuple[nn.Module, ...]:
         return self.hearing.image_side()
+
+    def mark_side(self) -> tuple[nn.Module, ...]:
+        return self.hearing.mark_side()
 
     def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
         return self.hearing.trunk(features, torch.zeros_like(marks))

@@ -7,7 +7,7 @@ import numpy as np
 from terrafine.models import metrics
 from terrafine.models.simulate import deepest, mistakes, point_in
 from terrafine.server.evaluate import Step, step_of, summarise
-from terrafine.server.refinement import Classes, Refinement
+from terrafine.server.refinement import Classes, Refinement, Subject
 from terrafine.server.studies.clicks import measured
 from terrafine.server.studies.quality import quality
 from terrafine.server.studies.study import Review
@@ -20,19 +20,26 @@ AXIS = "patches reviewed"
 
 
 def measure(task: Task) -> Measured:
-    """Every raster on its own, `length` patches of each."""
+    """Every raster on its own, `length` patches of each or as many as there are."""
+    length = min(task.length, max(_patches(subject, task.row.review.size_px) for subject in task.subjects()))
     runs, figures = [], []
     for index, subject in enumerate(task.subjects()):
         refinement = Refinement(subject, task.predictor)
         figures.append(quality(refinement))
         reviewer = _Reviewer(refinement, task.row.review, task.chance(index), task.seed)
         steps = [step_of(refinement, np.full_like(refinement.map, metrics.VOID))]
-        for count in range(task.length):
+        for count in range(length):
             steps.append(reviewer.next())
-            task.tick(index * task.length + count + 1, len(task.images) * task.length)
+            task.tick(index * length + count + 1, len(task.images) * length)
         runs.append(steps)
         refinement.close()
-    return measured(summarise(runs, task.counted), task.classes, range(task.length + 1), figures)
+    return measured(summarise(runs, task.counted), task.classes, range(length + 1), figures)
+
+
+def _patches(subject: Subject, size_px: int) -> int:
+    """How many there are."""
+    grid = subject.info.grid
+    return -(-grid.width // size_px) * -(-grid.height // size_px)
 
 
 class _Reviewer:

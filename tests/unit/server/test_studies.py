@@ -7,12 +7,18 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from terrafine.models import registry
+from terrafine.models.infer import Predictor
 from terrafine.server.cli import main
-from terrafine.server.studies import report, study
+from terrafine.server.scenes import pairs
+from terrafine.server.studies import clicks, deaf, mistakes, patches, quality, report, sequence, study
 from terrafine.server.studies.run import Place, Result, run
-from terrafine.server.training import read_document
+from terrafine.server.studies.study import Relearning, Review, Row
+from terrafine.server.studies.task import Task
+from terrafine.server.training import data_options, parse, read_document
 from terrafine.shared.errors import ConfigError, NotFound
 
 BASE = """
@@ -204,3 +210,88 @@ def test_the_command_lists_the_studies(capsys):
     assert main(["study", "--list"]) == 0
     assert "fusion" in capsys.readouterr().out
     assert main(["study"]) == 2
+
+
+@pytest.fixture
+def task(folder):
+    """Makes tasks for a network with random weights on two rasters of 64 × 70 pixels."""
+    document = read_document(folder / "base.toml")
+    spec, data = parse(document, "base").spec, data_options(document)
+    torch.manual_seed(0)
+    predictor = Predictor(spec, registry.build(spec))
+    images = pairs(data, folder, data.test)
+
+    def make(length=2, seed=1, **parts):
+        return Task(Row("a row", **parts), predictor, images, data, length, seed, lambda done, total: None)
+
+    return make
+
+
+def test_learning_rows_see_the_map_where_they_learnt_and_start_like_all_others(task):
+    plain, learnt = (clicks.measure(task(learning=Relearning(at=at, scope="head"))) for at in ((), (1, 2)))
+    assert (plain.x, learnt.x) == ([0, 1, 2], [0, 1, 2])
+    assert learnt.curves["miou"][0] == plain.curves["miou"][0]
+    assert learnt.curves["seconds"][2] > 0
+
+
+def test_a_deaf_network_takes_no_notice_of_marks(task):
+    hearing = task().predictor
+    image, marks = np.zeros((1, 3, 64, 64), np.float32), np.ones((1, 2, 64, 64), np.float32)
+    heard, unheard = (p.logits(p.features(image), marks) for p in (hearing, deaf.deaf(hearing)))
+    assert np.array_equal(unheard, hearing.logits(hearing.features(image), 0 * marks))
+    assert not np.array_equal(heard, unheard)
+
+
+@pytest.mark.parametrize("order", ["uncertainty", "random", "reading", "oracle"])
+def test_every_patch_is_reviewed_once_and_then_all_is_right(task, order):
+    found = patches.measure(task(length=99, review=Review(order=order, size_px=32, act="truth")))
+    assert found.x == list(range(2 * 3 + 1))
+    assert found.curves["miou"][-1] == 1.0
+    assert sum(found.curves["corrected"]) > 0
+
+
+def test_who_knows_the_truth_begins_with_the_worst_patch(task):
+    first = {
+        order: patches.measure(task(length=1, review=Review(order=order, size_px=32, act="truth")))
+        for order in ("oracle", "reading")
+    }
+    assert first["oracle"].curves["corrected"][1] >= first["reading"].curves["corrected"][1]
+
+
+def test_one_click_a_patch_marks_one_mistake_in_it(task):
+    found = patches.measure(task(length=1, review=Review(order="oracle", size_px=32, act="click")))
+    assert found.curves["miou"][1] != found.curves["miou"][0]
+
+
+def test_what_is_learnt_is_carried_to_the_next_raster_if_that_is_asked_for(task):
+    forgotten, carried = (
+        sequence.measure(task(learning=Relearning(scope="head", carry=carry))).curves["miou"] for carry in (False, True)
+    )
+    assert carried[0] == forgotten[0]
+    assert carried[1] != forgotten[1]
+
+
+def test_each_mistake_is_mended_both_ways_from_the_same_map(task):
+    found = mistakes.measure(task(length=2, learning=Relearning(scope="head")))
+    sizes = found.curves["size of the mistake"]
+    assert sizes == sorted(sizes)
+    assert 0 <= found.figures["share where learning is better"] <= 1
+
+
+def test_the_auroc_is_the_share_of_pairs_in_the_right_order():
+    rng = np.random.default_rng(0)
+    scores, wrong = rng.integers(0, 5, 60) / 4, rng.random(60) < 0.3
+    pairs_of = [(a > b) + 0.5 * (a == b) for a in scores[wrong] for b in scores[~wrong]]
+    assert quality.auroc(scores, wrong) == pytest.approx(np.mean(pairs_of))
+    assert np.isnan(quality.auroc(scores, np.zeros(60, bool)))
+
+
+def test_the_share_of_the_gap_lies_between_floor_and_ceiling(folder):
+    names = {"low": 0.2, "mid": 0.5, "high": 0.6}
+    rows = tuple(Row(name) for name in names)
+    results = [
+        Result(name, 1, [0, 1], {"miou": [height] * 2, "seconds": [0, 1]}, {}, ["b1"], "a machine", "2026-01-02")
+        for name, height in names.items()
+    ]
+    text = report.page(study.Study("x", "X", "?", rows, floor="low", ceiling="high"), results, place(folder))
+    assert "| mid | 1 | 50.0 | 50.0 | 50.0 | 0.0 | 75 % |" in text

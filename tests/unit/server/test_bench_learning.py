@@ -1,0 +1,36 @@
+"""The bench of learning on small sizes: every item is measured, and the table sets it beside the plain pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from terrafine.models import registry
+from terrafine.server import bench_learning
+from terrafine.server.bench_learning import REFERENCE, LearningFigures
+from terrafine.server.cli.bench import learning_table
+
+pytest.importorskip("segmentation_models_pytorch")
+
+
+def test_every_item_is_measured(tmp_path, spec, monkeypatch):
+    monkeypatch.setattr(bench_learning, "TILE_PX", 256)
+    monkeypatch.setattr(bench_learning, "IMAGE_PX", 256)
+    monkeypatch.setattr(bench_learning, "_peak_gb", lambda folder: 0.5)
+    registry.save(tmp_path, spec, registry.build(spec))
+    figures = bench_learning.measure(tmp_path, 1)
+    assert REFERENCE in figures.seconds
+    assert {"a click", "learning, decoder, 10 steps", "learning, last layer"} <= figures.seconds.keys()
+    assert min(figures.seconds.values()) > 0
+
+
+def test_memory_is_that_of_a_process_of_its_own(tmp_path, spec):
+    registry.save(tmp_path, spec, registry.build(spec))
+    assert 0.0 < bench_learning._peak_gb(tmp_path) < 4.0
+
+
+def test_the_table_counts_in_plain_passes():
+    seconds = {REFERENCE: 0.4, "a click": 0.06, "image": 4.0, "image with entropy": 4.4}
+    text = learning_table(LearningFigures(seconds, 3, 0.75, 0.5))
+    assert "| a click | 0.060 | 0.15 |" in text
+    assert "1.10 times as long" in text
+    assert "0.75 GB more" in text
