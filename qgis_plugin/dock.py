@@ -1,4 +1,4 @@
-"""The dock: panels for the server, the map and the marks, and a line that says what goes on. Widgets, no logic."""
+"""The dock: panels for the server, the map, the marks and where to look, and a line that says what goes on. Widgets, no logic."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from qgis.gui import QgsDockWidget
 from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from terrafine.qgis_plugin.look_panel import LookPanel
 from terrafine.qgis_plugin.map_panel import MapPanel
 from terrafine.qgis_plugin.marks_panel import MarksPanel
 from terrafine.qgis_plugin.server_panel import ServerPanel
@@ -31,6 +32,7 @@ class Dock(QgsDockWidget):
         self.server = ServerPanel(settings.address)
         self.map = MapPanel(settings)
         self.marks = MarksPanel(settings)
+        self.look = LookPanel()
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.help = tool_button("help", self.tr("User guide (F1)"))
@@ -39,7 +41,7 @@ class Dock(QgsDockWidget):
 
     def show_view(self, view: View) -> None:
         """Show the state of things, and say nothing about it in signals."""
-        for panel in (self.server, self.map, self.marks):
+        for panel in (self.server, self.map, self.marks, self.look):
             panel.show_view(view)
         self.status.setText(self.work_words(view) or self._result_words(view))
 
@@ -51,7 +53,19 @@ class Dock(QgsDockWidget):
             return self.tr("Stopping…")
         if view.work.progress and view.work.progress.stage == "upload":
             return self.tr("Sending pixels to the server…")
-        return self.tr("Classifying…") if view.work.kind is Kind.CLASSIFYING else self.tr("Refining…")
+        return self._kind_words()[view.work.kind]
+
+    def _kind_words(self) -> dict[Kind, str]:
+        return {
+            Kind.CLASSIFYING: self.tr("Classifying…"),
+            Kind.REFINING: self.tr("Refining…"),
+            Kind.RENEWING: self.tr("Refining…"),
+            Kind.LEARNING: self.tr("Learning from your marks…"),
+            Kind.MEASURING: self.tr("Measuring how unsure the map is…"),
+            Kind.RANKING: self.tr("Finding where to look next…"),
+            Kind.ADVISING: self.tr("Thinking about your marks…"),
+            Kind.SAVING: self.tr("Saving the model…"),
+        }
 
     def _result_words(self, view: View) -> str:
         """How many marks there are, and how fast the map followed the last one."""
@@ -69,7 +83,7 @@ class Dock(QgsDockWidget):
         panels = QWidget()
         column = QVBoxLayout(panels)
         column.setSpacing(10)
-        for part in (self.welcome, self.server, line(), self.map, line(), self.marks):
+        for part in (self.welcome, self.server, line(), self.map, line(), self.marks, self.look):
             column.addWidget(part)
         column.addStretch(1)
         scroll = _Scroll()

@@ -69,6 +69,11 @@ class ShowNetwork:
 
 
 @dataclass(frozen=True)
+class KeepMap:
+    """Keep a copy of the map as it is, to compare with what comes of it."""
+
+
+@dataclass(frozen=True)
 class ShowUncertainty:
     """Write a patch into the layer that shows how unsure the map is, on the raster's grid divided by `factor`."""
 
@@ -115,6 +120,6 @@ def told(error: TerrafineError) -> Tell:
 
 
 Effect = Union[
-    StartServer, Connect, Disconnect, Ask, CancelWork, CreateLayers, StoreMarks, StoreLocks, ShowNetwork,
+    StartServer, Connect, Disconnect, Ask, CancelWork, CreateLayers, StoreMarks, StoreLocks, KeepMap, ShowNetwork,
     ShowUncertainty, ShowReview, GoTo, ShowPatch, ShowMap, Tell,
 ]

@@ -41,7 +41,7 @@ class ExchangeDesk(QObject):
     def _import(self, request: Request) -> None:
         self._into = self._bench.controller.session
         if self._into is not None:
-            self._importer.start(request, self._into.raster, self._into.model.classes)
+            self._importer.start(request, self._into.raster, self._into.history.network.legend.shown)
 
     def _take(self, marks: tuple[Annotation, ...], left_out: Counter[str]) -> None:
         """Add what was imported, as one step, and say what was not taken and why."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional
 
-from terrafine.qgis_plugin.effects import Effect, ShowNetwork, Tell
+from terrafine.qgis_plugin.effects import Effect, KeepMap, ShowNetwork, Tell
 from terrafine.qgis_plugin.history import Verb
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.requests import REMOVED, Learn, Legend, SaveModel
@@ -36,7 +36,8 @@ class LearnEvents(WorkEvents):
             return []
         self.work, history = None, self.session.history
         history.become(Verb.LEARN, replace(history.network, weights=learnt.weights), learnt.revision)
-        return [ShowNetwork(), *self.refresh()]
+        self.session.lesson = learnt
+        return [KeepMap(), ShowNetwork(), *self.refresh()]
 
     def reset_learning(self) -> list[Effect]:
         """Go back to the model as it came, as a step that can be undone."""
@@ -71,6 +72,14 @@ class LearnEvents(WorkEvents):
         return [Tell(words, warning=False), *self._refresh_if_live()]
 
     # ---- the legend ------------------------------------------------------------------------------------------------
+
+    def start_with(self, classes: tuple[LandCover, ...]) -> list[Effect]:
+        """Begin anew: the next area that is classified has exactly these classes."""
+        if self.model is None:
+            return [Tell(tr("There is no model to begin with."), tr("Start a local server or connect to one."))]
+        effects = self.activate(None)
+        self.model, self.own_legend = replace(self.model, classes=classes), True
+        return [*effects, *self.choose_class(0)]
 
     def add_class(self, name: str, color: str) -> list[Effect]:
         """A class that the network does not know yet, which is drawn with from now on."""

@@ -33,7 +33,7 @@ class Mirror:
         Whatever a resumed session holds, the plugin's state takes its place. Raises NotFound for weights that the
         server does not have (any more).
         """
-        opened = self._client.open_session(subject.session, subject.model.name, info)
+        opened = self._client.open_session(subject.session, subject.model.name, info, subject.classes)
         revision, network = opened.revision, snapshot.network
         if revision > 0 or network.legend != Legend.of(subject.model):
             revision = self._set_legend(subject, info, revision, network.legend)
@@ -48,7 +48,7 @@ class Mirror:
             self._client.set_legend(subject.session, revision, revision + 1, legend.classes, legend.becomes)
         except BadRequest:
             self._client.close_session(subject.session)
-            revision = self._client.open_session(subject.session, subject.model.name, info).revision
+            revision = self._client.open_session(subject.session, subject.model.name, info, subject.classes).revision
             self._client.set_legend(subject.session, revision, revision + 1, legend.classes, legend.becomes)
         return revision + 1
 

@@ -59,12 +59,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Subject:
-    """The session that a request is about. `info` is None until the raster has been described."""
+    """The session that a request is about. `info` is None until the raster has been described; `classes` are the
+    legend to open it with, none for the model's.
+    """
 
     session: str
     model: ModelSpec
     raster: RasterFile
     info: Optional[RasterInfo] = None
+    classes: tuple[LandCover, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from terrafine.qgis_plugin.requests import Legend, Network, Snapshot, Subject
 from terrafine.qgis_plugin.review import Review
 from terrafine.shared.annotation import AnnotationLog, bounds
 from terrafine.shared.geo import Window, bounding, contains, intersection
-from terrafine.shared.messages import Advice, Progress
+from terrafine.shared.messages import Advice, Learnt, Progress
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import LandCover, ModelSpec
 
@@ -57,6 +57,8 @@ class Session:
     network the weights and the legend to begin with; `history.network` is what they are now
     history the steps that led to the marks, locks and network
     review  the patches to look at, once they were asked for
+    lesson  what came of the last learning
+    own_legend  the model's classes are not those that it came with, but the user's
     """
 
     raster: RasterFile
@@ -72,6 +74,8 @@ class Session:
     fresh: tuple[int, Window] = (0, NOTHING)
     network: Optional[Network] = None
     review: Optional[Review] = None
+    lesson: Optional[Learnt] = None
+    own_legend: bool = False
 
     def __post_init__(self) -> None:
         self.history = History(self.log, self.locks, self.network or Network(legend=Legend.of(self.model)))
@@ -82,7 +86,14 @@ class Session:
 
     @property
     def subject(self) -> Subject:
-        return Subject(self.id, self.model, self.raster, self.info)
+        classes = self.model.classes if self.own_legend else ()
+        return Subject(self.id, self.model, self.raster, self.info, classes)
+
+    @property
+    def lesson_of_now(self) -> Optional[Learnt]:
+        """What came of the learning that led to the network of now; None where it was undone, or never was."""
+        is_known = self.lesson is not None and self.lesson.weights == self.history.network.weights
+        return self.lesson if is_known else None
 
     @property
     def is_behind(self) -> bool:
@@ -146,3 +157,4 @@ class View:
     has_learnt: bool = False
     advice: Optional[Advice] = None
     review: Optional[Review] = None
+    lesson: Optional[Learnt] = None

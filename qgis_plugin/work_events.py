@@ -40,6 +40,7 @@ class WorkEvents:
         self.device = ""
         self.models: tuple[ModelSpec, ...] = ()
         self.model: Optional[ModelSpec] = None
+        self.own_legend = False  # the model's classes are the user's
         self.preferred_model = ""  # the one that was used last time
         self.session: Optional[Session] = None
         self.work: Optional[Work] = None
@@ -62,6 +63,7 @@ class WorkEvents:
         """Take the model of that name, else the first; without a server the model of the session stays."""
         if self.models:
             self.model = next((model for model in self.models if model.name == name), self.models[0])
+            self.own_legend = False
             self.choose_class(self.class_id)
         return []
 
@@ -82,7 +84,7 @@ class WorkEvents:
         stop = self.cancel()
         self.session, self.work, self.seconds, self.advice = session, None, None, None
         if session is not None:
-            self.model = session.model
+            self.model, self.own_legend = session.model, session.own_legend
             self.choose_class(self.class_id)
         return stop + self._refresh_if_live()
 
@@ -96,7 +98,7 @@ class WorkEvents:
             return [Tell(tr("The area does not meet the raster."), tr("Zoom to the raster or choose another area."))]
         session = self.session
         if session is None or session.raster.path != raster.path or session.model.name != self.model.name:
-            self.session = Session(raster, self.model)
+            self.session = Session(raster, self.model, own_legend=self.own_legend)
         return self._predict(Kind.CLASSIFYING, window, None)
 
     def refresh(self) -> list[Effect]:

@@ -8,7 +8,7 @@ from qgis.core import QgsCoordinateReferenceSystem
 
 from terrafine.qgis_plugin import networks
 from terrafine.qgis_plugin.controller import Controller
-from terrafine.qgis_plugin.effects import Ask, GoTo, ShowMap, ShowNetwork, ShowReview, ShowUncertainty, StoreMarks, Tell
+from terrafine.qgis_plugin.effects import Ask, GoTo, KeepMap, ShowMap, ShowNetwork, ShowReview, ShowUncertainty, StoreMarks, Tell
 from terrafine.qgis_plugin.raster import RasterFile
 from terrafine.qgis_plugin.requests import REMOVED, Advise, Learn, Legend, Network, Predict, RankPatches, SaveModel
 from terrafine.qgis_plugin.review import Fate
@@ -97,8 +97,8 @@ def test_there_is_nothing_to_learn_without_marks(mapped):
 
 def test_what_was_learnt_is_shown_everywhere_and_kept(marked):
     effects = learn(marked)
-    assert kinds(effects)[:2] == [ShowNetwork, Ask]
-    request = effects[1].request
+    assert kinds(effects)[:3] == [KeepMap, ShowNetwork, Ask]
+    request = effects[2].request
     assert request.now.network.weights == "w1"
     assert request.window == AREA
     assert request.shown.revision == 1
