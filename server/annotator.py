@@ -44,16 +44,10 @@ class Annotator:
             if value not in known:
                 raise ConfigError(f"The annotator knows no '{value}'.", f"Use one of {', '.join(filter(None, known))}.")
 
-    @property
-    def is_random(self) -> bool:
-        """Do two seeds click differently?"""
-        noisy = self.offset_px > 0 or self.wrong_class > 0
-        return noisy or self.by_class or self.protocol != "ritm" or self.position in ("border", "anywhere")
-
     def click(
-        self, prediction: Classes, truth: Classes, classes: int, rng: np.random.Generator
+        self, prediction: Classes, truth: Classes, classes: Sequence[int], rng: np.random.Generator
     ) -> Optional[Annotation]:
-        """The next point on a map of `classes` classes; None where nothing is wrong.
+        """The next point on a map of these `classes`; None where nothing is wrong.
 
         prediction, truth  uint8 (rows, columns), VOID (255) in the truth where it says nothing
         """

@@ -55,7 +55,7 @@ class Layout:
             return (bands[0] != 0).astype(np.uint8)
         if len(bands) < 3:
             raise ConfigError(f"'{path}' has {len(bands)} band(s), where red, green and blue are expected.")
-        colours = np.where(bands[:3] > MIDDLE, 255, 0) if self.pure else bands[:3]
+        colours = np.where(np.greater(bands[:3], MIDDLE), 255, 0) if self.pure else bands[:3]
         truth = np.full(bands.shape[1:], VOID, np.uint8)
         for class_id, colour in enumerate(self.colours):
             truth[(colours == np.array(colour)[:, None, None]).all(axis=0)] = class_id

@@ -38,6 +38,6 @@ class DeafNetwork(MarkedNetwork):
         return self.hearing.trunk(features, torch.zeros_like(marks))
 
     @property
-    def head(self) -> nn.Module:
+    def head(self) -> nn.Module:  # type: ignore[override]
         head: nn.Module = self.hearing.head
         return head

@@ -136,7 +136,7 @@ def _study(name: str, document: Mapping[str, Any]) -> Study:
 def _row(study: str, table: Mapping[str, Any]) -> Row:
     _check_keys(study, table, ROW_KEYS, {"name"})
     changes = {key: table[key] for key in TRAINED if key in table}
-    parts = {key: options(kind, key, table.get(key, {})) for key, kind in PARTS.items()}
+    parts: dict[str, Any] = {key: options(kind, key, table.get(key, {})) for key, kind in PARTS.items()}
     return Row(table["name"], table.get("weights", ""), table.get("seeds", 0), changes, **parts)
 
 
