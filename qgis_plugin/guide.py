@@ -8,7 +8,7 @@ from typing import Optional
 from qgis.PyQt.QtCore import Qt, QUrl
 from qgis.PyQt.QtWidgets import QTextBrowser, QWidget
 
-GUIDE = Path(__file__).resolve().parents[1] / "docs/user-guide.md"
+GUIDE = Path(__file__).resolve().parents[1] / "docs/user-guide/index.md"
 SIZE = (760, 720)
 
 

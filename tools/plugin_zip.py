@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTENT = ("metadata.txt", "__init__.py", "LICENSE", "requirements.txt", "qgis_plugin", "shared", "docs/user-guide.md")
+CONTENT = ("metadata.txt", "__init__.py", "LICENSE", "requirements.txt", "qgis_plugin", "shared", "docs/user-guide")
 LEFT_OUT = (".ts",)  # the words that translators work on; the plugin loads what was compiled from them
 LARGEST = 25_000_000  # bytes; plugins.qgis.org refuses more
 EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -81,7 +81,7 @@ def test_the_help_button_and_f1_open_the_user_guide(analyst):
     analyst.press(analyst.dock.help)
     guide = analyst.plugin.welcome.guide
     assert guide.isVisible()
-    assert "Set up once" in guide.toPlainText()
+    assert "From an image to a map" in guide.toPlainText()
     guide.close()
     analyst.key(Qt.Key.Key_F1, on=analyst.dock.marks)
     assert guide.isVisible()
