@@ -12,6 +12,7 @@ from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.exchange_desk import ExchangeDesk
 from terrafine.qgis_plugin.export import Exporter
+from terrafine.qgis_plugin.look_desk import LookDesk
 from terrafine.qgis_plugin.marks_desk import MarksDesk
 from terrafine.qgis_plugin.raster import raster_file
 from terrafine.qgis_plugin.server_desk import ServerDesk
@@ -27,6 +28,7 @@ class Desk(QObject):
         self._exporter = Exporter()
         self._sampler = Sampler()
         self.server, self.marks, self.exchange = ServerDesk(bench), MarksDesk(bench), ExchangeDesk(bench)
+        self.look = LookDesk(bench)
         self._connect_map()
         bench.sessions.find()
 
@@ -36,6 +38,7 @@ class Desk(QObject):
         self.server.close()
         self._sampler.cancel()
         self.marks.close()
+        self.look.close()
 
     # ---- signals ---------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from qgis.gui import QgsMapCanvas
 from terrafine.qgis_plugin import marks_file, networks
 from terrafine.qgis_plugin.locks import locked
 from terrafine.qgis_plugin.map_layer import MapLayer, create_map_file, open_map_layer
-from terrafine.qgis_plugin.marks_file import add_locks_table, create_marks_file, move_table, open_table, path_of
+from terrafine.qgis_plugin.marks_file import add_table, create_marks_file, move_table, open_table, path_of
 from terrafine.qgis_plugin.marks_layer import MarksLayer
 from terrafine.qgis_plugin.placement import Locator, Placement
 from terrafine.qgis_plugin.raster import open_dataset, raster_file
@@ -107,7 +107,7 @@ def create(
     result = open_map_layer(map_path, f"{raster.name()}: land cover", classes)
     for layer, role in ((marks, MARKS), (result, MAP)):
         layer.setCrs(crs)
-        _remember(layer, role, session, raster.id())
+        remember(layer, role, session, raster.id())
     result.setOpacity(OPACITY)
     _add_group(f"Terrafine: {raster.name()}", (marks, result), project)
     return _assembled(session, raster.id(), marks, result, canvas)
@@ -116,11 +116,11 @@ def create(
 def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
     """Show the session's locked regions in a layer of their own; raises TerrafineError where it cannot be written."""
     session, path = entry.session, path_of(entry.marks.layer)
-    add_locks_table(path, session.raster.crs)
+    add_table(path, marks_file.LOCKS, session.raster.crs)
     layer = open_table(path, marks_file.LOCKS, f"{session.raster.name}: locked", locks_renderer())
     layer.setCrs(session.raster.crs)
     layer.setReadOnly(True)
-    _remember(layer, LOCKS, session, entry.raster_id)
+    remember(layer, LOCKS, session, entry.raster_id)
     project.addMapLayer(layer, False)
     node = project.layerTreeRoot().findLayer(entry.map.layer.id())
     group = node.parent() if node else project.layerTreeRoot()
@@ -169,7 +169,8 @@ def _paths(folder: Path, session: Session) -> tuple[Path, Path]:
     return folder / f"{stem}_marks.gpkg", folder / f"{stem}_map.tif"
 
 
-def _remember(layer: QgsMapLayer, role: str, session: Session, raster_id: str) -> None:
+def remember(layer: QgsMapLayer, role: str, session: Session, raster_id: str) -> None:
+    """Let the project know what a layer is, and whose."""
     properties = {ROLE: role, SESSION: session.id, RASTER: raster_id, MODEL: spec.dumps(session.model)}
     for key, value in properties.items():
         layer.setCustomProperty(key, value)

@@ -61,7 +61,7 @@ class MapLayer:
         if not differs.any():
             return Counter()
         if band.WriteArray(new, inside.col, inside.row) != gdal.CE_None:
-            raise _unwritable(gdal.GetLastErrorMsg())
+            raise unwritable(gdal.GetLastErrorMsg())
         self._changed.append(_around(differs, inside))
         return _gains(old[differs], new[differs])
 
@@ -114,7 +114,7 @@ class MapLayer:
             for source, target in moved:
                 shutil.copyfile(source, target)
         except OSError as error:
-            raise _unwritable(str(error.strerror)) from error
+            raise unwritable(str(error.strerror)) from error
         self.layer.setDataSource(str(new), self.layer.name(), "gdal")
         return [source for source, _ in moved]
 
@@ -130,7 +130,7 @@ def create_map_file(path: Path, like: str, crs: QgsCoordinateReferenceSystem, cl
     driver = gdal.GetDriverByName("GTiff")
     target = driver.Create(str(path), source.RasterXSize, source.RasterYSize, 1, gdal.GDT_Byte, WORKING)
     if target is None:
-        raise _unwritable(gdal.GetLastErrorMsg())
+        raise unwritable(gdal.GetLastErrorMsg())
     place_like(target, source, crs)
     _describe(target.GetRasterBand(1), classes)
 
@@ -152,7 +152,7 @@ def export_map(source: str, target: str, progress: gdal.GDALProgressFunc = None)
     if copy is None:
         why = gdal.GetLastErrorMsg()
         discard(Path(part))
-        raise _unwritable(why)
+        raise unwritable(why)
     copy.BuildOverviews("MODE", _overviews(copy))
     del copy
     for suffix in ("", ".aux.xml"):
@@ -195,7 +195,7 @@ def _opened(path: str) -> gdal.Dataset:
     except RuntimeError:  # where another plugin has switched GDAL's exceptions on
         dataset = None
     if dataset is None:
-        raise _unwritable(gdal.GetLastErrorMsg())
+        raise unwritable(gdal.GetLastErrorMsg())
     return dataset
 
 
@@ -224,7 +224,7 @@ def _overviews(dataset: gdal.Dataset) -> list[int]:
     return [2**power for power in range(1, count + 1)]
 
 
-def _unwritable(why: str) -> TerrafineError:
+def unwritable(why: str) -> TerrafineError:
     return TerrafineError(
         tr("The map could not be saved: {why}.").format(why=why),
         tr("Check that the project's folder can be written and has space left."),

@@ -1,11 +1,11 @@
-"""The GeoPackage of a session: a table of marks, and one of locked regions once there are any."""
+"""The GeoPackage of a session: a table of marks, and others, of locked regions say, once there are any."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
 from pathlib import Path
-from typing import Optional
+from typing import Mapping, Optional
 
 from osgeo import gdal, ogr, osr
 from qgis.core import QgsCoordinateReferenceSystem, QgsFeatureRenderer, QgsVectorLayer
@@ -29,17 +29,17 @@ def create_marks_file(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
         file = gdal.GetDriverByName("GPKG").Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
     except RuntimeError:  # where another plugin has switched GDAL's exceptions on
         file = None
-    _add_table(file, MARKS, crs)
+    _create_table(file, MARKS, crs, COLUMNS)
 
 
-def add_locks_table(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
-    """See to it that a GeoPackage of marks has room for locked regions; raises TerrafineError if that fails."""
+def add_table(path: Path, name: str, crs: QgsCoordinateReferenceSystem, columns: Mapping[str, int] = COLUMNS) -> None:
+    """See to it that a GeoPackage of marks has this table of polygons, too; raises TerrafineError if that fails."""
     try:
         file = gdal.OpenEx(str(path), gdal.OF_VECTOR | gdal.OF_UPDATE)
     except RuntimeError:  # where another plugin has switched GDAL's exceptions on
         file = None
-    if file is None or file.GetLayerByName(LOCKS) is None:
-        _add_table(file, LOCKS, crs)
+    if file is None or file.GetLayerByName(name) is None:
+        _create_table(file, name, crs, columns)
 
 
 def open_table(path: Path, table: str, name: str, renderer: QgsFeatureRenderer) -> QgsVectorLayer:
@@ -79,10 +79,12 @@ def unwritable(why: str) -> TerrafineError:
     )
 
 
-def _add_table(file: Optional[gdal.Dataset], name: str, crs: QgsCoordinateReferenceSystem) -> None:
+def _create_table(
+    file: Optional[gdal.Dataset], name: str, crs: QgsCoordinateReferenceSystem, columns: Mapping[str, int]
+) -> None:
     reference = osr.SpatialReference(crs.toWkt()) if crs.isValid() else None
     table = None if file is None else file.CreateLayer(name, reference, ogr.wkbPolygon)
     if table is None:
         raise unwritable(gdal.GetLastErrorMsg())
-    for column, kind in COLUMNS.items():
+    for column, kind in columns.items():
         table.CreateField(ogr.FieldDefn(column, kind))

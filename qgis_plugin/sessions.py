@@ -12,6 +12,7 @@ from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from terrafine.qgis_plugin import layers
 from terrafine.qgis_plugin.layers import SessionLayers
+from terrafine.qgis_plugin.look_layers import LookLayers
 from terrafine.qgis_plugin.map_layer import discard
 from terrafine.qgis_plugin.marks_edits import MarksEdits
 from terrafine.qgis_plugin.state import Session
@@ -33,6 +34,7 @@ class Sessions(QObject):
         self._project, self._chosen_folder, self._canvas = project, chosen_folder, canvas
         self._all: dict[str, SessionLayers] = {}
         self._edits: dict[str, MarksEdits] = {}
+        self._looks: dict[str, LookLayers] = {}
         project.layersWillBeRemoved.connect(self._forget)
         project.readProject.connect(self.find)
         project.projectSaved.connect(self._adopt)
@@ -65,6 +67,10 @@ class Sessions(QObject):
         """The layers of a session that has them."""
         return self._all[session.id]
 
+    def look(self, session: Session) -> LookLayers:
+        """What is shown of looking where it matters, in a session that has layers."""
+        return self._looks[session.id]
+
     def matching(self, raster: Optional[QgsRasterLayer], model: str) -> Optional[Session]:
         """The newest session on that raster with that model; without a model, the newest on that raster."""
         found = None
@@ -91,19 +97,24 @@ class Sessions(QObject):
         self._project.projectSaved.disconnect(self._adopt)
         for entry in self._all.values():
             entry.map.close()
+        for look in self._looks.values():
+            look.close()
         self._all.clear()
+        self._looks.clear()
         self._edits.clear()
 
     def _add(self, entry: SessionLayers) -> None:
         edits = MarksEdits(entry.marks, entry.session.log)
         edits.edited.connect(lambda *what: self.edited.emit(entry, *what))
         self._all[entry.session.id], self._edits[entry.session.id] = entry, edits
+        self._looks[entry.session.id] = LookLayers(entry, self._project, self._canvas)
 
     def _adopt(self) -> None:
         """Bring the files of sessions that began before the project was saved into its folder."""
         home = layers.session_folder(self._project, self._chosen_folder)
         waiting = layers.waiting_folder(self._chosen_folder)
-        left = [path for entry in self._all.values() if entry.is_in(waiting) for path in entry.move_to(home)]
+        moving = [(entry, self._looks[key]) for key, entry in self._all.items() if entry.is_in(waiting)]
+        left = [path for entry, look in moving for path in (*entry.move_to(home), *look.move_to(home))]
         if left:
             name = self._project.fileName()
             QTimer.singleShot(0, lambda: self._save_again(name, left))  # when QGIS has finished writing the project
@@ -118,9 +129,11 @@ class Sessions(QObject):
         for entry in self._all.values():
             if entry.locks is not None and entry.locks.layer.id() in layer_ids:
                 entry.locks = None  # made again when it is needed; what is locked stays so
+        for look in self._looks.values():
+            look.forget(layer_ids)
         gone = [key for key, entry in self._all.items() if entry.layer_ids() & set(layer_ids)]
         for key in gone:
             self._all.pop(key).map.close()
-            del self._edits[key]
+            del self._edits[key], self._looks[key]
         if gone:
             self.changed.emit()

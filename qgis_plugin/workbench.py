@@ -15,21 +15,25 @@ from terrafine.qgis_plugin.connection import Event, Worker
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.dock import Dock
 from terrafine.qgis_plugin.effects import Tell, told
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.layers import OPACITY, SessionLayers
+from terrafine.qgis_plugin.look_layers import LookLayers
 from terrafine.qgis_plugin.placement import Locator
 from terrafine.qgis_plugin.server_process import ServerProcess
 from terrafine.qgis_plugin.servers import Server, client_keys
 from terrafine.qgis_plugin.sessions import Sessions
 from terrafine.qgis_plugin.settings import Settings
-from terrafine.qgis_plugin.state import Kind
+from terrafine.qgis_plugin.state import NOTHING, Kind
 from terrafine.qgis_plugin.tasks import TaskMirror
 from terrafine.qgis_plugin.toolbox import Toolbox
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import TerrafineError
+from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 
 CLIENT = "terrafine-qgis 0.1.0"
 MESSAGE_S = 12
+MARGIN = 1.3  # times the patch that the canvas is to show: what is around it helps to judge it
 
 
 class Workbench(QObject):
@@ -40,6 +44,7 @@ class Workbench(QObject):
         self.iface, self.dock, self.settings = iface, dock, settings
         self.controller = Controller()
         self.controller.live, self.controller.preferred_model = settings.live, settings.model
+        self.controller.visible = self._visible
         self.worker, self.server = Worker(CLIENT), ServerProcess()
         self.sessions = Sessions(QgsProject.instance(), settings.folder, iface.mapCanvas())
         self.area = Area(iface.mapCanvas(), settings.area)
@@ -120,6 +125,9 @@ class Workbench(QObject):
             effects.StoreMarks: lambda effect: self._current().marks.apply(effect.delta),
             effects.StoreLocks: lambda effect: self.sessions.store_locks(self._current().session, effect.delta),
             effects.ShowNetwork: lambda _: self._current().show_network(),
+            effects.ShowUncertainty: lambda e: self._look().show_uncertainty(e.patch, e.method, e.factor),
+            effects.ShowReview: lambda _: self._look().show_review(),
+            effects.GoTo: lambda effect: self._go_to(effect.window),
             effects.ShowPatch: lambda effect: self._show_patch(effect.patch),
             effects.ShowMap: lambda _: self._show_map(),
             effects.Tell: self.tell,
@@ -156,6 +164,27 @@ class Workbench(QObject):
         """The layers of the session at work; they are made before anything is shown or stored in them."""
         return self.sessions.kept(self.controller.session)  # type: ignore[arg-type]
 
+    def _look(self) -> LookLayers:
+        return self.sessions.look(self.controller.session)  # type: ignore[arg-type]
+
+    def _visible(self) -> Window:
+        """What the canvas shows of the session's raster."""
+        locator = self.locator()
+        return locator.window(self.iface.mapCanvas().extent()) if locator else NOTHING
+
+    def _go_to(self, window: Window) -> None:
+        """Pan and zoom to a window of the session's raster."""
+        locator, canvas = self.locator(), self.iface.mapCanvas()
+        try:
+            extent = locator.extent(window)  # type: ignore[union-attr]
+        except ValueError:
+            hint = tr("Choose another coordinate system for the project.")
+            self.tell(Tell(tr("The project's map has no place for the patch."), hint))
+            return
+        extent.scale(MARGIN)
+        canvas.setExtent(extent)
+        canvas.refresh()
+
     def _show_patch(self, patch: Patch) -> None:
         gains, work = self._current().show_patch(patch), self.controller.work
         if work is not None and work.kind is Kind.REFINING:  # what is classified for the first time is no step's doing
@@ -165,3 +194,4 @@ class Workbench(QObject):
         current = self.sessions.of(self.controller.session)
         if current is not None:
             current.show_map()
+            self._look().repaint()
