@@ -141,11 +141,19 @@ def _start_encoder(config: TrainingConfig, root: Path, network: MarkedNetwork, t
             f"It needs the encoder '{registry.OWN_ENCODER}' and the file '{path}'.",
         )
     pretrained.load_folded_mobilenet(encoder, path)
+    _open_ears(encoder, len(config.spec.bands))
     unseen = range(trainer.options.steps, trainer.options.steps + UNFOLD_BATCHES)
     marks = encoder.bands - len(config.spec.bands)  # channels that early fusion adds, empty here
     images = (F.pad(trainer.batch(step).images, (0, 0, 0, 0, 0, marks)) for step in unseen)
     pretrained.unfold(encoder, (image.to(trainer.device) for image in images))
     trainer.averaged.module.load_state_dict(network.state_dict())
+
+
+@torch.no_grad()
+def _open_ears(encoder: MobileNetV2, bands: int) -> None:
+    """Weights for the marks' channels of early fusion, of the images' size: from 0 they grow too slowly to be heard."""
+    first = next(module for module in encoder.modules() if isinstance(module, torch.nn.Conv2d)).weight
+    first[:, bands:].normal_(std=float(first[:, :bands].std()))
 
 
 def _middle(scene: Scene) -> Scene:
