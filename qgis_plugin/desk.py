@@ -12,6 +12,8 @@ from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.exchange_desk import ExchangeDesk
 from terrafine.qgis_plugin.export import Exporter
+from terrafine.qgis_plugin.learn_desk import LearnDesk
+from terrafine.qgis_plugin.legend_desk import LegendDesk
 from terrafine.qgis_plugin.look_desk import LookDesk
 from terrafine.qgis_plugin.marks_desk import MarksDesk
 from terrafine.qgis_plugin.raster import raster_file
@@ -29,6 +31,7 @@ class Desk(QObject):
         self._sampler = Sampler()
         self.server, self.marks, self.exchange = ServerDesk(bench), MarksDesk(bench), ExchangeDesk(bench)
         self.look = LookDesk(bench)
+        self.learn, self.legend = LearnDesk(bench), LegendDesk(bench)
         self._connect_map()
         bench.sessions.find()
 
@@ -38,6 +41,8 @@ class Desk(QObject):
         self.server.close()
         self._sampler.cancel()
         self.marks.close()
+        self.learn.close()
+        self.legend.close()
         self.look.close()
 
     # ---- signals ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The dock: panels for the server, the map, the marks and where to look, and a line that says what goes on. Widgets, no logic."""
+"""The dock: panels for the server, the map, the marks and where to look, a line that says what goes on. No logic."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from qgis.gui import QgsDockWidget
 from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from terrafine.qgis_plugin.learn_panel import LearnPanel
 from terrafine.qgis_plugin.look_panel import LookPanel
 from terrafine.qgis_plugin.map_panel import MapPanel
 from terrafine.qgis_plugin.marks_panel import MarksPanel
@@ -32,6 +33,7 @@ class Dock(QgsDockWidget):
         self.server = ServerPanel(settings.address)
         self.map = MapPanel(settings)
         self.marks = MarksPanel(settings)
+        self.learn = LearnPanel(settings.learn_scope)
         self.look = LookPanel()
         self.status = QLabel()
         self.status.setWordWrap(True)
@@ -41,7 +43,7 @@ class Dock(QgsDockWidget):
 
     def show_view(self, view: View) -> None:
         """Show the state of things, and say nothing about it in signals."""
-        for panel in (self.server, self.map, self.marks, self.look):
+        for panel in (self.server, self.map, self.marks, self.learn, self.look):
             panel.show_view(view)
         self.status.setText(self.work_words(view) or self._result_words(view))
 
@@ -83,7 +85,7 @@ class Dock(QgsDockWidget):
         panels = QWidget()
         column = QVBoxLayout(panels)
         column.setSpacing(10)
-        for part in (self.welcome, self.server, line(), self.map, line(), self.marks, self.look):
+        for part in (self.welcome, self.server, line(), self.map, line(), self.marks, line(), self.learn, self.look):
             column.addWidget(part)
         column.addStretch(1)
         scroll = _Scroll()

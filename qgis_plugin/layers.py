@@ -39,8 +39,8 @@ from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 
-ROLE, SESSION, RASTER, MODEL, MAPPED, NETWORK = (
-    f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped", "network")
+ROLE, SESSION, RASTER, MODEL, MAPPED, NETWORK, OWN_LEGEND = (
+    f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped", "network", "own_legend")
 )
 MARKS, MAP, LOCKS = "marks", "map", "locks"
 OPACITY = 0.6  # the image shows through a new map
@@ -77,9 +77,18 @@ class SessionLayers:
     def show_network(self) -> None:
         """Show the legend as it is now, and let the project remember it and what was learnt."""
         network = self.session.history.network
-        self.map.show_classes(network.legend.classes)
-        self.marks.show_classes(network.legend.classes)
+        self.map.show_classes(network.legend.colored)
+        self.marks.show_classes(network.legend.colored, network.legend.removed)
         self.map.layer.setCustomProperty(NETWORK, networks.dumps(network))
+
+    def before(self) -> Optional[QgsRasterLayer]:
+        """The map from before the last learning, with the looks of the map; None where there is none."""
+        path, now = self.map.copy.path, self.map.layer
+        if path is None:
+            return None
+        layer = open_map_layer(path, now.name(), self.session.history.network.legend.colored)
+        layer.setCrs(now.crs())
+        return layer
 
     def is_in(self, folder: Path) -> bool:
         return Path(self.map.layer.source()).parent == folder
@@ -172,6 +181,7 @@ def _paths(folder: Path, session: Session) -> tuple[Path, Path]:
 def remember(layer: QgsMapLayer, role: str, session: Session, raster_id: str) -> None:
     """Let the project know what a layer is, and whose."""
     properties = {ROLE: role, SESSION: session.id, RASTER: raster_id, MODEL: spec.dumps(session.model)}
+    properties[OWN_LEGEND] = "yes" if session.own_legend else ""
     for key, value in properties.items():
         layer.setCustomProperty(key, value)
 
@@ -199,7 +209,8 @@ def _restored(
     try:
         model = spec.loads(str(result.customProperty(MODEL)))
         network = networks.loads(str(result.customProperty(NETWORK, "")), model)
-        session = Session(raster_file(raster), model, session_id, is_kept=True, network=network)
+        own = bool(result.customProperty(OWN_LEGEND, ""))
+        session = Session(raster_file(raster), model, session_id, is_kept=True, network=network, own_legend=own)
         found = _assembled(session, raster.id(), marks, result, canvas)
     except (TerrafineError, AttributeError):  # AttributeError: the raster's layer was removed
         return None
@@ -223,7 +234,7 @@ def _assembled(
     """The session with its two layers; raises TerrafineError where its raster cannot be opened."""
     placement = Placement(open_dataset(session.raster.path))
     marks.setReadOnly(False)  # QGIS's own tools may edit it, too
-    kept = MarksLayer(marks, placement, session.history.network.legend.classes)
+    kept = MarksLayer(marks, placement, session.history.network.legend.colored)
     repainter = Repainter(canvas, placement, session.raster.crs)
     return SessionLayers(session, raster_id, placement, kept, MapLayer(result, repainter))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from qgis.PyQt.QtCore import QModelIndex, QRectF, QSize, Qt, pyqtSignal
-from qgis.PyQt.QtGui import QColor, QKeyEvent, QPainter, QPalette, QPen
+from qgis.PyQt.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPalette, QPen
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -53,11 +53,20 @@ class Legend(QListWidget):
             self.setCurrentRow(row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Numbers and letters are the dock's, not a search in the list."""
+        """Arrows pick a class. Numbers and letters are the dock's, not a search in the list."""
         if event.text().strip():
             event.ignore()
-        else:
-            super().keyPressEvent(event)
+            return
+        before = self.currentRow()
+        super().keyPressEvent(event)
+        if self.currentRow() not in (before, -1):
+            self.class_chosen.emit(self._classes[self.currentRow()].id)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """A right click picks the class that its menu is about."""
+        super().mousePressEvent(event)
+        if event.button() == Qt.MouseButton.RightButton and self.itemAt(event.pos()) is not None:
+            self.class_chosen.emit(self._classes[self.currentRow()].id)
 
     def _add(self, item: LandCover, number: int) -> None:
         row = QListWidgetItem(item.name)

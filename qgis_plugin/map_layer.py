@@ -16,6 +16,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer
 from qgis.PyQt.QtCore import QTimer
 
 from terrafine.qgis_plugin.language import tr
+from terrafine.qgis_plugin.map_copy import MapCopy
 from terrafine.qgis_plugin.raster import open_dataset
 from terrafine.qgis_plugin.repaint import Repainter
 from terrafine.qgis_plugin.styles import map_renderer
@@ -39,6 +40,7 @@ class MapLayer:
         self._repainter = repainter
         self._changed: list[Window] = []
         self._dataset: Optional[gdal.Dataset] = None
+        self.copy = MapCopy()  # of the map from before the last learning
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.repaint)
@@ -76,6 +78,11 @@ class MapLayer:
         for others to find its new blocks. Writing opens it again."""
         self._dataset = None
 
+    def keep(self) -> None:
+        """Copy the map as it is; raises TerrafineError where there is no room for it."""
+        self.flush()
+        self.copy.take(self.layer.source())
+
     def repaint_soon(self) -> None:
         """Repaint in a moment, once for all patches that arrive until then."""
         if not self._soon.isActive():
@@ -105,7 +112,7 @@ class MapLayer:
 
     def move_to(self, folder: Path) -> list[Path]:
         """Work on a copy in another folder from now on; returns the files left behind. Raises TerrafineError."""
-        self.close()
+        self._finish()
         old = Path(self.layer.source())
         new = folder / old.name
         moved = [(Path(f"{old}{suffix}"), Path(f"{new}{suffix}")) for suffix in ("", ".aux.xml")]
@@ -119,7 +126,11 @@ class MapLayer:
         return [source for source, _ in moved]
 
     def close(self) -> None:
-        """Finish the file and paint no more."""
+        """Finish the file, paint no more and forget the map of before."""
+        self._finish()
+        self.copy.drop()
+
+    def _finish(self) -> None:
         self._soon.stop()
         self.flush()
 
@@ -186,7 +197,8 @@ def _describe(band: gdal.Band, classes: Sequence[LandCover]) -> None:
     band.SetNoDataValue(NODATA_CLASS)
     band.SetColorInterpretation(gdal.GCI_PaletteIndex)
     band.SetColorTable(table)
-    band.SetCategoryNames([item.name for item in classes])
+    names = {item.id: item.name for item in classes}
+    band.SetCategoryNames([names.get(class_id, "") for class_id in range(max(names, default=-1) + 1)])
 
 
 def _opened(path: str) -> gdal.Dataset:

@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.settings import Settings
-from terrafine.qgis_plugin.state import Link, View
+from terrafine.qgis_plugin.state import Kind, Link, View
 from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
 
 
@@ -42,11 +42,11 @@ class MapPanel(QWidget):
 
     def show_view(self, view: View) -> None:
         self._show_models(view)
-        busy = view.work is not None
-        self.classify.setEnabled(view.link is Link.ONLINE and not busy and view.model is not None)
+        busy = view.work is not None and view.work.kind is not Kind.LEARNING  # which has a bar of its own
+        self.classify.setEnabled(view.link is Link.ONLINE and view.work is None and view.model is not None)
         self.cancel.setVisible(busy)
         self.cancel.setEnabled(busy and not view.work.cancelling)
-        progress = view.work.progress if view.work else None
+        progress = view.work.progress if busy else None
         self.progress.setVisible(busy)
         self.progress.setRange(0, progress.total if progress else 0)  # 0 to 0 is "busy"
         self.progress.setValue(progress.done if progress else 0)

@@ -8,7 +8,7 @@ plugin reads back. The order of feature ids is the order of drawing.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterable, Optional, Sequence
+from typing import AbstractSet, Iterable, Optional, Sequence
 
 from qgis.core import QgsFeature, QgsVectorLayer
 
@@ -31,11 +31,27 @@ class MarksLayer:
         self._ids = {feature["mark_id"]: feature.id() for feature in layer.getFeatures()}  # of removed marks as well
         self._missing: set[int] = set()
 
-    def show_classes(self, classes: Sequence[LandCover]) -> None:
-        """Show marks in these colours, and name them so from now on."""
-        self._names = {item.id: item.name for item in classes}
-        self.layer.setRenderer(marks_renderer(classes))
+    def show_classes(self, classes: Sequence[LandCover], dimmed: AbstractSet[int] = frozenset()) -> None:
+        """Show marks in these colours, those of `dimmed` faintly, and name all so, those in the file too.
+
+        Raises TerrafineError if the file cannot be written.
+        """
+        names = {item.id: item.name for item in classes}
+        renamed = {key for key, name in names.items() if self._names.get(key, name) != name}
+        self._names = names
+        self.layer.setRenderer(marks_renderer(classes, dimmed))
+        if renamed:
+            self._rename(renamed)
         self.layer.triggerRepaint()
+
+    def _rename(self, class_ids: AbstractSet[int]) -> None:
+        """Give the features of these classes the classes' names of now."""
+        column = self.layer.fields().indexOf("class_name")
+        found = ((feature.id(), feature["class_id"]) for feature in self.layer.getFeatures())
+        changes = {key: {column: self._names[class_id]} for key, class_id in found if class_id in class_ids}
+        provider = self.layer.dataProvider()
+        if changes and not provider.changeAttributeValues(changes):
+            raise unwritable(provider.error().summary())
 
     def marks(self) -> tuple[Annotation, ...]:
         """All marks in the file, oldest first."""

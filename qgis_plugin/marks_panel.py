@@ -15,6 +15,7 @@ from qgis.PyQt.QtWidgets import (
 
 from terrafine.qgis_plugin.history_panel import HistoryPanel
 from terrafine.qgis_plugin.legend import Legend
+from terrafine.qgis_plugin.legend_tools import LegendTools
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Link, View
 from terrafine.qgis_plugin.tool_buttons import ToolButtons
@@ -31,6 +32,7 @@ class MarksPanel(QWidget):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.legend = Legend()
+        self.legend_tools = LegendTools(self.legend)
         self.invitation = note()
         self.invitation.setText(
             self.tr("Classify an area first. Then pick the right class and click where the map is wrong.")
@@ -52,6 +54,7 @@ class MarksPanel(QWidget):
     def show_view(self, view: View) -> None:
         self.legend.show_classes(view.legend, view.class_id)
         self.legend.setVisible(bool(view.legend))
+        self.legend_tools.show_view(view)
         self.invitation.setVisible(not view.has_session)
         self.tools.show_possible(view.has_session, view.can_undo, view.can_redo)
         self.live.setChecked(view.live)
@@ -88,6 +91,7 @@ class MarksPanel(QWidget):
         column.addWidget(heading(self.tr("Correct the map")))
         column.addWidget(self.invitation)
         column.addWidget(self.legend)
+        column.addWidget(self.legend_tools)
         column.addWidget(self.tools)
         column.addWidget(self._width_row())
         column.addWidget(self.live)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Optional, Union
 
 from terrafine.shared.annotation import Annotation
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from terrafine.qgis_plugin.raster import RasterFile
 
 REMOVED = -1
+GONE = "#9aa0a6"  # the colour of removed classes, where locked regions and old marks still have them
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,21 @@ class Legend:
     def shown(self) -> tuple[LandCover, ...]:
         """The classes that the map has."""
         return tuple(entry for entry, target in zip(self.classes, self.becomes) if entry.id == target)
+
+    @property
+    def colored(self) -> tuple[LandCover, ...]:
+        """All classes as files and layers show them, those of the map first: a merged class looks like its target."""
+        gone = (entry for entry, target in zip(self.classes, self.becomes) if entry.id != target)
+        return (*self.shown, *(replace(entry, color=self._color(entry)) for entry in gone))
+
+    @property
+    def removed(self) -> frozenset[int]:
+        """Ids of the classes whose marks do not count."""
+        return frozenset(entry.id for entry, target in zip(self.classes, self.becomes) if target == REMOVED)
+
+    def _color(self, entry: LandCover) -> str:
+        target = self.becomes[entry.id]
+        return GONE if target == REMOVED else self.classes[target].color
 
     def following(self, newest: Legend) -> Legend:
         """This legend for a server that has `newest`: classes that were added since are removed, for ids never go."""

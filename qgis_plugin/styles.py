@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import AbstractSet, Sequence
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
@@ -22,21 +22,26 @@ from qgis.PyQt.QtGui import QColor
 
 from terrafine.shared.spec import LandCover
 
+DIM = 0.3  # of marks that do not count
 DOT = """CASE WHEN "kind" = 'point' THEN centroid($geometry) END"""  # points are one pixel: too small to see
 
 
-def marks_renderer(classes: Sequence[LandCover]) -> QgsCategorizedSymbolRenderer:
+def marks_renderer(
+    classes: Sequence[LandCover], dimmed: AbstractSet[int] = frozenset()
+) -> QgsCategorizedSymbolRenderer:
     """Footprints of marks in their class's colour with a white rim; points also get a dot of constant size."""
-    categories = [QgsRendererCategory(item.id, _mark_symbol(item.color), item.name) for item in classes]
+    symbols = [(item, _mark_symbol(item.color, DIM if item.id in dimmed else 1.0)) for item in classes]
+    categories = [QgsRendererCategory(item.id, symbol, item.name) for item, symbol in symbols]
     return QgsCategorizedSymbolRenderer("class_id", categories)
 
 
-def _mark_symbol(color: str) -> QgsFillSymbol:
+def _mark_symbol(color: str, opacity: float) -> QgsFillSymbol:
     dot = QgsGeometryGeneratorSymbolLayer.create({"geometryModifier": DOT})
     dot.setSymbolType(QgsSymbol.SymbolType.Marker)
     dot.setSubSymbol(_dot_symbol(color))
     symbol = QgsFillSymbol.createSimple({"color": color, "outline_color": "#ffffff", "outline_width": "0.3"})
     symbol.appendSymbolLayer(dot)
+    symbol.setOpacity(opacity)
     return symbol
 
 

@@ -6,7 +6,7 @@ from typing import Any, Callable, Optional
 
 from qgis.core import Qgis, QgsProject
 from qgis.gui import QgisInterface
-from qgis.PyQt.QtCore import QObject
+from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtGui import QColor
 
 from terrafine.qgis_plugin import effects
@@ -37,7 +37,12 @@ MARGIN = 1.3  # times the patch that the canvas is to show: what is around it he
 
 
 class Workbench(QObject):
-    """The plugin at work. It is also the Surface that the map tools draw on."""
+    """The plugin at work. It is also the Surface that the map tools draw on.
+
+    shown  the dock shows the state of things
+    """
+
+    shown = pyqtSignal()
 
     def __init__(self, iface: QgisInterface, dock: Dock, settings: Settings) -> None:
         super().__init__()
@@ -108,6 +113,7 @@ class Workbench(QObject):
         if self.toolbox.current and not view.has_session:
             self.toolbox.choose("")
         self.toolbox.show_width()
+        self.shown.emit()
 
     def tell(self, effect: Tell) -> None:
         """Say it in the message bar."""
@@ -124,6 +130,7 @@ class Workbench(QObject):
             effects.CreateLayers: lambda _: self._create_layers(),
             effects.StoreMarks: lambda effect: self._current().marks.apply(effect.delta),
             effects.StoreLocks: lambda effect: self.sessions.store_locks(self._current().session, effect.delta),
+            effects.KeepMap: lambda _: self._current().map.keep(),
             effects.ShowNetwork: lambda _: self._current().show_network(),
             effects.ShowUncertainty: lambda e: self._look().show_uncertainty(e.patch, e.method, e.factor),
             effects.ShowReview: lambda _: self._look().show_review(),

@@ -13,6 +13,7 @@ from terrafine.shared.errors import BadRequest, UnusableModel
 FORMAT = 1  # of model.json
 ENCODINGS = ("distance", "binary", "guided", "component")
 NODATA_CLASS = 255  # in class rasters
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # of a model
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 Option = Union[str, int, float, bool]
 
@@ -112,7 +113,7 @@ def _problems(spec: ModelSpec) -> dict[str, bool]:
     """What could be wrong with a spec, and whether it is."""
     bands = len(spec.bands)
     return {
-        "name must be letters, digits, '.', '_' or '-'": not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", spec.name),
+        "name must be letters, digits, '.', '_' or '-'": not NAME.fullmatch(spec.name),
         "bands must not be empty": bands == 0,
         "there must be 2 to 255 classes": not 2 <= len(spec.classes) <= 255,
         "class ids must count up from 0": [c.id for c in spec.classes] != list(range(len(spec.classes))),
