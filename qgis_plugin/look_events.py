@@ -39,7 +39,7 @@ class LookEvents(WorkEvents):
         """The order, or after marks the new order; the user stays where he is."""
         if not self._is_current(job):
             return []
-        work, self.work, session = self.work, None, self.session
+        work, session = self._end(), self.session
         begins = not session.review.patches
         session.review = session.review.ranked(patches, work.now.revision)
         shown = self.next_patch() if begins else [ShowReview()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Callable, Iterator, TypeVar
 
 from terrafine.qgis_plugin.effects import Effect
@@ -52,7 +53,7 @@ class ServerWork:
         if not self.mirror.holds(subject.session):
             shown = request.shown if isinstance(request, Predict) else None
             warnings = self.mirror.open(subject, info, shown or request.now)
-            self._tell(lambda controller: controller.warned(request.job, warnings))
+            self._tell(methodcaller("warned", request.job, warnings))
         self.mirror.bring(subject.session, request.now)
         self._doers[type(request)](request, read)
 
@@ -60,13 +61,13 @@ class ServerWork:
         session, since = request.subject.session, request.shown.revision if request.shown else None
         for reply in self._watched(request, self._client.predict(session, request.window, read, since)):
             if isinstance(reply, Patch):
-                self._tell(lambda controller, patch=reply: controller.patched(request.job, patch))
-        self._tell(lambda controller: controller.done(request.job))
+                self._tell(methodcaller("patched", request.job, reply))
+        self._tell(methodcaller("done", request.job))
 
     def _advise(self, request: Advise, read: ReadPixels) -> None:
         for reply in self._watched(request, self._client.advise(request.subject.session, request.since, read)):
             if isinstance(reply, Advice):
-                self._tell(lambda controller, advice=reply: controller.advised(request.job, advice))
+                self._tell(methodcaller("advised", request.job, reply))
 
     def _learn(self, request: Learn, read: ReadPixels) -> None:
         session, now = request.subject.session, request.now
@@ -75,7 +76,7 @@ class ServerWork:
             if isinstance(reply, Learnt):
                 network = replace(now.network, weights=reply.weights)
                 self.mirror.learnt(session, Snapshot(now.marks, request.revision, network))
-                self._tell(lambda controller, learnt=reply: controller.learnt(request.job, learnt))
+                self._tell(methodcaller("learnt", request.job, reply))
 
     def _measure(self, request: MeasureUncertainty, read: ReadPixels) -> None:
         replies = self._client.measure_uncertainty(
@@ -83,25 +84,25 @@ class ServerWork:
         )
         for reply in self._watched(request, replies):
             if isinstance(reply, Patch):
-                self._tell(lambda controller, patch=reply: controller.measured(request.job, patch))
-        self._tell(lambda controller: controller.done(request.job))
+                self._tell(methodcaller("measured", request.job, reply))
+        self._tell(methodcaller("done", request.job))
 
     def _rank(self, request: RankPatches, read: ReadPixels) -> None:
         replies = self._client.rank_patches(request.subject.session, request.window, read, request.options)
         for reply in self._watched(request, replies):
             if isinstance(reply, PatchesRanked):
-                self._tell(lambda controller, ranked=reply: controller.ranked(request.job, ranked.patches))
+                self._tell(methodcaller("ranked", request.job, reply.patches))
 
     def _save(self, request: SaveModel, _read: ReadPixels) -> None:
         model = self._client.save_model(request.subject.session, request.name, request.title)
         models = self._client.models()
-        self._tell(lambda controller: controller.model_saved(request.job, model, models))
+        self._tell(methodcaller("model_saved", request.job, model, models))
 
     def _watched(self, request: ServerRequest, replies: Iterator[_Reply]) -> Iterator[_Reply]:
         """The replies, as long as nothing newer is wanted; progress is told at once."""
         for reply in replies:
             self._check(request)
             if isinstance(reply, Progress):
-                self._tell(lambda controller, progress=reply: controller.progressed(request.job, progress))
+                self._tell(methodcaller("progressed", request.job, reply))
             else:
                 yield reply

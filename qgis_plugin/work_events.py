@@ -171,7 +171,7 @@ class WorkEvents:
         """A part of the map is there, or a map of the uncertainty."""
         if not self._is_current(job):
             return []
-        work, self.work = self.work, None
+        work = self._end()
         if work.kind is Kind.MEASURING:
             return [ShowMap(), *self._afterwards(work)]
         since = self.session.shown
@@ -183,7 +183,7 @@ class WorkEvents:
         """What the last marks suggest: to go on marking, or to learn."""
         if not self._is_current(job):
             return []
-        work, self.work, self.advice = self.work, None, advice
+        work, self.advice = self._end(), advice
         return self._afterwards(work)
 
     def failed(self, job: int, error: TerrafineError) -> list[Effect]:
@@ -192,7 +192,7 @@ class WorkEvents:
             return self.connection_failed(error)
         if not self._is_current(job):
             return []
-        work, self.work = self.work, None
+        work = self._end()
         if not self.session.is_kept:
             self.session = None  # nothing was made for it yet
             return [] if isinstance(error, Cancelled) else [told(error)]
@@ -229,6 +229,12 @@ class WorkEvents:
             self._next_job(), session.subject, session.now, session.review.area, session.review.options
         )
         return self._begin(Kind.RANKING, request)
+
+    def _end(self) -> Work:
+        """The work under way, which is over."""
+        work, self.work = self.work, None
+        assert work is not None, "only what is current ends"
+        return work
 
     def _is_current(self, job: int) -> bool:
         return self.work is not None and self.work.job == job and self.session is not None
