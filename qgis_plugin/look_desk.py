@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from qgis.PyQt.QtCore import QObject, Qt
+from qgis.PyQt.QtWidgets import QWidget
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.keys import Action, Chord, Keys, chord
-from terrafine.qgis_plugin.state import NOTHING
+from terrafine.qgis_plugin.review import reviewable
 from terrafine.qgis_plugin.uncertainty_layer import reduction
 from terrafine.qgis_plugin.workbench import Workbench
-from terrafine.shared.geo import Window
 from terrafine.shared.learning import RankOptions
 
 MOST_PATCHES = 1000  # in the list: more than anybody looks at
@@ -37,7 +37,7 @@ class LookDesk(QObject):
 
     # ---- keys, on the map whatever tool is in use, and in the dock -------------------------------------------------
 
-    def _places(self) -> tuple:
+    def _places(self) -> tuple[QWidget, ...]:
         return self._bench.iface.mapCanvas(), self._bench.dock
 
     def _actions(self) -> dict[Chord, Action]:
@@ -53,17 +53,17 @@ class LookDesk(QObject):
     # ---- what is asked for -----------------------------------------------------------------------------------------
 
     def _measure(self, method: str) -> None:
-        """Map the uncertainty of all that is mapped."""
+        """Map the uncertainty of all that is mapped, and show it even if it was hidden."""
         current = self._bench.sessions.of(self._bench.controller.session)
-        factor = reduction(current.placement.window) if current else 1
-        self._bench.handle(lambda controller: controller.measure(self._mapped(), method, factor))
         if current is not None:
+            mapped, factor = current.session.mapped, reduction(current.placement.window)
+            self._bench.handle(lambda controller: controller.measure(mapped, method, factor))
             self._bench.sessions.look(current.session).reveal_uncertainty()
 
     def _review(self, method: str, size_px: int) -> None:
-        options = RankOptions(method=method, size_px=size_px, limit=MOST_PATCHES)
-        self._bench.handle(lambda controller: controller.review(self._mapped(), options))
-
-    def _mapped(self) -> Window:
-        session = self._bench.controller.session
-        return session.mapped if session else NOTHING
+        """Begin a way through all that is mapped."""
+        current = self._bench.sessions.of(self._bench.controller.session)
+        if current is not None:
+            area = reviewable(current.session.mapped, current.placement.window, size_px)
+            options = RankOptions(method=method, size_px=size_px, limit=MOST_PATCHES)
+            self._bench.handle(lambda controller: controller.review(area, options))

@@ -49,11 +49,12 @@ class LookPanel(QWidget):
         is_possible = view.link is Link.ONLINE and not is_waited_for and self.method.count() > 0
         self.measure.setEnabled(is_possible)
         self.begin.setEnabled(is_possible)
-        self.begin.setVisible(view.review is None)
-        self.size_row.setVisible(view.review is None)
-        self.reviewing.setVisible(view.review is not None)
-        if view.review is not None:
-            self._show_review(view.review)
+        review = view.review if view.review and view.review.patches else None  # none yet, while they are ranked
+        self.begin.setVisible(review is None)
+        self.size_row.setVisible(review is None)
+        self.reviewing.setVisible(review is not None)
+        if review is not None:
+            self._show_review(review)
 
     def _offer(self, methods: tuple[str, ...]) -> None:
         if methods != tuple(self.method.itemData(i) for i in range(self.method.count())):

@@ -74,5 +74,21 @@ class Review:
         return done / _area(self.area) if not self.area.is_empty else 0.0
 
 
+def reviewable(mapped: Window, raster: Window, size_px: int) -> Window:
+    """The area of the patches that lie in the mapped part of a raster by more than half of their side.
+
+    The mapped part itself where there is no such patch.
+    """
+
+    def snapped(start: int, end: int, last: int) -> tuple[int, int]:
+        first = (start + size_px // 2) // size_px * size_px
+        behind = last if end >= last else (end + size_px // 2) // size_px * size_px
+        return first, behind
+
+    left, right = snapped(mapped.col, mapped.col_end, raster.col_end)
+    top, low = snapped(mapped.row, mapped.row_end, raster.row_end)
+    return Window(left, top, right - left, low - top) if left < right and top < low else mapped
+
+
 def _area(window: Window) -> int:
     return window.width * window.height

@@ -48,6 +48,7 @@ def create_uncertainty_file(path: Path, like: str, crs: QgsCoordinateReferenceSy
         raise unwritable(gdal.GetLastErrorMsg())
     place_like(target, thinned, crs)
     band = target.GetRasterBand(1)
+    band.SetDescription("uncertainty")
     band.SetNoDataValue(NODATA_CLASS)
     band.SetScale(1 / LEVELS)
 

@@ -11,7 +11,7 @@ from qgis.PyQt.QtCore import Qt
 from terrafine.qgis_plugin import uncertainty_layer
 from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.raster import open_dataset
-from terrafine.qgis_plugin.review import Fate
+from terrafine.qgis_plugin.review import Fate, reviewable
 from terrafine.qgis_plugin.uncertainty_layer import create_uncertainty_file, open_uncertainty_layer, reduction
 from terrafine.shared.geo import Window
 from terrafine.tests.qgis import scenes
@@ -151,6 +151,19 @@ def assert_shown(analyst, window: Window) -> None:
     extent, shown = analyst.plugin.bench.locator().extent(window), analyst.window.canvas.extent()
     assert shown.contains(extent)
     assert min(shown.width() / extent.width(), shown.height() / extent.height()) < 1.5
+
+
+@pytest.mark.parametrize(
+    ("mapped_part", "area"),
+    [
+        (Window(0, 0, 1000, 700), Window(0, 0, 1000, 700)),  # the whole raster, smaller patches at its edges included
+        (Window(90, 100, 400, 300), Window(100, 100, 400, 300)),
+        (Window(30, 60, 400, 300), Window(0, 100, 400, 300)),
+        (Window(310, 310, 30, 30), Window(310, 310, 30, 30)),
+    ],
+)
+def test_patches_that_are_hardly_mapped_are_not_reviewed(mapped_part, area):
+    assert reviewable(mapped_part, Window(0, 0, 1000, 700), 100) == area
 
 
 def test_patches_lie_on_the_map_where_their_pixels_are(reviewing):
