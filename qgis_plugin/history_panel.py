@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Optional, Sequence
+from typing import Optional
 
 from qgis.gui import QgsCollapsibleGroupBox
 from qgis.PyQt.QtCore import Qt, pyqtSignal
@@ -11,7 +11,7 @@ from qgis.PyQt.QtGui import QPalette
 from qgis.PyQt.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout
 
 from terrafine.qgis_plugin.history import History, Step, Verb
-from terrafine.shared.spec import LandCover
+from terrafine.qgis_plugin.requests import REMOVED, Legend
 
 HEIGHT_PX = 150
 CLASSES_SHOWN = 3  # of those that a step changed, the most changed ones
@@ -38,12 +38,12 @@ class HistoryPanel(QgsCollapsibleGroupBox):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.steps)
 
-    def show_history(self, history: Optional[History], classes: Sequence[LandCover]) -> None:
+    def show_history(self, history: Optional[History]) -> None:
         """Show the steps, the one where the map is now in bold."""
         self.setVisible(history is not None and bool(history.steps))
         if history is None:
             return
-        names = {item.id: item.name for item in classes}
+        names = {item.id: item.name for item in history.network.legend.classes}
         texts = [self.tr("As it was opened"), *(self._words(step, names) for step in history.steps)]
         if (history.position, texts) == self._shown:
             return
@@ -76,6 +76,8 @@ class HistoryPanel(QgsCollapsibleGroupBox):
             kinds = {"point": self.tr("Point"), "stroke": self.tr("Stroke"), "polygon": self.tr("Polygon")}
             name = "" if step.class_id is None else names.get(step.class_id, "")
             return f"{kinds[step.kind]}: {name}"
+        if step.networks is not None and step.verb is Verb.LEGEND:
+            return self._legend_words(*(network.legend for network in step.networks))
         counted = {
             Verb.ERASE: self.tr("Marks erased: {count}"),
             Verb.EDIT: self.tr("Marks edited: {count}"),
@@ -84,9 +86,20 @@ class HistoryPanel(QgsCollapsibleGroupBox):
             Verb.UNLOCK: self.tr("Region unlocked"),
             Verb.LEARN: self.tr("Learnt from the marks"),
             Verb.RESET: self.tr("What was learnt undone"),
-            Verb.LEGEND: self.tr("Classes changed"),
         }
         return counted[step.verb].format(count=step.count)
+
+    def _legend_words(self, before: Legend, after: Legend) -> str:
+        """A step adds a class, redirects one, or gives one another name or colour."""
+        if len(after.classes) > len(before.classes):
+            return self.tr("Class added: {name}").format(name=after.classes[-1].name)
+        for entry, was, target in zip(after.classes, before.becomes, after.becomes):
+            if was == entry.id != target:
+                into = "" if target == REMOVED else after.classes[target].name
+                words = self.tr("{name} merged into {into}") if into else self.tr("Class removed: {name}")
+                return words.format(name=entry.name, into=into)
+        changed = next(new for new, old in zip(after.classes, before.classes) if new != old)
+        return self.tr("Class changed: {name}").format(name=changed.name)
 
 
 def gain_words(pixels: Counter[int], names: dict[int, str]) -> str:

@@ -29,6 +29,7 @@ class LearnDesk(QObject):
         for keys in self._keys:
             keys.remove()
         self._bench.shown.disconnect(self._show)
+        self.swipe.deactivated.disconnect(self._show)
         self.swipe.end()
         self.swipe.deleteLater()
 

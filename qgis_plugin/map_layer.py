@@ -198,6 +198,7 @@ def _describe(band: gdal.Band, classes: Sequence[LandCover]) -> None:
     band.SetColorInterpretation(gdal.GCI_PaletteIndex)
     band.SetColorTable(table)
     names = {item.id: item.name for item in classes}
+    band.GetMetadata()  # reads the .aux.xml, old names and all, which would else take the place of the new names
     band.SetCategoryNames([names.get(class_id, "") for class_id in range(max(names, default=-1) + 1)])
 
 

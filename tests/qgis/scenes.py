@@ -43,6 +43,14 @@ def projected(path: Path, size: int = SIZE) -> Path:
     return path
 
 
+def stripes(path: Path) -> Path:
+    """Three upright stripes of one colour each, with a little noise: what any classifier can tell apart."""
+    colors = np.array([[40, 60, 160], [60, 150, 60], [190, 170, 130]], np.uint8)
+    values = colors[np.arange(SIZE) * 3 // SIZE].T[:, None, :] + noise(3) // 16
+    write(path, values.astype(np.uint8))
+    return path
+
+
 def rotated(path: Path, degrees: float = 30.0) -> Path:
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     write(path, noise(3), (NORTH_UP[0], cos, sin, NORTH_UP[3], sin, -cos))

@@ -8,7 +8,17 @@ from qgis.core import QgsCoordinateReferenceSystem
 
 from terrafine.qgis_plugin import networks
 from terrafine.qgis_plugin.controller import Controller
-from terrafine.qgis_plugin.effects import Ask, GoTo, KeepMap, ShowMap, ShowNetwork, ShowReview, ShowUncertainty, StoreMarks, Tell
+from terrafine.qgis_plugin.effects import (
+    Ask,
+    GoTo,
+    KeepMap,
+    ShowMap,
+    ShowNetwork,
+    ShowReview,
+    ShowUncertainty,
+    StoreMarks,
+    Tell,
+)
 from terrafine.qgis_plugin.raster import RasterFile
 from terrafine.qgis_plugin.requests import REMOVED, Advise, Learn, Legend, Network, Predict, RankPatches, SaveModel
 from terrafine.qgis_plugin.review import Fate
