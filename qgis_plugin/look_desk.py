@@ -12,8 +12,6 @@ from terrafine.qgis_plugin.uncertainty_layer import reduction
 from terrafine.qgis_plugin.workbench import Workbench
 from terrafine.shared.learning import RankOptions
 
-MOST_PATCHES = 1000  # in the list: more than anybody looks at
-
 
 class LookDesk(QObject):
     def __init__(self, bench: Workbench) -> None:
@@ -60,10 +58,9 @@ class LookDesk(QObject):
             self._bench.handle(lambda controller: controller.measure(mapped, method, factor))
             self._bench.sessions.look(current.session).reveal_uncertainty()
 
-    def _review(self, method: str, size_px: int) -> None:
+    def _review(self, options: RankOptions) -> None:
         """Begin a way through all that is mapped."""
         current = self._bench.sessions.of(self._bench.controller.session)
         if current is not None:
-            area = reviewable(current.session.mapped, current.placement.window, size_px)
-            options = RankOptions(method=method, size_px=size_px, limit=MOST_PATCHES)
+            area = reviewable(current.session.mapped, current.placement.window, options.size_px)
             self._bench.handle(lambda controller: controller.review(area, options))

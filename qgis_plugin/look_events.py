@@ -49,7 +49,7 @@ class LookEvents(WorkEvents):
         return self._look(self.session.review.next()) if self._has_review() else []
 
     def end_patch(self, fate: Fate) -> list[Effect]:
-        """Done with the current patch, or skip it; go to the next."""
+        """Done with the current patch, or skip it; go to the next. The same again takes that back."""
         return self._look(self.session.review.end(fate)) if self._has_review() else []
 
     def look_at(self, window: Window) -> list[Effect]:

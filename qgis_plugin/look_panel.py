@@ -8,7 +8,7 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QKeyEvent, QPalette
 from qgis.PyQt.QtWidgets import (
     QComboBox,
-    QLabel,
+    QFormLayout,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -20,15 +20,17 @@ from qgis.PyQt.QtWidgets import (
 from terrafine.qgis_plugin.review import Fate, Query, Review
 from terrafine.qgis_plugin.state import WAITED_FOR, Link, View
 from terrafine.qgis_plugin.widgets import heading, line, note, row, tool_button
+from terrafine.shared.learning import RankOptions
 
 SIZES_PX = (64, 128, 256, 512, 1024)
 USUAL_SIZE_PX = 256
+MOST_PATCHES = 1000  # in the list: more than anybody looks at
 HEIGHT_PX = 130
 
 
 class LookPanel(QWidget):
     measure_asked = pyqtSignal(str)  # a method
-    review_asked = pyqtSignal(str, int)  # a method, and the patches' side in pixels
+    review_asked = pyqtSignal(object)  # RankOptions
     next_asked = pyqtSignal()
     patch_ended = pyqtSignal(object)  # its Fate
     patch_chosen = pyqtSignal(object)  # its Window
@@ -51,7 +53,7 @@ class LookPanel(QWidget):
         self.begin.setEnabled(is_possible)
         review = view.review if view.review and view.review.patches else None  # none yet, while they are ranked
         self.begin.setVisible(review is None)
-        self.size_row.setVisible(review is None)
+        self.choices.setVisible(review is None)
         self.reviewing.setVisible(review is not None)
         if review is not None:
             self._show_review(review)
@@ -80,17 +82,25 @@ class LookPanel(QWidget):
         for size_px in SIZES_PX:
             self.size.addItem(self.tr("{size} pixels").format(size=size_px), size_px)
         self.size.setCurrentIndex(SIZES_PX.index(USUAL_SIZE_PX))
+        self.order = QComboBox()
+        self.order.setToolTip(self.tr("Which patches come first; at random shows how good the map is as a whole"))
+        for name, text in self._orders().items():
+            self.order.addItem(text, name)
         self.measure = QPushButton(self.tr("Map the uncertainty"))
         self.measure.setToolTip(self.tr("Show how unsure the map is, from dark (sure) to bright (unsure)"))
         self.begin = QPushButton(self.tr("Show me where to look"))
-        self.begin.setToolTip(self.tr("Go through the map patch by patch, the most doubtful first"))
+        self.begin.setToolTip(self.tr("Go through the map patch by patch"))
 
     def _make_review(self) -> None:
         self.progress = note()
         self.patches = PatchList()
         self.next = _button(self.tr("Next"), self.tr("Leave this patch open and go to the next (N)"))
-        self.done = _button(self.tr("Done"), self.tr("This patch is right now: tick it off and go to the next (D)"))
-        self.skip = _button(self.tr("Skip"), self.tr("Do not come back to this patch; go to the next (S)"))
+        self.done = _button(
+            self.tr("Done"), self.tr("This patch is right now: tick it off and go to the next (D); again takes it back")
+        )
+        self.skip = _button(
+            self.tr("Skip"), self.tr("Do not come back to this patch; go to the next (S); again takes it back")
+        )
         self.end = tool_button("end", self.tr("End the review and forget what has been looked at"))
 
     def _methods(self) -> dict[str, str]:
@@ -102,15 +112,27 @@ class LookPanel(QWidget):
             "confidnet": self.tr("ConfidNet"),
         }
 
+    def _orders(self) -> dict[str, str]:
+        return {
+            "uncertainty": self.tr("The most doubtful first"),
+            "reading": self.tr("Row by row"),
+            "random": self.tr("At random"),
+        }
+
+    def _options(self) -> RankOptions:
+        order, method = self.order.currentData(), self.method.currentData()
+        return RankOptions(order, method, self.size.currentData(), limit=MOST_PATCHES)
+
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addWidget(line())
         column.addWidget(heading(self.tr("Look where it matters")))
-        column.addWidget(_labelled(self.tr("Uncertainty"), self.method))
-        self.size_row = _labelled(self.tr("Patches"), self.size)
-        column.addWidget(self.size_row)
+        column.addLayout(_form((self.tr("Uncertainty"), self.method)))
+        self.choices = QWidget()
+        self.choices.setLayout(_form((self.tr("Patches"), self.size), (self.tr("Order"), self.order)))
+        column.addWidget(self.choices)
         column.addLayout(row(self.measure, self.begin))
         self.reviewing = QWidget()
         review = QVBoxLayout(self.reviewing)
@@ -122,7 +144,7 @@ class LookPanel(QWidget):
 
     def _connect(self) -> None:
         self.measure.clicked.connect(lambda: self.measure_asked.emit(self.method.currentData()))
-        self.begin.clicked.connect(lambda: self.review_asked.emit(self.method.currentData(), self.size.currentData()))
+        self.begin.clicked.connect(lambda: self.review_asked.emit(self._options()))
         self.next.clicked.connect(lambda: self.next_asked.emit())
         self.done.clicked.connect(lambda: self.patch_ended.emit(Fate.DONE))
         self.skip.clicked.connect(lambda: self.patch_ended.emit(Fate.SKIPPED))
@@ -152,7 +174,7 @@ class PatchList(QListWidget):
         self._review = review
         self.clear()
         for rank, patch in enumerate(review.patches, 1):
-            self._add(rank, patch, patch.window == review.current)
+            self._add(rank, patch, patch.window == review.current, review.options.order == "uncertainty")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Letters are the dock's, not a search in the list."""
@@ -161,9 +183,10 @@ class PatchList(QListWidget):
         else:
             super().keyPressEvent(event)
 
-    def _add(self, rank: int, patch: Query, is_current: bool) -> None:
+    def _add(self, rank: int, patch: Query, is_current: bool, is_scored: bool) -> None:
         states = {Fate.OPEN: "", Fate.DONE: self.tr("done"), Fate.SKIPPED: self.tr("skipped")}
-        parts = (f"{rank}", self.tr("uncertainty {score:.2f}").format(score=patch.score), states[patch.fate])
+        score = self.tr("uncertainty {score:.2f}").format(score=patch.score) if is_scored else ""
+        parts = (f"{rank}", score, states[patch.fate])
         item = QListWidgetItem(" · ".join(part for part in parts if part))
         if patch.fate is not Fate.OPEN:
             item.setForeground(self.palette().color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text))
@@ -186,10 +209,11 @@ def _button(text: str, tip: str) -> QPushButton:
     return button
 
 
-def _labelled(text: str, combo: QComboBox) -> QWidget:
-    combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # long names must not widen the dock
-    labelled = QWidget()
-    layout = row(QLabel(text), combo)
-    layout.setContentsMargins(0, 0, 0, 0)
-    labelled.setLayout(layout)
-    return labelled
+def _form(*rows: tuple[str, QComboBox]) -> QFormLayout:
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    for label, combo in rows:
+        combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # long names must not widen the dock
+        form.addRow(label, combo)
+    return form

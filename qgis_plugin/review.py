@@ -59,9 +59,13 @@ class Review:
         return replace(self, current=window)
 
     def end(self, fate: Fate) -> Review:
-        """Mark the current patch, and go to the next."""
-        patches = tuple(replace(p, fate=fate) if p.window == self.current else p for p in self.patches)
-        return replace(self, patches=patches).next()
+        """Mark the current patch, and go to the next; one that is marked so already is opened again, and stays."""
+        is_again = any(p.window == self.current and p.fate is fate for p in self.patches)
+        new = Fate.OPEN if is_again else fate
+        marked = replace(
+            self, patches=tuple(replace(p, fate=new) if p.window == self.current else p for p in self.patches)
+        )
+        return marked if is_again else marked.next()
 
     @property
     def open(self) -> tuple[Query, ...]:

@@ -132,7 +132,7 @@ class Workbench(QObject):
             effects.StoreLocks: lambda effect: self.sessions.store_locks(self._current().session, effect.delta),
             effects.KeepMap: lambda _: self._current().map.keep(),
             effects.ShowNetwork: lambda _: self._current().show_network(),
-            effects.ShowUncertainty: lambda e: self._look().show_uncertainty(e.patch, e.method, e.factor),
+            effects.ShowUncertainty: self._show_uncertainty,
             effects.ShowReview: lambda _: self._look().show_review(),
             effects.GoTo: lambda effect: self._go_to(effect.window),
             effects.ShowPatch: lambda effect: self._show_patch(effect.patch),
@@ -173,6 +173,13 @@ class Workbench(QObject):
 
     def _look(self) -> LookLayers:
         return self.sessions.look(self.controller.session)  # type: ignore[arg-type]
+
+    def _show_uncertainty(self, effect: effects.ShowUncertainty) -> None:
+        try:
+            self._look().show_uncertainty(effect.patch, effect.method, effect.factor)
+        except TerrafineError:
+            self.handle(Controller.cancel)  # the next patches would fare no better
+            raise
 
     def _visible(self) -> Window:
         """What the canvas shows of the session's raster."""

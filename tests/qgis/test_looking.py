@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from osgeo import gdal
@@ -92,6 +94,17 @@ def test_measuring_again_updates_the_layer_and_shows_it_again(mapped):
     assert node.isVisible()
 
 
+def test_a_file_that_cannot_be_written_is_told_and_nothing_breaks(mapped):
+    in_the_way = Path(mapped.map_layer.source().replace("_map.tif", "_uncertainty.tif"))
+    in_the_way.mkdir()
+    mapped.press(mapped.dock.look.measure)
+    mapped.settle()
+    assert layers("uncertainty") == []
+    assert any("could not be saved" in message for message in mapped.window.messages())
+    in_the_way.rmdir()
+    measure(mapped)
+
+
 def test_a_large_raster_has_a_coarser_map_of_uncertainty(mapped, monkeypatch):
     fine = gdal.Open(measure(mapped).source()).ReadAsArray().astype(float)
     monkeypatch.setattr(uncertainty_layer, "LARGEST_SIDE_PX", 80)
@@ -153,6 +166,17 @@ def assert_shown(analyst, window: Window) -> None:
     assert min(shown.width() / extent.width(), shown.height() / extent.height()) < 1.5
 
 
+def test_patches_can_be_gone_through_row_by_row(mapped):
+    panel = mapped.dock.look
+    panel.size.setCurrentIndex(panel.size.findData(64))
+    panel.order.setCurrentIndex(panel.order.findData("reading"))
+    mapped.press(panel.begin)
+    mapped.settle()
+    corners = [(patch.window.row, patch.window.col) for patch in mapped.controller.session.review.patches]
+    assert corners == [(row, col) for row in (0, 64, 128) for col in (0, 64, 128)]
+    assert "uncertainty" not in panel.patches.item(0).text()
+
+
 @pytest.mark.parametrize(
     ("mapped_part", "area"),
     [
@@ -200,6 +224,14 @@ def test_a_click_in_the_list_goes_to_that_patch(reviewing):
     patches.itemClicked.emit(patches.item(4))
     assert states()[4] == (5, "open", 1)
     assert_shown(reviewing, reviewing.controller.session.review.patches[4].window)
+
+
+def test_d_on_a_patch_that_is_done_takes_that_back(reviewing):
+    patches = reviewing.dock.look.patches
+    reviewing.key(Qt.Key.Key_D)
+    patches.itemClicked.emit(patches.item(0))
+    reviewing.key(Qt.Key.Key_D)
+    assert states()[0] == (1, "open", 1)
 
 
 def test_the_dock_says_how_much_of_the_area_was_reviewed(reviewing):
