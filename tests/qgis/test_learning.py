@@ -312,7 +312,7 @@ def test_another_name_and_colour_are_on_the_map_the_marks_and_in_the_project(map
         assert palette(mapped)[1] == "#000000"
         (feature,) = QgsVectorLayer(mapped.marks_layer.source(), "again", "ogr").getFeatures()
         assert feature["class_name"] == "soil"
-        labels = {category.value(): category.label() for category in mapped.marks_layer.renderer().categories()}
+        labels = {int(category.value()): category.label() for category in mapped.marks_layer.renderer().categories()}
         assert labels[1] == "soil"
         save(mapped, tmp_path / "project.qgz")
         reopen(mapped, tmp_path / "project.qgz")
