@@ -53,7 +53,8 @@ class LookPanel(QWidget):
         self.begin.setEnabled(is_possible)
         review = view.review if view.review and view.review.patches else None  # none yet, while they are ranked
         self.begin.setVisible(review is None)
-        self.choices.setVisible(review is None)
+        for part in self.choices:
+            part.setVisible(review is None)
         self.reviewing.setVisible(review is not None)
         if review is not None:
             self._show_review(review)
@@ -129,10 +130,7 @@ class LookPanel(QWidget):
         column.setSpacing(6)
         column.addWidget(line())
         column.addWidget(heading(self.tr("Look where it matters")))
-        column.addLayout(_form((self.tr("Uncertainty"), self.method)))
-        self.choices = QWidget()
-        self.choices.setLayout(_form((self.tr("Patches"), self.size), (self.tr("Order"), self.order)))
-        column.addWidget(self.choices)
+        column.addLayout(self._form())
         column.addLayout(row(self.measure, self.begin))
         self.reviewing = QWidget()
         review = QVBoxLayout(self.reviewing)
@@ -141,6 +139,18 @@ class LookPanel(QWidget):
         review.addWidget(self.patches)
         review.addLayout(row(self.next, self.done, self.skip))
         column.addWidget(self.reviewing)
+
+    def _form(self) -> QFormLayout:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setVerticalSpacing(6)
+        form.addRow(self.tr("Uncertainty"), self.method)
+        form.addRow(self.tr("Patches"), self.size)
+        form.addRow(self.tr("Order"), self.order)
+        for combo in (self.method, self.size, self.order):  # long names must not widen the dock
+            combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.choices = [part for combo in (self.size, self.order) for part in (combo, form.labelForField(combo))]
+        return form
 
     def _connect(self) -> None:
         self.measure.clicked.connect(lambda: self.measure_asked.emit(self.method.currentData()))
@@ -207,13 +217,3 @@ def _button(text: str, tip: str) -> QPushButton:
     button.setToolTip(tip)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
-
-
-def _form(*rows: tuple[str, QComboBox]) -> QFormLayout:
-    form = QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    for label, combo in rows:
-        combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # long names must not widen the dock
-        form.addRow(label, combo)
-    return form
