@@ -383,6 +383,126 @@
         <source>Start it again; everything drawn is kept.</source>
         <translation>Redémarrez-le ; tout ce qui est dessiné est gardé.</translation>
     </message>
+    <message>
+        <source>The server does not have what was learnt any more; the map is that of the model again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Learn again from your marks. Save as model keeps what was learnt.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model cannot be saved now.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Connect to the server, and let its work finish.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model was saved as '{name}'.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no model to begin with.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Classify an area first; a legend has at most {most} classes.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No class can be added.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A legend needs two classes.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Add another class first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There are no marks to learn from.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Mark what is wrong first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no server to learn with.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server is at work.</source>
+        <translation>Le serveur travaille.</translation>
+    </message>
+    <message>
+        <source>Learn when it is done.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no map to look into.</source>
+        <translation>Il n'y a pas de carte à examiner.</translation>
+    </message>
+    <message>
+        <source>Connect to a server and classify an area first.</source>
+        <translation>Connectez-vous d'abord à un serveur et classez une zone.</translation>
+    </message>
+    <message>
+        <source>Try again when it is done.</source>
+        <translation>Réessayez quand il aura fini.</translation>
+    </message>
+    <message>
+        <source>The area does not meet the map.</source>
+        <translation>La zone ne touche pas la carte.</translation>
+    </message>
+    <message>
+        <source>Zoom to the map, or classify more of the image.</source>
+        <translation>Zoomez sur la carte, ou classez davantage de l'image.</translation>
+    </message>
+    <message>
+        <source>{name}: uncertainty ({method})</source>
+        <translation>{name} : incertitude ({method})</translation>
+    </message>
+    <message>
+        <source>{name}: where to look</source>
+        <translation>{name} : où regarder</translation>
+    </message>
+    <message>
+        <source>The map of before could not be kept to compare with: {why}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Make room in the folder for temporary files.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Here</source>
+        <translation>Ici</translation>
+    </message>
+    <message>
+        <source>To look at</source>
+        <translation>À regarder</translation>
+    </message>
+    <message>
+        <source>Done</source>
+        <translation>Fait</translation>
+    </message>
+    <message>
+        <source>Skipped</source>
+        <translation>Passé</translation>
+    </message>
+    <message>
+        <source>Choose another coordinate system for the project.</source>
+        <translation>Choisissez un autre système de coordonnées pour le projet.</translation>
+    </message>
+    <message>
+        <source>The project's map has no place for the patch.</source>
+        <translation>La carte du projet n'a pas de place pour ce carré.</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>
@@ -499,6 +619,41 @@ Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échan
     </message>
 </context>
 <context>
+    <name>ClassDialog</name>
+    <message>
+        <source>Edit the class</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Add a class</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What the legend, the map's file and the reports call the class</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Any other colour</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is a class of that name.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation type="unfinished">Nom</translation>
+    </message>
+    <message>
+        <source>Colour</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{color}: told apart with any colour vision</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>Classify</name>
     <message>
         <source>Classify an image</source>
@@ -597,6 +752,26 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <message>
         <source>User guide (F1)</source>
         <translation>Guide de l'utilisateur (F1)</translation>
+    </message>
+    <message>
+        <source>Learning from your marks…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Measuring how unsure the map is…</source>
+        <translation>Mesure de l'incertitude…</translation>
+    </message>
+    <message>
+        <source>Finding where to look next…</source>
+        <translation>Recherche des endroits à regarder…</translation>
+    </message>
+    <message>
+        <source>Thinking about your marks…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Saving the model…</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -705,6 +880,30 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <message>
         <source>Region unlocked</source>
         <translation>Région déverrouillée</translation>
+    </message>
+    <message>
+        <source>Learnt from the marks</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What was learnt undone</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Class added: {name}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} merged into {into}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Class removed: {name}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Class changed: {name}</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -863,10 +1062,255 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
 </context>
 <context>
+    <name>LearnPanel</name>
+    <message>
+        <source>Marks correct the map around them. Let the model learn from them, and it gets the rest right, too.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Learn</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Follow the advice: learn from your marks now</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Learn from my marks</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Retrain the model on all your marks, for this image only; the whole map follows (L)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation type="unfinished">Annuler</translation>
+    </message>
+    <message>
+        <source>Stop learning; nothing has changed then</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Compare with the map before the last learning (C): move the mouse; Esc ends it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Advice: {reason}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map is that of the model and what it has learnt from your marks.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Of the pixels you marked, the model by itself had {before} right; now it has {after}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How much of the model may change. More takes longer, and needs more marks</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Quick: the last layer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Thorough: all but the image features</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Everything, also the image features</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Save or forget what was learnt</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Save as a model…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Keep what was learnt on the server, to use it on other images</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Reset what was learnt</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Go back to the model as it came; your marks stay. Undo takes it back</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How far</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>Legend</name>
     <message>
         <source> — press {key} to pick it</source>
         <translation> — touche {key} pour la choisir</translation>
+    </message>
+</context>
+<context>
+    <name>LegendTools</name>
+    <message>
+        <source>Add a class that the model does not know yet (Ins)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Rename or recolour the class (F2, or a double click)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Merge the class into another (Ctrl+M)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Remove the class: the next likely one is shown instead (Del)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start with a legend of your own</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start with my own classes…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Rename or recolour…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation type="unfinished">Supprimer</translation>
+    </message>
+    <message>
+        <source>Add a class…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Merge into</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>LookPanel</name>
+    <message>
+        <source>{percent} % of the area reviewed · {count} patches left</source>
+        <translation>{percent} % de la zone revue · encore {count} carrés</translation>
+    </message>
+    <message>
+        <source>How it is measured how unsure the map is; the model offers these</source>
+        <translation>Comment l'incertitude de la carte est mesurée ; c'est ce que le modèle propose</translation>
+    </message>
+    <message>
+        <source>Side of the patches to look at, in pixels of the image</source>
+        <translation>Côté des carrés à regarder, en pixels de l'image</translation>
+    </message>
+    <message>
+        <source>{size} pixels</source>
+        <translation>{size} pixels</translation>
+    </message>
+    <message>
+        <source>Which patches come first; at random shows how good the map is as a whole</source>
+        <translation>Quels carrés viennent d'abord ; au hasard montre ce que vaut la carte dans son ensemble</translation>
+    </message>
+    <message>
+        <source>Map the uncertainty</source>
+        <translation>Cartographier l'incertitude</translation>
+    </message>
+    <message>
+        <source>Show how unsure the map is, from dark (sure) to bright (unsure)</source>
+        <translation>Montrer l'incertitude de la carte, du sombre (sûr) au clair (incertain)</translation>
+    </message>
+    <message>
+        <source>Show me where to look</source>
+        <translation>Montrer où regarder</translation>
+    </message>
+    <message>
+        <source>Go through the map patch by patch</source>
+        <translation>Parcourir la carte carré par carré</translation>
+    </message>
+    <message>
+        <source>Next</source>
+        <translation>Suivant</translation>
+    </message>
+    <message>
+        <source>Leave this patch open and go to the next (N)</source>
+        <translation>Laisser ce carré ouvert et passer au suivant (N)</translation>
+    </message>
+    <message>
+        <source>Done</source>
+        <translation>Fait</translation>
+    </message>
+    <message>
+        <source>This patch is right now: tick it off and go to the next (D); again takes it back</source>
+        <translation>Ce carré est juste : le cocher et passer au suivant (D) ; une seconde fois le décoche</translation>
+    </message>
+    <message>
+        <source>Skip</source>
+        <translation>Passer</translation>
+    </message>
+    <message>
+        <source>Do not come back to this patch; go to the next (S); again takes it back</source>
+        <translation>Ne pas revenir à ce carré ; passer au suivant (S) ; une seconde fois l'annule</translation>
+    </message>
+    <message>
+        <source>End the review and forget what has been looked at</source>
+        <translation>Terminer la revue et oublier ce qui a été regardé</translation>
+    </message>
+    <message>
+        <source>Entropy of the classes</source>
+        <translation>Entropie des classes</translation>
+    </message>
+    <message>
+        <source>Margin between the best two classes</source>
+        <translation>Marge entre les deux meilleures classes</translation>
+    </message>
+    <message>
+        <source>ODIN</source>
+        <translation>ODIN</translation>
+    </message>
+    <message>
+        <source>Monte Carlo dropout</source>
+        <translation>Dropout de Monte-Carlo</translation>
+    </message>
+    <message>
+        <source>ConfidNet</source>
+        <translation>ConfidNet</translation>
+    </message>
+    <message>
+        <source>The most doubtful first</source>
+        <translation>Les plus douteux d'abord</translation>
+    </message>
+    <message>
+        <source>Row by row</source>
+        <translation>Ligne par ligne</translation>
+    </message>
+    <message>
+        <source>At random</source>
+        <translation>Au hasard</translation>
+    </message>
+    <message>
+        <source>Look where it matters</source>
+        <translation>Regarder là où ça compte</translation>
+    </message>
+    <message>
+        <source>Uncertainty</source>
+        <translation>Incertitude</translation>
+    </message>
+    <message>
+        <source>Patches</source>
+        <translation>Carrés</translation>
+    </message>
+    <message>
+        <source>Order</source>
+        <translation>Ordre</translation>
     </message>
 </context>
 <context>
@@ -1069,6 +1513,56 @@ Le résultat garde les noms et les couleurs.</translation>
     <message>
         <source>One package is missing</source>
         <translation>Il manque un paquet</translation>
+    </message>
+</context>
+<context>
+    <name>OwnClassesDialog</name>
+    <message>
+        <source>Start with my own classes</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Add a class</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>One more row</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A legend needs two classes.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Every class needs a name.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Two classes have the same name.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The next area that you classify has exactly these classes. What the model knows by the same name goes on; everything else it learns from your marks. Maps and marks of before stay.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>PatchList</name>
+    <message>
+        <source>Click a patch to go there</source>
+        <translation>Cliquer sur un carré pour y aller</translation>
+    </message>
+    <message>
+        <source>done</source>
+        <translation>fait</translation>
+    </message>
+    <message>
+        <source>skipped</source>
+        <translation>passé</translation>
+    </message>
+    <message>
+        <source>uncertainty {score:.2f}</source>
+        <translation>incertitude {score:.2f}</translation>
     </message>
 </context>
 <context>
@@ -1363,6 +1857,49 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     <message>
         <source>A point layer: sample_id, map_class, and reference, which is to be filled in.</source>
         <translation>Une couche de points : sample_id, map_class, et reference, à remplir.</translation>
+    </message>
+</context>
+<context>
+    <name>SaveModelDialog</name>
+    <message>
+        <source>Save as a model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{title}, adapted</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder's name on the server: letters, digits, '.', '_' and '-'</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What the list of models shows</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A name has letters, digits, '.', '_' and '-', and begins with a letter or digit.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server has a model of that name.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Give the model a title.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation type="unfinished">Nom</translation>
+    </message>
+    <message>
+        <source>Title</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server keeps the model with its legend of now; you can classify other images with it.</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -1728,6 +2265,17 @@ Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont 
     </message>
 </context>
 <context>
+    <name>Swipe</name>
+    <message>
+        <source>before</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>now</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>TerrafinePlugin</name>
     <message>
         <source>Correct land-cover maps by pointing at mistakes</source>
@@ -1927,6 +2475,21 @@ Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipso�
     <message>
         <source>The server options, to the right below, bring it back</source>
         <translation>Les options du serveur, en bas à droite, le font revenir</translation>
+    </message>
+</context>
+<context>
+    <name>_ClassRow</name>
+    <message>
+        <source>Name of the class</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Colour of the class</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Leave this class out</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 </TS>
