@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -162,12 +161,19 @@ def _peak_gb(folder: Path) -> float:
 
 
 def _growth_gb(folder: str) -> float:
+    session = _session(Predictor(*registry.load(Path(folder))), IMAGE_PX)
+    idle = _peak_bytes()
+    _classify(session, None, "entropy")
+    return (_peak_bytes() - idle) / 1e9
+
+
+def _peak_bytes() -> int:
+    """Of this process so far. Linux's getrusage would count what its parent was before it became this one."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return 1024 * int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1])
     try:
         import resource
     except ImportError as error:
         raise TerrafineError("Peak memory can be measured on Linux and macOS only.") from error
-    session = _session(Predictor(*registry.load(Path(folder))), IMAGE_PX)
-    unit = 1 if sys.platform == "darwin" else 1024
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _classify(session, None, "entropy")
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) * unit / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -52,6 +52,10 @@ class JobQueue:
         self._turns: dict[str, int] = {}  # the number of each client's last turn
         self._changed = threading.Condition()
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
     @property
     def busy(self) -> bool:
         return self._running is not None

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Optional, get_args
 
@@ -24,6 +25,7 @@ from terrafine.server.auth import NOBODY, Guard
 from terrafine.server.dispatch import FOREIGN_ERRORS, Dispatcher, failure, welcome
 from terrafine.server.front import WAITING_REPLIES
 from terrafine.server.jobs import Job, JobQueue
+from terrafine.server.metrics import Metrics
 from terrafine.server.outbox import Outbox
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, NotAllowed, TerrafineError
@@ -42,9 +44,16 @@ class Server:
     """Binds at once; `run` serves until `stop` is called, from any thread or signal handler."""
 
     def __init__(
-        self, dispatcher: Dispatcher, host: str = "127.0.0.1", port: int = 0, keys: Optional[Path] = None
+        self,
+        dispatcher: Dispatcher,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        keys: Optional[Path] = None,
+        metrics: Optional[Metrics] = None,
     ) -> None:
         """Port 0 is any free one. With a folder of keys (see keys.py) it encrypts, and lets in the clients on its list.
+
+        With `metrics` it counts what it does there.
 
         Raises ConfigError where it cannot listen, or may not: without keys, on anything but this computer.
         """
@@ -61,11 +70,22 @@ class Server:
             self._context.destroy(linger=0)
             raise
         self._refusals = Refusals()
+        self._metrics = metrics
+        if metrics is not None:
+            self._show_gauges(metrics)
         self._replies = self._context.socket(zmq.PAIR)
         self._replies.set_hwm(WAITING_REPLIES)
         self._replies.bind(_INPROC)
         self._outbox = Outbox(self._front, self._replies, gone=self._jobs.drop)
         self.address = self._front.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def _show_gauges(self, metrics: Metrics) -> None:
+        sessions = self._dispatcher.sessions
+        metrics.watch("sessions", "Sessions held", lambda: len(sessions))
+        metrics.watch("waiting_requests", "Requests that wait for the engine", lambda: len(self._jobs))
+        metrics.watch("busy", "Is the engine at work?", lambda: self._jobs.busy)
+        for name, cache in sessions.caches.by_name().items():
+            metrics.watch(f"{name}_cache_bytes", f"Bytes in the cache of {name}", partial(getattr, cache, "nbytes"))
 
     def run(self) -> None:
         """Serve until `stop`; then everything is closed and removed."""
@@ -107,6 +127,7 @@ class Server:
         try:
             for reply in self._replies_to(job):
                 self._hand_over(_frames_of(job, reply), out)
+                self._count(job, reply)
         except TerrafineError as error:
             self._hand_over(_frames_of(job, _failed(error)), out)
         except FOREIGN_ERRORS as error:
@@ -168,6 +189,8 @@ class Server:
 
     def _refuse(self, connection: bytes, client: str, frames: Sequence[Frame], error: TerrafineError) -> None:
         self._refusals.add(self.guard.name(client) if self.guard else NOBODY, error.code, error.message)
+        if self._metrics is not None:
+            self._metrics.refused(error.code)
         request_id = request_id_of(frames)
         if request_id:
             self._outbox.send(_frames(connection, request_id, time.perf_counter(), _failed(error)))
@@ -193,6 +216,11 @@ class Server:
 
     def _send(self, job: Job, reply: m.Reply) -> None:
         self._outbox.send(_frames_of(job, reply))
+        self._count(job, reply)
+
+    def _count(self, job: Job, reply: m.Reply) -> None:
+        if self._metrics is not None and not isinstance(reply, m.STREAMED):
+            self._metrics.replied(job.message, reply, time.perf_counter() - job.arrived)
 
 
 def _frames_of(job: Job, reply: m.Reply) -> list[bytes]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
-from typing import Optional
+from dataclasses import dataclass, field, fields
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +37,15 @@ class Caches:
     uncertainty: ByteLru[NDArray[np.float16]] = field(default_factory=lambda: ByteLru(UNCERTAINTY_BYTES))
     scores: ByteLru[float] = field(default_factory=lambda: ByteLru(SCORES_BYTES))
 
+    def by_name(self) -> dict[str, ByteLru[Any]]:
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
     def drop(self, owner: Hashable) -> None:
-        for cache in (self.features, self.logits, self.uncertainty, self.scores):
+        for cache in self.by_name().values():
             cache.drop(owner)
 
     def clear(self) -> None:
-        for cache in (self.features, self.logits, self.uncertainty, self.scores):
+        for cache in self.by_name().values():
             cache.clear()
 
 

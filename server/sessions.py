@@ -42,6 +42,9 @@ class Sessions:
         self._zoo = zoo
         self._opened: OrderedDict[Key, Opened] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._opened)
+
     def open(self, client: str, request: OpenSession) -> Session:
         """The client's session of this name; one with another raster, model or legend begins anew."""
         opened = self._opened.get((client, request.session))

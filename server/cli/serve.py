@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
+    parser.add_argument("--metrics", type=int, metavar="PORT", help="numbers for Prometheus, on this computer only")
     parser.add_argument(
         "--announce", metavar="FILE", help="write the address as one line of JSON; - is standard output"
     )
@@ -50,17 +51,21 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from terrafine.server.dispatch import Dispatcher
+    from terrafine.server.metrics import Metrics
     from terrafine.server.serve import Server
     from terrafine.server.zoo import Zoo, user_models
 
     if arguments.threads > 0:
         torch.set_num_threads(arguments.threads)
     zoo = Zoo(arguments.models, arguments.device, arguments.save_models or user_models())
-    server = Server(Dispatcher(zoo), arguments.host, arguments.port, arguments.keys)
+    metrics = Metrics() if arguments.metrics is not None else None
+    server = Server(Dispatcher(zoo), arguments.host, arguments.port, arguments.keys, metrics)
     signal.signal(signal.SIGTERM, lambda _number, _frame: server.stop())
     if arguments.exit_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()
     log.info("listening on %s", server.address)
+    if metrics is not None:
+        log.info("metrics at http://127.0.0.1:%d/metrics", metrics.serve(arguments.metrics))
     if server.guard is not None:
         log.info("this server's public key: %s", server.guard.public)
     with closing(server):

@@ -23,14 +23,14 @@ def test_ping_is_answered_while_the_engine_works(busy) -> None:
     raw, _session = busy
     began = time.monotonic()
     raw.ask("ping", m.Ping())
-    assert raw.last_reply("ping") == m.Pong(busy=True)
+    assert raw.last_reply("ping").busy
     assert time.monotonic() - began < 2.0
 
 
 def test_cancel_is_answered_at_once_and_ends_the_request(busy) -> None:
     raw, _session = busy
     raw.ask("cancel", m.Cancel("big"))
-    assert raw.last_reply("cancel") == m.Cancelling("big")
+    assert raw.last_reply("cancel").request == "big"
     assert raw.last_reply("big").code == "cancelled"
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,3 +97,19 @@ def test_an_interrupted_predict_leaves_no_file(models: Path, write, tmp_path: Pa
     process.send_signal(number)
     assert process.wait(60) == 130
     assert [item.name for item in tmp_path.iterdir()] == ["large.tif"]
+
+
+def test_metrics_count_what_clients_asked_for(start_server) -> None:
+    process = start_server("--exit-with-stdin", "--metrics", "0", stderr=subprocess.PIPE)
+    client = Client(ZmqTransport(json.loads(process.stdout.readline())["address"]))
+    client.models()
+    client.models()
+    line = next(line for line in process.stderr if "metrics at" in line)
+    with urllib.request.urlopen(line.rpartition(" ")[2].strip(), timeout=20) as answer:
+        text = answer.read().decode()
+    client.close()
+    process.stdin.close()
+    assert process.wait(60) == 0
+    assert 'terrafine_requests_total{outcome="ok",type="list_models"} 2.0' in text
+    assert "terrafine_sessions 0.0" in text
+    assert "terrafine_features_cache_bytes 0.0" in text
