@@ -15,7 +15,7 @@ from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.raster import open_dataset
 from terrafine.qgis_plugin.review import Fate, reviewable
 from terrafine.qgis_plugin.uncertainty_layer import create_uncertainty_file, open_uncertainty_layer, reduction
-from terrafine.shared.geo import Window
+from terrafine.shared.geo import Window, contains
 from terrafine.tests.qgis import scenes
 from terrafine.tests.qgis.test_keeping import reopen, save
 
@@ -198,6 +198,29 @@ def test_patches_lie_on_the_map_where_their_pixels_are(reviewing):
         assert feature.geometry().boundingBox() == locator.extent(window)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_canvas_shows_the_current_patch_however_the_raster_lies(analyst, address, tmp_path, kind):
+    analyst.connect(address)
+    analyst.open(KINDS[kind](tmp_path / "raster.tif"))
+    analyst.choose_model()
+    analyst.classify()
+    panel = analyst.dock.look
+    panel.size.setCurrentIndex(panel.size.findData(64))
+    analyst.press(panel.begin)
+    analyst.settle()
+    current = analyst.controller.session.review.current
+    assert_shown(analyst, current)
+    visible = analyst.controller.visible()
+    assert contains(visible, current)
+    assert visible.pixels < 160**2
+    (layer,) = layers("review")
+    (feature,) = [feature for feature in layer.getFeatures() if feature["current"]]
+    middle = analyst.plugin.bench.locator().placement.to_crs(
+        current.col + current.width / 2, current.row + current.height / 2
+    )
+    assert feature.geometry().contains(QgsPointXY(*middle))
+
+
 def test_n_d_and_s_on_the_map_go_on_and_tell_what_became_of_the_patch(reviewing):
     windows = [patch.window for patch in reviewing.controller.session.review.patches]
     for key, at in ((Qt.Key.Key_N, 1), (Qt.Key.Key_D, 2), (Qt.Key.Key_S, 3)):
@@ -284,10 +307,3 @@ def test_a_new_review_knows_nothing_of_the_one_that_was_ended(reviewing):
     reviewing.press(reviewing.dock.look.begin)
     reviewing.settle()
     assert {state for _, state, _ in states()} == {"open"}
-
-
-def test_the_controller_knows_what_the_canvas_shows(reviewing):
-    visible, current = reviewing.controller.visible(), reviewing.controller.session.review.current
-    assert visible.row <= current.row
-    assert visible.row_end >= current.row_end
-    assert visible.pixels < 160**2
