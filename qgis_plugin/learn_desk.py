@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Optional
 
 from qgis.PyQt.QtCore import QObject, Qt
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.keys import Action, Chord, Keys, chord
-from terrafine.qgis_plugin.layers import SessionLayers
 from terrafine.qgis_plugin.save_dialog import SaveModelDialog
 from terrafine.qgis_plugin.swipe import Swipe
 from terrafine.qgis_plugin.workbench import Workbench
@@ -21,7 +21,7 @@ class LearnDesk(QObject):
         self._bench, self._panel = bench, bench.dock.learn
         self.swipe = Swipe(bench.iface.mapCanvas())
         self.dialog: Optional[SaveModelDialog] = None
-        self._compared: Optional[SessionLayers] = None
+        self._compared: Optional[Path] = None  # the copy of the map that is shown
         self._connect_panel()
         self._keys = self._route_keys()
 
@@ -95,14 +95,14 @@ class LearnDesk(QObject):
         if before is None:
             self.swipe.end()
         elif not self.swipe.is_on:
-            self._compared = current
+            self._compared = current.map.copy.path
             self.swipe.begin(current.map.layer, before)
         self._show()
 
     def _show(self) -> None:
-        """Another image, or its layers gone, ends the comparison."""
+        """Another image, or another map of before, ends the comparison."""
         current = self._bench.sessions.of(self._bench.controller.session)
-        if self.swipe.is_on and current is not self._compared:
+        path = current.map.copy.path if current is not None else None
+        if self.swipe.is_on and path != self._compared:
             self.swipe.end()
-        possible = current is not None and current.map.copy.path is not None
-        self._panel.show_comparison(possible, self.swipe.is_on)
+        self._panel.show_comparison(path is not None, self.swipe.is_on)

@@ -78,8 +78,7 @@ class LearnPanel(QWidget):
         has_advice = is_free and view.advice is not None and view.advice.action == LEARN
         self.advice_row.setVisible(has_advice)
         if has_advice:
-            words = self.tr("Learning suits this mistake better: {reason}")
-            self.advice.setText(words.format(reason=view.advice.reason))
+            self.advice.setText(self.tr("Advice: {reason}").format(reason=view.advice.reason))
 
     def _show_lesson(self, view: View) -> None:
         """Shares of marked pixels that the model has right without being told, before and after."""

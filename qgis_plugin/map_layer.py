@@ -107,7 +107,9 @@ class MapLayer:
             self._dataset = _opened(self.layer.source())
         _describe(self._dataset.GetRasterBand(1), classes)
         self.flush()
+        opacity = self.layer.opacity()  # which is the renderer's
         self.layer.setRenderer(map_renderer(self.layer.dataProvider(), classes))
+        self.layer.setOpacity(opacity)
         self.layer.triggerRepaint()
 
     def move_to(self, folder: Path) -> list[Path]:

@@ -19,9 +19,11 @@ class Mirror:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._held: dict[str, Snapshot] = {}
+        self._lives: dict[str, str] = {}
 
-    def holds(self, session: str) -> bool:
-        return session in self._held
+    def holds(self, subject: Subject) -> bool:
+        """Is what the server holds known? Not of a session that was opened anew: it counts its revisions anew."""
+        return subject.session in self._held and self._lives[subject.session] == subject.life
 
     def forget(self, session: str) -> bool:
         """The server turned out not to hold the session; did we think it did?"""
@@ -40,6 +42,7 @@ class Mirror:
         if network.weights != opened.weights:
             self._client.use_weights(subject.session, revision, revision + 1, network.weights)
         self._set_marks(subject.session, snapshot)
+        self._lives[subject.session] = subject.life
         return opened.warnings
 
     def _set_legend(self, subject: Subject, info: RasterInfo, revision: int, legend: Legend) -> int:

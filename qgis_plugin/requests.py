@@ -76,7 +76,7 @@ class Snapshot:
 @dataclass(frozen=True)
 class Subject:
     """The session that a request is about. `info` is None until the raster has been described; `classes` are the
-    legend to open it with, none for the model's.
+    legend to open it with, none for the model's; `life` differs each time that the session's project is opened.
     """
 
     session: str
@@ -84,6 +84,7 @@ class Subject:
     raster: RasterFile
     info: Optional[RasterInfo] = None
     classes: tuple[LandCover, ...] = ()
+    life: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdi
 from terrafine.qgis_plugin.widgets import note
 from terrafine.shared.spec import NAME, ModelSpec
 
+WIDTH_PX = 420
+
 
 class SaveModelDialog(QDialog):
     """`models` are those that the server has: their names are taken."""
@@ -27,6 +29,7 @@ class SaveModelDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         self.name.textChanged.connect(self._check)
         self.title.textChanged.connect(self._check)
+        self.setMinimumWidth(WIDTH_PX)
         self._lay_out()
         self._check()
 
@@ -49,6 +52,7 @@ class SaveModelDialog(QDialog):
 
     def _lay_out(self) -> None:
         form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow(self.tr("Name"), self.name)
         form.addRow(self.tr("Title"), self.title)
         words = note()

@@ -50,7 +50,7 @@ class ServerWork:
     def do(self, request: ServerRequest, info: RasterInfo, read: ReadPixels) -> None:
         """Bring the server where the plugin is, then ask."""
         subject = request.subject
-        if not self.mirror.holds(subject.session):
+        if not self.mirror.holds(subject):
             shown = request.shown if isinstance(request, Predict) else None
             warnings = self.mirror.open(subject, info, shown or request.now)
             self._tell(methodcaller("warned", request.job, warnings))

@@ -59,6 +59,7 @@ class Session:
     review  the patches to look at, once they were asked for
     lesson  what came of the last learning
     own_legend  the model's classes are not those that it came with, but the user's
+    life    of this object: its revisions are others than those of an earlier opening of the project
     """
 
     raster: RasterFile
@@ -76,6 +77,7 @@ class Session:
     review: Optional[Review] = None
     lesson: Optional[Learnt] = None
     own_legend: bool = False
+    life: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
         self.history = History(self.log, self.locks, self.network or Network(legend=Legend.of(self.model)))
@@ -87,7 +89,7 @@ class Session:
     @property
     def subject(self) -> Subject:
         classes = self.model.classes if self.own_legend else ()
-        return Subject(self.id, self.model, self.raster, self.info, classes)
+        return Subject(self.id, self.model, self.raster, self.info, classes, self.life)
 
     @property
     def lesson_of_now(self) -> Optional[Learnt]:

@@ -165,7 +165,7 @@ def test_advice_to_learn_is_followed_with_one_click(mapped):
     mapped.mark(50.5, 40.5, (int(mapped.map()[40, 50]) + 1) % 3)
     mapped.controller.advice = Advice("learn", "Large.", 900, 0.9)
     mapped.plugin.bench.show()
-    assert mapped.dock.learn.advice.text() == "Learning suits this mistake better: Large."
+    assert mapped.dock.learn.advice.text() == "Advice: Large."
     mapped.press(mapped.dock.learn.follow)
     assert mapped.controller.work.kind is Kind.LEARNING
     mapped.settle()
@@ -266,6 +266,26 @@ def test_a_session_begins_with_the_user_s_own_classes(striped):
     assert [striped.map()[5, int(x)] for x in STRIPES] == [0, 1, 2]
 
 
+def test_own_classes_come_back_with_the_project(taught, tmp_path):
+    learnt = taught.map()
+    save(taught, tmp_path / "project.qgz")
+    reopen(taught, tmp_path / "project.qgz")
+    assert legend(taught) == list(NAMES)
+    assert taught.controller.session.subject.classes == taught.controller.legend
+    taught.stroke(2, (STRIPES[2], 20.5), (STRIPES[2], 140.5))
+    assert taught.controller.view().has_learnt
+    assert np.array_equal(taught.map()[:, :100], learnt[:, :100])
+    learn(taught)
+    assert taught.map()[5, int(STRIPES[2])] == 2
+
+
+def test_learning_again_ends_the_comparison_with_the_map_of_before(taught):
+    taught.press(taught.dock.learn.compare)
+    learn(taught)
+    assert not taught.plugin.desk.learn.swipe.is_on
+    assert taught.dock.learn.compare.isEnabled()
+
+
 def test_a_new_class_is_marked_learnt_and_on_the_map(taught):
     add_class(taught, "beach")
     assert taught.controller.class_id == 3
@@ -334,12 +354,14 @@ def test_a_merged_class_is_gone_from_map_and_legend_and_stays_so(taught, tmp_pat
 
 def test_marks_of_a_removed_class_stay_and_are_dimmed_until_it_is_undone(taught):
     learnt = taught.map()
+    taught.dock.marks.opacity.setValue(40)
     pick(taught, 0)
     taught.key(Qt.Key.Key_Delete, on=taught.dock.marks.legend)
     taught.settle()
     assert legend(taught) == ["wood", "sand"]
     assert 0 not in np.unique(taught.map())
     assert len(taught.stored()) == 2
+    assert taught.map_layer.opacity() == pytest.approx(0.4)
 
     def opacity(class_id: int) -> float:
         categories = taught.marks_layer.renderer().categories()
