@@ -35,7 +35,7 @@ class LegendDesk(QObject):
             chord(Qt.Key.Key_Insert): tools.add.click,
             chord(Qt.Key.Key_F2): tools.edit.click,
             chord(Qt.Key.Key_Delete): tools.remove.click,
-            chord(Qt.Key.Key_M, control=True): tools.merge.click,
+            chord(Qt.Key.Key_M, control=True): tools.show_merge_menu,
         }
         return Keys(self._bench.dock.marks.legend, actions, lambda: True)
 

@@ -49,6 +49,11 @@ class LegendTools(QWidget):
             button.setEnabled(view.has_session and len(view.legend) > 2)
         self._fill(self.merge_menu, view)
 
+    def show_merge_menu(self) -> None:
+        """As a click on its button does."""
+        if self.merge.isEnabled():
+            self.merge_menu.popup(self.merge.mapToGlobal(self.merge.rect().bottomLeft()))
+
     def _fill(self, menu: QMenu, view: View) -> None:
         """The classes that the picked one can be merged into."""
         menu.clear()

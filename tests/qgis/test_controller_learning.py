@@ -137,6 +137,15 @@ def test_marks_drawn_while_it_learns_wait_and_count_afterwards(marked):
     assert (len(follow.now.marks), follow.now.network.weights) == (2, "w1")
 
 
+def test_what_learning_did_is_known_until_it_is_undone(marked):
+    learn(marked)
+    assert (marked.view().lesson.right_before, marked.view().lesson.right_after) == (0.5, 1.0)
+    marked.undo()
+    assert marked.view().lesson is None
+    marked.redo()
+    assert marked.view().lesson is not None
+
+
 def test_learning_that_was_cancelled_has_changed_nothing(marked):
     before = marked.session.history.network
     request = asked(marked.learn(LearnOptions()))
@@ -193,6 +202,19 @@ def test_a_new_class_is_at_the_end_of_the_legend_and_drawn_with(mapped):
     assert [entry.name for entry in mapped.legend] == ["water", "land", "tree", "solar"]
     assert mapped.class_id == 3
     assert request.now.network.legend.becomes == (0, 1, 2, 3)
+
+
+def test_own_classes_begin_a_session_of_their_own_and_go_to_the_server(mapped):
+    own, before = (LandCover(0, "lake", "#000001"), LandCover(1, "tree", "#000002")), mapped.session
+    mapped.start_with(own)
+    assert mapped.legend == own
+    request = asked(mapped.classify(RASTER, AREA))
+    assert mapped.session is not before
+    assert request.subject.classes == own
+    assert mapped.session.history.network.legend == Legend(own, (0, 1))
+    mapped.activate(before)
+    assert mapped.session.subject.classes == ()
+    assert mapped.legend == CLASSES
 
 
 def test_undoing_a_new_class_keeps_its_id_for_the_server(mapped):

@@ -340,8 +340,12 @@ def test_another_name_and_colour_are_on_the_map_the_marks_and_in_the_project(map
 
 def test_a_merged_class_is_gone_from_map_and_legend_and_stays_so(taught, tmp_path):
     pick(taught, 0)
-    action = next(a for a in taught.dock.marks.legend_tools.merge_menu.actions() if a.text() == "wood")
-    action.trigger()
+    menu = taught.dock.marks.legend_tools.merge_menu
+    taught.key(Qt.Key.Key_M, CONTROL, on=taught.dock.marks.legend)
+    assert menu.isVisible()
+    assert [action.text() for action in menu.actions()] == ["wood", "sand"]
+    taught.key(Qt.Key.Key_Down, on=menu)
+    taught.key(Qt.Key.Key_Return, on=menu)
     taught.settle()
     for _ in range(2):
         assert legend(taught) == ["wood", "sand"]
