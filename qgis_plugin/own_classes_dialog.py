@@ -18,11 +18,12 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from terrafine.qgis_plugin.learn_events import MOST_CLASSES
 from terrafine.qgis_plugin.palette import fresh
 from terrafine.qgis_plugin.widgets import icon, note, tool_button
 from terrafine.shared.spec import LandCover
 
-MOST_CLASSES, HEIGHT_PX = 255, 240
+HEIGHT_PX = 240
 
 
 class OwnClassesDialog(QDialog):
