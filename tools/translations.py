@@ -24,10 +24,15 @@ def main() -> int:
     command = ["pylupdate5", "-noobsolete", "-tr-function", "tr", *names[0], "-ts", *names[1]]
     subprocess.run(command, cwd=ROOT, check=True)
     for path in words:
-        text = LOCATION.sub("", path.read_text("utf-8"))  # they change with every line of code
+        text = tidied(path.read_text("utf-8"))
         path.write_text(text, "utf-8")
         sys.stdout.write(f"{path.name}: {text.count(OPEN)} words without a translation\n")
     return 0
+
+
+def tidied(words: str) -> str:
+    """Without places in the code, which change with its every line; quotation marks as translators type them."""
+    return LOCATION.sub("", words).replace("&apos;", "'").replace("&quot;", '"')
 
 
 if __name__ == "__main__":

@@ -385,55 +385,55 @@
     </message>
     <message>
         <source>The server does not have what was learnt any more; the map is that of the model again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur n'a plus ce qui a été appris ; la carte est de nouveau celle du modèle.</translation>
     </message>
     <message>
         <source>Learn again from your marks. Save as model keeps what was learnt.</source>
-        <translation type="unfinished"></translation>
+        <translation>Relancez l'apprentissage avec vos marques. « Enregistrer comme modèle » conserve ce qui a été appris.</translation>
     </message>
     <message>
         <source>The model cannot be saved now.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le modèle ne peut pas être enregistré maintenant.</translation>
     </message>
     <message>
         <source>Connect to the server, and let its work finish.</source>
-        <translation type="unfinished"></translation>
+        <translation>Connectez-vous au serveur et laissez-le finir son travail.</translation>
     </message>
     <message>
         <source>The model was saved as '{name}'.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le modèle a été enregistré sous « {name} ».</translation>
     </message>
     <message>
         <source>There is no model to begin with.</source>
-        <translation type="unfinished"></translation>
+        <translation>Il n'y a pas de modèle de départ.</translation>
     </message>
     <message>
         <source>Classify an area first; a legend has at most {most} classes.</source>
-        <translation type="unfinished"></translation>
+        <translation>Classez d'abord une zone ; une légende a au plus {most} classes.</translation>
     </message>
     <message>
         <source>No class can be added.</source>
-        <translation type="unfinished"></translation>
+        <translation>Aucune classe ne peut être ajoutée.</translation>
     </message>
     <message>
         <source>A legend needs two classes.</source>
-        <translation type="unfinished"></translation>
+        <translation>Une légende demande deux classes.</translation>
     </message>
     <message>
         <source>Add another class first.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ajoutez d'abord une autre classe.</translation>
     </message>
     <message>
         <source>There are no marks to learn from.</source>
-        <translation type="unfinished"></translation>
+        <translation>Il n'y a pas de marques dont apprendre.</translation>
     </message>
     <message>
         <source>Mark what is wrong first.</source>
-        <translation type="unfinished"></translation>
+        <translation>Marquez d'abord ce qui est faux.</translation>
     </message>
     <message>
         <source>There is no server to learn with.</source>
-        <translation type="unfinished"></translation>
+        <translation>Il n'y a pas de serveur pour l'apprentissage.</translation>
     </message>
     <message>
         <source>The server is at work.</source>
@@ -441,7 +441,7 @@
     </message>
     <message>
         <source>Learn when it is done.</source>
-        <translation type="unfinished"></translation>
+        <translation>Lancez l'apprentissage quand il aura fini.</translation>
     </message>
     <message>
         <source>There is no map to look into.</source>
@@ -473,11 +473,11 @@
     </message>
     <message>
         <source>The map of before could not be kept to compare with: {why}.</source>
-        <translation type="unfinished"></translation>
+        <translation>La carte d'avant n'a pas pu être conservée pour la comparaison : {why}.</translation>
     </message>
     <message>
         <source>Make room in the folder for temporary files.</source>
-        <translation type="unfinished"></translation>
+        <translation>Libérez de la place dans le dossier des fichiers temporaires.</translation>
     </message>
     <message>
         <source>Here</source>
@@ -622,35 +622,35 @@ Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échan
     <name>ClassDialog</name>
     <message>
         <source>Edit the class</source>
-        <translation type="unfinished"></translation>
+        <translation>Modifier la classe</translation>
     </message>
     <message>
         <source>Add a class</source>
-        <translation type="unfinished"></translation>
+        <translation>Ajouter une classe</translation>
     </message>
     <message>
         <source>What the legend, the map's file and the reports call the class</source>
-        <translation type="unfinished"></translation>
+        <translation>Le nom de la classe dans la légende, le fichier de la carte et les rapports</translation>
     </message>
     <message>
         <source>Any other colour</source>
-        <translation type="unfinished"></translation>
+        <translation>Toute autre couleur</translation>
     </message>
     <message>
         <source>There is a class of that name.</source>
-        <translation type="unfinished"></translation>
+        <translation>Une classe porte déjà ce nom.</translation>
     </message>
     <message>
         <source>Name</source>
-        <translation type="unfinished">Nom</translation>
+        <translation>Nom</translation>
     </message>
     <message>
         <source>Colour</source>
-        <translation type="unfinished"></translation>
+        <translation>Couleur</translation>
     </message>
     <message>
         <source>{color}: told apart with any colour vision</source>
-        <translation type="unfinished"></translation>
+        <translation>{color} : se distingue quelle que soit la vision des couleurs</translation>
     </message>
 </context>
 <context>
@@ -755,7 +755,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Learning from your marks…</source>
-        <translation type="unfinished"></translation>
+        <translation>Apprentissage à partir de vos marques…</translation>
     </message>
     <message>
         <source>Measuring how unsure the map is…</source>
@@ -767,11 +767,11 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Thinking about your marks…</source>
-        <translation type="unfinished"></translation>
+        <translation>Analyse de vos marques…</translation>
     </message>
     <message>
         <source>Saving the model…</source>
-        <translation type="unfinished"></translation>
+        <translation>Enregistrement du modèle…</translation>
     </message>
 </context>
 <context>
@@ -883,27 +883,27 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Learnt from the marks</source>
-        <translation type="unfinished"></translation>
+        <translation>Apprentissage à partir des marques</translation>
     </message>
     <message>
         <source>What was learnt undone</source>
-        <translation type="unfinished"></translation>
+        <translation>Apprentissage réinitialisé</translation>
     </message>
     <message>
         <source>Class added: {name}</source>
-        <translation type="unfinished"></translation>
+        <translation>Classe ajoutée : {name}</translation>
     </message>
     <message>
         <source>{name} merged into {into}</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} fusionnée avec {into}</translation>
     </message>
     <message>
         <source>Class removed: {name}</source>
-        <translation type="unfinished"></translation>
+        <translation>Classe supprimée : {name}</translation>
     </message>
     <message>
         <source>Class changed: {name}</source>
-        <translation type="unfinished"></translation>
+        <translation>Classe modifiée : {name}</translation>
     </message>
 </context>
 <context>
@@ -1065,87 +1065,87 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     <name>LearnPanel</name>
     <message>
         <source>Marks correct the map around them. Let the model learn from them, and it gets the rest right, too.</source>
-        <translation type="unfinished"></translation>
+        <translation>Les marques corrigent la carte autour d'elles. Faites-en apprendre le modèle, et il corrigera aussi le reste.</translation>
     </message>
     <message>
         <source>Learn</source>
-        <translation type="unfinished"></translation>
+        <translation>Apprendre</translation>
     </message>
     <message>
         <source>Follow the advice: learn from your marks now</source>
-        <translation type="unfinished"></translation>
+        <translation>Suivre le conseil : apprendre maintenant de vos marques</translation>
     </message>
     <message>
         <source>Learn from my marks</source>
-        <translation type="unfinished"></translation>
+        <translation>Apprendre de mes marques</translation>
     </message>
     <message>
         <source>Retrain the model on all your marks, for this image only; the whole map follows (L)</source>
-        <translation type="unfinished"></translation>
+        <translation>Réentraîner le modèle avec toutes vos marques, pour cette image seulement ; toute la carte suit (L)</translation>
     </message>
     <message>
         <source>Cancel</source>
-        <translation type="unfinished">Annuler</translation>
+        <translation>Annuler</translation>
     </message>
     <message>
         <source>Stop learning; nothing has changed then</source>
-        <translation type="unfinished"></translation>
+        <translation>Arrêter l'apprentissage ; rien n'aura changé</translation>
     </message>
     <message>
         <source>Compare with the map before the last learning (C): move the mouse; Esc ends it</source>
-        <translation type="unfinished"></translation>
+        <translation>Comparer avec la carte d'avant le dernier apprentissage (C) : déplacez la souris ; Échap y met fin</translation>
     </message>
     <message>
         <source>Advice: {reason}</source>
-        <translation type="unfinished"></translation>
+        <translation>Conseil : {reason}</translation>
     </message>
     <message>
         <source>The map is that of the model and what it has learnt from your marks.</source>
-        <translation type="unfinished"></translation>
+        <translation>La carte est celle du modèle et de ce qu'il a appris de vos marques.</translation>
     </message>
     <message>
         <source>Of the pixels you marked, the model by itself had {before} right; now it has {after}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Parmi les pixels que vous avez marqués, le modèle seul en classait bien {before} ; à présent {after}.</translation>
     </message>
     <message>
         <source>How much of the model may change. More takes longer, and needs more marks</source>
-        <translation type="unfinished"></translation>
+        <translation>La part du modèle qui peut changer. Une plus grande part prend plus de temps et demande plus de marques</translation>
     </message>
     <message>
         <source>Quick: the last layer</source>
-        <translation type="unfinished"></translation>
+        <translation>Rapide : la dernière couche du réseau</translation>
     </message>
     <message>
         <source>Thorough: all but the image features</source>
-        <translation type="unfinished"></translation>
+        <translation>Approfondi : tout sauf les caractéristiques de l'image</translation>
     </message>
     <message>
         <source>Everything, also the image features</source>
-        <translation type="unfinished"></translation>
+        <translation>Tout, même les caractéristiques de l'image</translation>
     </message>
     <message>
         <source>Save or forget what was learnt</source>
-        <translation type="unfinished"></translation>
+        <translation>Enregistrer ou oublier ce qui a été appris</translation>
     </message>
     <message>
         <source>Save as a model…</source>
-        <translation type="unfinished"></translation>
+        <translation>Enregistrer comme modèle…</translation>
     </message>
     <message>
         <source>Keep what was learnt on the server, to use it on other images</source>
-        <translation type="unfinished"></translation>
+        <translation>Conserver sur le serveur ce qui a été appris, pour l'utiliser sur d'autres images</translation>
     </message>
     <message>
         <source>Reset what was learnt</source>
-        <translation type="unfinished"></translation>
+        <translation>Réinitialiser l'apprentissage</translation>
     </message>
     <message>
         <source>Go back to the model as it came; your marks stay. Undo takes it back</source>
-        <translation type="unfinished"></translation>
+        <translation>Revenir au modèle d'origine ; vos marques restent. « Annuler » rétablit ce qui a été appris</translation>
     </message>
     <message>
         <source>How far</source>
-        <translation type="unfinished"></translation>
+        <translation>Portée</translation>
     </message>
 </context>
 <context>
@@ -1159,43 +1159,43 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     <name>LegendTools</name>
     <message>
         <source>Add a class that the model does not know yet (Ins)</source>
-        <translation type="unfinished"></translation>
+        <translation>Ajouter une classe que le modèle ne connaît pas encore (Inser)</translation>
     </message>
     <message>
         <source>Rename or recolour the class (F2, or a double click)</source>
-        <translation type="unfinished"></translation>
+        <translation>Renommer la classe ou changer sa couleur (F2, ou un double-clic)</translation>
     </message>
     <message>
         <source>Merge the class into another (Ctrl+M)</source>
-        <translation type="unfinished"></translation>
+        <translation>Fusionner la classe avec une autre (Ctrl+M)</translation>
     </message>
     <message>
         <source>Remove the class: the next likely one is shown instead (Del)</source>
-        <translation type="unfinished"></translation>
+        <translation>Supprimer la classe : la plus probable après elle est montrée à sa place (Suppr)</translation>
     </message>
     <message>
         <source>Start with a legend of your own</source>
-        <translation type="unfinished"></translation>
+        <translation>Commencer avec votre propre légende</translation>
     </message>
     <message>
         <source>Start with my own classes…</source>
-        <translation type="unfinished"></translation>
+        <translation>Commencer avec mes propres classes…</translation>
     </message>
     <message>
         <source>Rename or recolour…</source>
-        <translation type="unfinished"></translation>
+        <translation>Renommer ou changer la couleur…</translation>
     </message>
     <message>
         <source>Remove</source>
-        <translation type="unfinished">Supprimer</translation>
+        <translation>Supprimer</translation>
     </message>
     <message>
         <source>Add a class…</source>
-        <translation type="unfinished"></translation>
+        <translation>Ajouter une classe…</translation>
     </message>
     <message>
         <source>Merge into</source>
-        <translation type="unfinished"></translation>
+        <translation>Fusionner avec</translation>
     </message>
 </context>
 <context>
@@ -1519,31 +1519,31 @@ Le résultat garde les noms et les couleurs.</translation>
     <name>OwnClassesDialog</name>
     <message>
         <source>Start with my own classes</source>
-        <translation type="unfinished"></translation>
+        <translation>Commencer avec mes propres classes</translation>
     </message>
     <message>
         <source>Add a class</source>
-        <translation type="unfinished"></translation>
+        <translation>Ajouter une classe</translation>
     </message>
     <message>
         <source>One more row</source>
-        <translation type="unfinished"></translation>
+        <translation>Une ligne de plus</translation>
     </message>
     <message>
         <source>A legend needs two classes.</source>
-        <translation type="unfinished"></translation>
+        <translation>Une légende demande deux classes.</translation>
     </message>
     <message>
         <source>Every class needs a name.</source>
-        <translation type="unfinished"></translation>
+        <translation>Chaque classe doit avoir un nom.</translation>
     </message>
     <message>
         <source>Two classes have the same name.</source>
-        <translation type="unfinished"></translation>
+        <translation>Deux classes portent le même nom.</translation>
     </message>
     <message>
         <source>The next area that you classify has exactly these classes. What the model knows by the same name goes on; everything else it learns from your marks. Maps and marks of before stay.</source>
-        <translation type="unfinished"></translation>
+        <translation>La prochaine zone que vous classerez aura exactement ces classes. Ce que le modèle connaît sous le même nom reste acquis ; tout le reste, il l'apprend de vos marques. Les cartes et marques d'avant restent.</translation>
     </message>
 </context>
 <context>
@@ -1863,43 +1863,43 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     <name>SaveModelDialog</name>
     <message>
         <source>Save as a model</source>
-        <translation type="unfinished"></translation>
+        <translation>Enregistrer comme modèle</translation>
     </message>
     <message>
         <source>{title}, adapted</source>
-        <translation type="unfinished"></translation>
+        <translation>{title}, adapté</translation>
     </message>
     <message>
         <source>The folder's name on the server: letters, digits, '.', '_' and '-'</source>
-        <translation type="unfinished"></translation>
+        <translation>Le nom du dossier sur le serveur : lettres sans accent, chiffres, « . », « _ » et « - »</translation>
     </message>
     <message>
         <source>What the list of models shows</source>
-        <translation type="unfinished"></translation>
+        <translation>Ce que montre la liste des modèles</translation>
     </message>
     <message>
         <source>A name has letters, digits, '.', '_' and '-', and begins with a letter or digit.</source>
-        <translation type="unfinished"></translation>
+        <translation>Un nom se compose de lettres sans accent, de chiffres, de « . », « _ » et « - », et commence par une lettre ou un chiffre.</translation>
     </message>
     <message>
         <source>The server has a model of that name.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur a déjà un modèle de ce nom.</translation>
     </message>
     <message>
         <source>Give the model a title.</source>
-        <translation type="unfinished"></translation>
+        <translation>Donnez un titre au modèle.</translation>
     </message>
     <message>
         <source>Name</source>
-        <translation type="unfinished">Nom</translation>
+        <translation>Nom</translation>
     </message>
     <message>
         <source>Title</source>
-        <translation type="unfinished"></translation>
+        <translation>Titre</translation>
     </message>
     <message>
         <source>The server keeps the model with its legend of now; you can classify other images with it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur garde le modèle avec sa légende actuelle ; vous pouvez classer d'autres images avec lui.</translation>
     </message>
 </context>
 <context>
@@ -2268,11 +2268,11 @@ Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont 
     <name>Swipe</name>
     <message>
         <source>before</source>
-        <translation type="unfinished"></translation>
+        <translation>avant</translation>
     </message>
     <message>
         <source>now</source>
-        <translation type="unfinished"></translation>
+        <translation>maintenant</translation>
     </message>
 </context>
 <context>
@@ -2481,15 +2481,15 @@ Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipso�
     <name>_ClassRow</name>
     <message>
         <source>Name of the class</source>
-        <translation type="unfinished"></translation>
+        <translation>Nom de la classe</translation>
     </message>
     <message>
         <source>Colour of the class</source>
-        <translation type="unfinished"></translation>
+        <translation>Couleur de la classe</translation>
     </message>
     <message>
         <source>Leave this class out</source>
-        <translation type="unfinished"></translation>
+        <translation>Ne pas reprendre cette classe</translation>
     </message>
 </context>
 </TS>

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import runpy
 import string
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "qgis_plugin/i18n"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "qgis_plugin/i18n"
 LANGUAGES = sorted(path.name for path in FOLDER.glob("*.ts"))
 
 
@@ -45,3 +47,14 @@ def test_what_is_one_line_stays_one(name: str) -> None:
 def test_french_has_a_space_before_its_double_signs() -> None:
     bare = re.compile(r"\w[;!?»]|\w:(?=\s|$)|«\w")
     assert [words for _, words in messages("terrafine_fr.ts") if bare.search(words)] == []
+
+
+def test_gathered_words_are_tidied_without_a_change_of_meaning() -> None:
+    gathered = """<message>
+        <location filename="dock.py" line="12" />
+        <source>Say &quot;1 &lt; 2 &amp;amp; 3&quot;, it&apos;s so</source>
+    </message>"""
+    tidied = runpy.run_path(str(ROOT / "tools" / "translations.py"))["tidied"](gathered)
+    assert tidied.splitlines()[1] == """        <source>Say "1 &lt; 2 &amp;amp; 3", it's so</source>"""
+    sources = [ElementTree.fromstring(text).findtext("source") for text in (gathered, tidied)]
+    assert sources[0] == sources[1]
