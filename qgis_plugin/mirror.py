@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Optional
 
 from terrafine.qgis_plugin.requests import Legend, Snapshot, Subject
 from terrafine.shared.annotation import Delta
-from terrafine.shared.errors import BadRequest, RevisionMismatch
+from terrafine.shared.errors import BadRequest
 from terrafine.shared.raster import RasterInfo
 
 if TYPE_CHECKING:
@@ -56,19 +56,21 @@ class Mirror:
         return revision + 1
 
     def bring(self, session: str, wanted: Snapshot) -> None:
-        """Tell the server what changed since it last heard of the session, up to `wanted`."""
+        """Tell the server what changed since it last heard of the session, up to `wanted`.
+
+        Raises RevisionMismatch where the server is not where it was thought to be: it has learnt, say, what was
+        cancelled too late.
+        """
         held = self._held[session]
         if held.revision == wanted.revision:
             return
-        try:
-            held = self._bring_network(session, held, wanted)
-            delta = difference(held, wanted)
-            if delta is None:
-                raise RevisionMismatch("No change leads from the marks that the server holds to these.")
-            self._client.change_annotations(session, delta)
-            self._held[session] = wanted
-        except RevisionMismatch:
+        held = self._bring_network(session, held, wanted)
+        delta = difference(held, wanted)
+        if delta is None:
             self._set_marks(session, wanted)
+            return
+        self._client.change_annotations(session, delta)
+        self._held[session] = wanted
 
     def learnt(self, session: str, snapshot: Snapshot) -> None:
         """The server has learnt, and holds this now."""

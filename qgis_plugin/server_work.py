@@ -18,6 +18,7 @@ from terrafine.qgis_plugin.requests import (
     ServerRequest,
     Snapshot,
 )
+from terrafine.shared.errors import RevisionMismatch
 from terrafine.shared.geo import Window
 from terrafine.shared.messages import Advice, Learnt, PatchesRanked, Progress
 from terrafine.shared.patch import Patch
@@ -48,14 +49,18 @@ class ServerWork:
         }
 
     def do(self, request: ServerRequest, info: RasterInfo, read: ReadPixels) -> None:
-        """Bring the server where the plugin is, then ask."""
+        """Bring the server where the plugin is, then ask; from the start if it turns out to be elsewhere."""
         subject = request.subject
         if not self.mirror.holds(subject):
             shown = request.shown if isinstance(request, Predict) else None
             warnings = self.mirror.open(subject, info, shown or request.now)
             self._tell(methodcaller("warned", request.job, warnings))
-        self.mirror.bring(subject.session, request.now)
-        self._doers[type(request)](request, read)
+        try:
+            self.mirror.bring(subject.session, request.now)
+            self._doers[type(request)](request, read)
+        except RevisionMismatch:
+            self.mirror.open(subject, info, request.now)
+            self._doers[type(request)](request, read)
 
     def _predict(self, request: Predict, read: ReadPixels) -> None:
         session, since = request.subject.session, request.shown.revision if request.shown else None

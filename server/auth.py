@@ -24,7 +24,8 @@ from terrafine.shared.transport import public_key
 
 log = logging.getLogger(__name__)
 NOBODY = "-"  # in the log: a stranger, or anybody on a server without keys; no client's name begins so
-REFRESH_S = 1.0  # how soon a client that was added or revoked is
+REFRESH_S = 1.0  # how soon a client that was revoked is
+KNOCK_S = 0.1  # strangers make the server read the list no more often
 _ZAP = "inproc://zeromq.zap.01"
 _VERSION, _YES, _NO = b"1.0", (b"200", b"OK"), (b"400", b"This key is not allowed.")
 
@@ -39,6 +40,7 @@ class Guard:
         self._list = ClientList(keys)
         self._names = self._list.read()
         self._read_at = time.monotonic()
+        self._revoked: list[str] = []
         self._refusals = Refusals()
         self.questions = context.socket(zmq.REP)
         self.questions.bind(_ZAP)
@@ -55,6 +57,8 @@ class Guard:
         while self.questions.poll(0):
             _version, request_id, _domain, address, _identity, mechanism, *credentials = self.questions.recv_multipart()
             key = _key_of(mechanism, credentials)
+            if key not in self._names:
+                self._read(KNOCK_S)  # it may have been added just now
             allowed = key in self._names
             user = key.encode("ascii") if allowed else b""
             self._log(key, _text(address))
@@ -82,14 +86,19 @@ class Guard:
 
     def refresh(self) -> list[str]:
         """Read the list again, if it was some time ago; returns the keys that are on it no more."""
-        if time.monotonic() - self._read_at < REFRESH_S:
-            return []
+        self._read(REFRESH_S)
+        revoked, self._revoked = self._revoked, []
+        return revoked
+
+    def _read(self, age_s: float) -> None:
+        if time.monotonic() - self._read_at < age_s:
+            return
         before, self._names, self._read_at = self._names, self._list.read(), time.monotonic()
         for key in self._names.keys() ^ before.keys():
             log.info(
                 "%s: client=%s", *(("added", self._names[key]) if key in self._names else ("revoked", before[key]))
             )
-        return [key for key in before if key not in self._names]
+        self._revoked += [key for key in before if key not in self._names]
 
 
 def _key_of(mechanism: bytes, credentials: list[bytes]) -> str:
