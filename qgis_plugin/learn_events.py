@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Optional
 
@@ -11,6 +12,7 @@ from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.requests import REMOVED, Learn, Legend, SaveModel
 from terrafine.qgis_plugin.state import WAITED_FOR, Kind, Link
 from terrafine.qgis_plugin.work_events import WorkEvents
+from terrafine.shared.annotation import Annotation
 from terrafine.shared.learning import LearnOptions
 from terrafine.shared.messages import Learnt
 from terrafine.shared.spec import LandCover, ModelSpec
@@ -28,7 +30,7 @@ class LearnEvents(WorkEvents):
         now = session.now
         request = Learn(self._next_job(), session.subject, now, session.log.take_revision(), options)
         self.advice = None
-        return self._begin(Kind.LEARNING, request)
+        return [*_caution(now.marks), *self._begin(Kind.LEARNING, request)]
 
     def learnt(self, job: int, learnt: Learnt) -> list[Effect]:
         """The network is another one now: the map follows, what the user sees first."""
@@ -137,3 +139,11 @@ class LearnEvents(WorkEvents):
 
     def _is_waited_for(self) -> bool:
         return self.work is not None and self.work.kind in WAITED_FOR
+
+
+def _caution(marks: Sequence[Annotation]) -> list[Effect]:
+    """A network that learns from one class alone tends to see it everywhere (docs/benchmarks.md)."""
+    if len({mark.class_id for mark in marks}) > 1:
+        return []
+    hint = tr("If it does, undo, and mark some places of other classes, too.")
+    return [Tell(tr("All marks are of one class: the model may forget the others."), hint)]

@@ -503,6 +503,14 @@
         <source>The project's map has no place for the patch.</source>
         <translation>La carte du projet n'a pas de place pour ce carré.</translation>
     </message>
+    <message>
+        <source>If it does, undo, and mark some places of other classes, too.</source>
+        <translation>Dans ce cas, annulez, et marquez aussi quelques endroits d'autres classes.</translation>
+    </message>
+    <message>
+        <source>All marks are of one class: the model may forget the others.</source>
+        <translation>Toutes les marques sont d'une seule classe : le modèle risque d'oublier les autres.</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>

@@ -100,6 +100,15 @@ def test_learning_is_asked_for_at_the_marks_of_now_and_leads_to_the_next_revisio
     assert marked.work.kind is Kind.LEARNING
 
 
+def test_learning_from_one_class_alone_is_done_with_a_caution(marked):
+    assert kinds(marked.learn(LearnOptions())) == [Tell, Ask]
+    marked.cancel()
+    marked.failed(marked.work.job, Cancelled("stopped"))
+    marked.choose_class(1)
+    mark(marked, 9.5)
+    assert kinds(marked.learn(LearnOptions())) == [Ask]
+
+
 def test_there_is_nothing_to_learn_without_marks(mapped):
     assert kinds(mapped.learn(LearnOptions())) == [Tell]
     assert mapped.work is None
