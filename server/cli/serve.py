@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -24,6 +25,7 @@ examples:
   terrafine serve --models my_models/ --device cpu --threads 4
 """
 DEFAULT_PORT = 5590
+INTERRUPTED = 130  # the exit code after Ctrl-C
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     zoo = Zoo(arguments.models, arguments.device, arguments.save_models or user_models())
     metrics = Metrics() if arguments.metrics is not None else None
     server = Server(Dispatcher(zoo), arguments.host, arguments.port, arguments.keys, metrics)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: server.stop())
+    interrupted = _stop_on_signals(server.stop)
     if arguments.exit_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()
     log.info("listening on %s", server.address)
@@ -72,7 +74,24 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.announce:
             announce(arguments.announce, server.address)
         server.run()
-    return 0
+    return INTERRUPTED if interrupted.is_set() else 0
+
+
+def _stop_on_signals(stop: Callable[[], None]) -> threading.Event:
+    """Let SIGTERM and Ctrl-C end the server in order, wherever they find it; the event says that it was Ctrl-C.
+
+    Ctrl-C stays ignored where a shell has it so, for jobs in the background.
+    """
+    interrupted = threading.Event()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        interrupted.set()
+        stop()
+
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop())
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
+    return interrupted
 
 
 def announce(where: str, address: str) -> None:
