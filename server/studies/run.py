@@ -17,6 +17,7 @@ import torch
 
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
+from terrafine.server.learning import with_legend
 from terrafine.server.scenes import pairs
 from terrafine.server.studies import kinds
 from terrafine.server.studies.study import Row, Study, merged, settings
@@ -111,6 +112,8 @@ def _measured(
         progress(f"{words}: {study.kind}", done, total)
 
     predictor = Predictor(*registry.load(model), place.device)
+    if row.legend:
+        predictor = with_legend(predictor, registry.describe(_folder(row.legend)).classes)
     found = kinds.find(study.kind).measure(Task(row, predictor, images, data, study.length, seed, tick))
     names = [image.stem for image, _ in images]
     today = datetime.datetime.now().astimezone().date().isoformat()

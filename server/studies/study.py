@@ -68,6 +68,7 @@ class Row:
     weights  the zoo's name of a model, or its folder; none: one is trained
     changes  of the configuration that it is trained by: tables "model", "data", "training", merged into it key by key
     seeds    0: as many as the study has; 1 where chance plays no part
+    legend   a model whose classes the network of `weights` is given, to start from nothing
     """
 
     name: str
@@ -77,10 +78,11 @@ class Row:
     annotator: Annotator = field(default_factory=Annotator)
     learning: Relearning = field(default_factory=Relearning)
     review: Review = field(default_factory=Review)
+    legend: str = ""
 
 
 PARTS = {"annotator": Annotator, "learning": Relearning, "review": Review}
-ROW_KEYS = {"name", "weights", "seeds", *PARTS, *TRAINED}
+ROW_KEYS = {"name", "weights", "seeds", "legend", *PARTS, *TRAINED}
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,15 @@ def find(name: str) -> Study:
 
 def changed(study: Study, seeds: Optional[int], weights: str) -> Study:
     """With so many repetitions, and with this model in all rows that have one, where that is said."""
-    rows = tuple(dataclasses.replace(r, weights=weights) if r.weights and weights else r for r in study.rows)
+    rows = tuple(_with_model(row, weights) if weights else row for row in study.rows)
     return dataclasses.replace(study, seeds=seeds or study.seeds, rows=rows)
+
+
+def _with_model(row: Row, weights: str) -> Row:
+    """A row that starts from nothing has only its classes from the model."""
+    if row.legend:
+        return dataclasses.replace(row, legend=weights)
+    return dataclasses.replace(row, weights=weights) if row.weights else row
 
 
 def _study(name: str, document: Mapping[str, Any]) -> Study:
@@ -137,7 +146,8 @@ def _row(study: str, table: Mapping[str, Any]) -> Row:
     _check_keys(study, table, ROW_KEYS, {"name"})
     changes = {key: table[key] for key in TRAINED if key in table}
     parts: dict[str, Any] = {key: options(kind, key, table.get(key, {})) for key, kind in PARTS.items()}
-    return Row(table["name"], table.get("weights", ""), table.get("seeds", 0), changes, **parts)
+    plain = {key: table[key] for key in ("weights", "seeds", "legend") if key in table}
+    return Row(table["name"], changes=changes, **plain, **parts)
 
 
 def _check_keys(study: str, table: Mapping[str, Any], known: set[str], needed: set[str]) -> None:
@@ -159,4 +169,5 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 def settings(study: Study, row: Row) -> dict[str, Any]:
     """What a result of this row depends on besides the base configuration, as JSON."""
     used = {name: dataclasses.asdict(getattr(row, name)) for name in PARTS}
-    return {"kind": study.kind, "length": study.length, "weights": row.weights, **used}
+    legend = {"legend": row.legend} if row.legend else {}
+    return {"kind": study.kind, "length": study.length, "weights": row.weights, **legend, **used}
