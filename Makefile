@@ -74,7 +74,7 @@ translations:  ## gather the plugin's words for the translators, into qgis_plugi
 docs-images: $(SERVER) $(QGIS)  ## draw the pictures of the README again
 	@.venv/bin/terrafine demo --out build/demo
 	@cp build/demo/demo.png docs/images/demo.png
-	@xvfb-run --auto-servernum --server-args "-screen 0 1600x1000x24" $(PY_QGIS) docs/images/make_screenshots.py
+	@xvfb-run --auto-servernum --server-args "-screen 0 1600x1300x24" $(PY_QGIS) docs/images/make_screenshots.py
 
 clean:  ## remove what was built; the virtual environments .venv and .venv-qgis stay
 	rm -rf build dist demo qgis_plugin/i18n/*.qm *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
 """Draw the picture of the plugin at work in QGIS: a real window, the real server, a raster classified and corrected.
 
-    xvfb-run -s "-screen 0 1600x1000x24" python docs/images/make_screenshots.py [RASTER [MODEL [PNG [MODELS]]]]
+    xvfb-run -s "-screen 0 1600x1300x24" python docs/images/make_screenshots.py [RASTER [MODEL [PNG [MODELS]]]]
 
 Needs QGIS (`qgis` on the PATH) and a display. RASTER is by default dubai/tile3.tif under $TERRAFINE_DATA or
 ../shared/data, MODEL the first that the server offers, PNG qgis.png beside this script, MODELS a folder of further
@@ -18,7 +18,7 @@ from pathlib import Path
 
 SCENARIO = "TERRAFINE_SCREENSHOT"
 LIMIT_S = 240
-SIZE = (1600, 1000)
+SIZE = (1600, 1240)
 EXAMPLE = "tile3.tif"
 LAND = 1
 EXAMPLE_MARKS = [  # bare ground that the model takes for vegetation, objects, buildings and roads
@@ -71,7 +71,7 @@ def photograph(scenario: dict[str, str]) -> None:
     window.move(0, 0)
     for dock in window.findChildren(QDockWidget):
         dock.setVisible(dock.objectName() == "Layers")
-    Settings(folder=scenario["folder"], models_folder=scenario["models"], stroke_width_px=9.0).save()
+    Settings(folder=scenario["folder"], models_folder=scenario["models"], stroke_width_px=9.0, welcomed=True).save()
     loadPlugin("terrafine")
     startPlugin("terrafine")
     plugin = plugins["terrafine"]
