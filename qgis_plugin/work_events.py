@@ -9,6 +9,7 @@ known as a snapshot of what it was computed from; the server is asked for the di
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from terrafine.qgis_plugin.raster import RasterFile
 
 
-class WorkEvents:
+class WorkEvents(ABC):
     """`visible` tells which window of the session's raster the user sees: that is refreshed first after learning."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -205,11 +206,13 @@ class WorkEvents:
         changed_since = self.session.log.revision != work.now.revision
         return [ShowMap(), *(self._refresh_if_live() if changed_since else [])]
 
+    @abstractmethod
     def connection_failed(self, error: TerrafineError) -> list[Effect]:
-        raise NotImplementedError  # link_events.py
+        """See link_events.py."""
 
+    @abstractmethod
     def weights_lost(self) -> list[Effect]:
-        raise NotImplementedError  # learn_events.py
+        """See learn_events.py."""
 
     def _afterwards(self, work: Work, since: Optional[Snapshot] = None) -> list[Effect]:
         """What is worth doing next: follow newer marks, advise on those of a moment ago, rank what is left to see."""
