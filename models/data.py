@@ -111,9 +111,7 @@ def _turn(
     return (image[:, :, ::-1], truth[:, ::-1]) if which >= 4 else (image, truth)
 
 
-def recolour(
-    image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
-) -> NDArray[np.float32]:
+def recolour(image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.float32]:
     """Vary brightness, contrast, gamma and the bands' gains; float32 (bands, rows, columns) in [0, 1]."""
     gamma = np.exp(rng.uniform(-1, 1) * augmentation.gamma)
     gain = 1 + rng.uniform(-1, 1) * augmentation.contrast

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from terrafine.models.network import Features, MarkedNetwork
+from terrafine.models.networks.network import Features, MarkedNetwork
 from terrafine.models.pixel_features import pixel_features
 
 TREES, DEPTH = 32, 12

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from terrafine.models import uncertainty
-from terrafine.models.confidence import ConfidNet
-from terrafine.models.network import Features, MarkedNetwork
+from terrafine.models.certainty import uncertainty
+from terrafine.models.certainty.confidence import ConfidNet
+from terrafine.models.networks.network import Features, MarkedNetwork
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import ModelSpec
 

@@ -34,9 +34,7 @@ def count(bands: int) -> int:
 
 def pairs(bands: int) -> list[tuple[int, int]]:
     """The bands that are compared: (lower, higher)."""
-    return sorted(
-        {(min(i, j), max(i, j)) for i in range(bands) for j in ((i + 1) % bands, (i + 2) % bands) if i != j}
-    )
+    return sorted({(min(i, j), max(i, j)) for i in range(bands) for j in ((i + 1) % bands, (i + 2) % bands) if i != j})
 
 
 def box_mean(image: Tensor, radius: int) -> Tensor:

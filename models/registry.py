@@ -16,13 +16,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from terrafine.models import confidence
-from terrafine.models.confidence import ConfidNet
+from terrafine.models.certainty import confidence
+from terrafine.models.certainty.confidence import ConfidNet
 from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
-from terrafine.models.linknet import WIDTHS, LateLinkNet, LinkNet
-from terrafine.models.mobilenet import MobileNetV2
-from terrafine.models.network import EarlyFusion, MarkedNetwork
+from terrafine.models.networks.linknet import WIDTHS, LateLinkNet, LinkNet
+from terrafine.models.networks.mobilenet import MobileNetV2
+from terrafine.models.networks.network import EarlyFusion, MarkedNetwork
 from terrafine.shared import spec as specs
 from terrafine.shared.errors import NotFound, TerrafineError, UnusableModel
 from terrafine.shared.spec import ModelSpec
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 ZOO = Path(__file__).parent / "zoo"
 DESCRIPTION, WEIGHTS, CARD, CONFIDENCE = "model.json", "weights.safetensors", "card.md", "confidence.safetensors"
-OWN_ENCODER = "mobilenet_v2_same"  # models/mobilenet.py; all other names are the library's
+OWN_ENCODER = "mobilenet_v2_same"  # models/networks/mobilenet.py; all other names are the library's
 
 
 def build(spec: ModelSpec) -> MarkedNetwork:

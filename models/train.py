@@ -29,7 +29,7 @@ from terrafine.models import losses, metrics, simulate
 from terrafine.models.context import Context, context_of
 from terrafine.models.data import Augmentation, CropSampler, Scene
 from terrafine.models.encoding import encode
-from terrafine.models.network import MarkedNetwork
+from terrafine.models.networks.network import MarkedNetwork
 from terrafine.models.normalise import to_network
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window
@@ -108,9 +108,7 @@ class Trainer:
         self.spec, self.options, self.folder = spec, options, folder
         self.device = torch.device(device)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = AveragedModel(
-            self.network, multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True
-        )
+        self.averaged = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True)
         self.optimiser = torch.optim.AdamW(_parameter_groups(network, options), weight_decay=options.weight_decay)
         self.sampler = CropSampler(scenes, len(spec.classes), options.crop_px, options.augmentation)
         counts = sum(np.bincount(scene.truth.ravel(), minlength=256)[: len(spec.classes)] for scene in scenes)

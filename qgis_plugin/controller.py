@@ -2,20 +2,20 @@
 
 Every event is a method that returns the effects to carry out, in order. What decides a button's effect:
 
-    link_events.py     start, connect, lose and find a server
-    work_events.py     classify, refresh, cancel, and what the server answers
-    mark_events.py     draw, erase, lock, undo, redo
-    learn_events.py    learn, save a model, change the legend
-    look_events.py     uncertainty, and the patches to review
+    link/events.py     start, connect, lose and find a server
+    maps/events.py     classify, refresh, cancel, and what the server answers
+    marks/events.py    draw, erase, lock, undo, redo
+    learn/events.py    learn, save a model, change the legend
+    look/events.py     uncertainty, and the patches to review
 """
 
 from __future__ import annotations
 
 from terrafine.qgis_plugin.history import History
-from terrafine.qgis_plugin.learn_events import LearnEvents
-from terrafine.qgis_plugin.link_events import LinkEvents
-from terrafine.qgis_plugin.look_events import LookEvents
-from terrafine.qgis_plugin.mark_events import MarkEvents
+from terrafine.qgis_plugin.learn.events import LearnEvents
+from terrafine.qgis_plugin.link.events import LinkEvents
+from terrafine.qgis_plugin.look.events import LookEvents
+from terrafine.qgis_plugin.marks.events import MarkEvents
 from terrafine.qgis_plugin.state import Kind, View
 from terrafine.shared.annotation import AnnotationLog
 

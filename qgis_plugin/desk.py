@@ -6,18 +6,18 @@ from qgis.core import QgsRasterLayer
 from qgis.PyQt.QtCore import QObject
 from qgis.PyQt.QtWidgets import QFileDialog
 
-from terrafine.qgis_plugin.area import LAYER, RECTANGLE
-from terrafine.qgis_plugin.base_map import Sampler, is_base_map, sample_window
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
-from terrafine.qgis_plugin.exchange_desk import ExchangeDesk
-from terrafine.qgis_plugin.export import Exporter
-from terrafine.qgis_plugin.learn_desk import LearnDesk
-from terrafine.qgis_plugin.legend_desk import LegendDesk
-from terrafine.qgis_plugin.look_desk import LookDesk
-from terrafine.qgis_plugin.marks_desk import MarksDesk
-from terrafine.qgis_plugin.raster import raster_file
-from terrafine.qgis_plugin.server_desk import ServerDesk
+from terrafine.qgis_plugin.learn.desk import LearnDesk
+from terrafine.qgis_plugin.legend.desk import LegendDesk
+from terrafine.qgis_plugin.link.desk import ServerDesk
+from terrafine.qgis_plugin.look.desk import LookDesk
+from terrafine.qgis_plugin.maps.export import Exporter
+from terrafine.qgis_plugin.marks.desk import MarksDesk
+from terrafine.qgis_plugin.marks.exchange_desk import ExchangeDesk
+from terrafine.qgis_plugin.rasters.area import LAYER, RECTANGLE
+from terrafine.qgis_plugin.rasters.base_map import Sampler, is_base_map, sample_window
+from terrafine.qgis_plugin.rasters.raster import raster_file
 from terrafine.qgis_plugin.workbench import Workbench
 from terrafine.shared.errors import TerrafineError, UnusableRaster
 from terrafine.shared.geo import Window

@@ -8,14 +8,14 @@ from qgis.gui import QgsDockWidget
 from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from terrafine.qgis_plugin.learn_panel import LearnPanel
-from terrafine.qgis_plugin.look_panel import LookPanel
-from terrafine.qgis_plugin.map_panel import MapPanel
-from terrafine.qgis_plugin.marks_panel import MarksPanel
-from terrafine.qgis_plugin.server_panel import ServerPanel
+from terrafine.qgis_plugin.learn.panel import LearnPanel
+from terrafine.qgis_plugin.link.panel import ServerPanel
+from terrafine.qgis_plugin.look.panel import LookPanel
+from terrafine.qgis_plugin.maps.panel import MapPanel
+from terrafine.qgis_plugin.marks.panel import MarksPanel
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Kind, View
-from terrafine.qgis_plugin.welcome import WelcomePanel
+from terrafine.qgis_plugin.welcome.panel import WelcomePanel
 from terrafine.qgis_plugin.widgets import line, tool_button
 
 OBJECT_NAME = "TerrafineDock"

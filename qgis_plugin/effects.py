@@ -12,7 +12,7 @@ from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 
 if TYPE_CHECKING:
-    from terrafine.qgis_plugin.servers import Server
+    from terrafine.qgis_plugin.link.servers import Server
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,20 @@ def told(error: TerrafineError) -> Tell:
 
 
 Effect = Union[
-    StartServer, Connect, Disconnect, Ask, CancelWork, CreateLayers, StoreMarks, StoreLocks, KeepMap, ShowNetwork,
-    ShowUncertainty, ShowReview, GoTo, ShowPatch, ShowMap, Tell,
+    StartServer,
+    Connect,
+    Disconnect,
+    Ask,
+    CancelWork,
+    CreateLayers,
+    StoreMarks,
+    StoreLocks,
+    KeepMap,
+    ShowNetwork,
+    ShowUncertainty,
+    ShowReview,
+    GoTo,
+    ShowPatch,
+    ShowMap,
+    Tell,
 ]

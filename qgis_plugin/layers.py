@@ -24,14 +24,15 @@ from qgis.core import (
 )
 from qgis.gui import QgsMapCanvas
 
-from terrafine.qgis_plugin import marks_file, networks
-from terrafine.qgis_plugin.locks import locked
-from terrafine.qgis_plugin.map_layer import MapLayer, create_map_file, open_map_layer
-from terrafine.qgis_plugin.marks_file import add_table, create_marks_file, move_table, open_table, path_of
-from terrafine.qgis_plugin.marks_layer import MarksLayer
-from terrafine.qgis_plugin.placement import Locator, Placement
-from terrafine.qgis_plugin.raster import open_dataset, raster_file
-from terrafine.qgis_plugin.repaint import Repainter
+from terrafine.qgis_plugin.learn import networks
+from terrafine.qgis_plugin.maps.layer import MapLayer, create_map_file, open_map_layer
+from terrafine.qgis_plugin.maps.repaint import Repainter
+from terrafine.qgis_plugin.marks import file as marks_file
+from terrafine.qgis_plugin.marks.file import add_table, create_marks_file, move_table, open_table, path_of
+from terrafine.qgis_plugin.marks.layer import MarksLayer
+from terrafine.qgis_plugin.marks.locks import locked
+from terrafine.qgis_plugin.rasters.placement import Locator, Placement
+from terrafine.qgis_plugin.rasters.raster import open_dataset, raster_file
 from terrafine.qgis_plugin.state import Session
 from terrafine.qgis_plugin.styles import locks_renderer, marks_renderer
 from terrafine.shared import spec

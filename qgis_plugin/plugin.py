@@ -17,7 +17,7 @@ from terrafine.qgis_plugin.language import install_translator, remove_translator
 from terrafine.qgis_plugin.missing import MissingDock
 from terrafine.qgis_plugin.processing.provider import Provider
 from terrafine.qgis_plugin.settings import Settings
-from terrafine.qgis_plugin.welcome_desk import WelcomeDesk
+from terrafine.qgis_plugin.welcome.desk import WelcomeDesk
 from terrafine.qgis_plugin.widgets import icon
 from terrafine.qgis_plugin.workbench import Workbench
 

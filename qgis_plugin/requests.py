@@ -12,7 +12,7 @@ from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import LandCover, ModelSpec
 
 if TYPE_CHECKING:
-    from terrafine.qgis_plugin.raster import RasterFile
+    from terrafine.qgis_plugin.rasters.raster import RasterFile
 
 REMOVED = -1
 GONE = "#9aa0a6"  # the colour of removed classes, where locked regions and old marks still have them

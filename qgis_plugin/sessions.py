@@ -12,9 +12,9 @@ from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from terrafine.qgis_plugin import layers
 from terrafine.qgis_plugin.layers import SessionLayers
-from terrafine.qgis_plugin.look_layers import LookLayers
-from terrafine.qgis_plugin.map_layer import discard
-from terrafine.qgis_plugin.marks_edits import MarksEdits
+from terrafine.qgis_plugin.look.layers import LookLayers
+from terrafine.qgis_plugin.maps.layer import discard
+from terrafine.qgis_plugin.marks.edits import MarksEdits
 from terrafine.qgis_plugin.state import Session
 from terrafine.shared.annotation import Delta
 

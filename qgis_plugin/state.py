@@ -8,8 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Optional
 
 from terrafine.qgis_plugin.history import Change, History
+from terrafine.qgis_plugin.look.review import Review
 from terrafine.qgis_plugin.requests import Legend, Network, Snapshot, Subject
-from terrafine.qgis_plugin.review import Review
 from terrafine.shared.annotation import AnnotationLog, bounds
 from terrafine.shared.geo import Window, bounding, contains, intersection
 from terrafine.shared.messages import Advice, Learnt, Progress
@@ -17,7 +17,7 @@ from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import LandCover, ModelSpec
 
 if TYPE_CHECKING:
-    from terrafine.qgis_plugin.raster import RasterFile
+    from terrafine.qgis_plugin.rasters.raster import RasterFile
 
 NOTHING = Window(0, 0, 0, 0)
 

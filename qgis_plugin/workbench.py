@@ -10,22 +10,22 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtGui import QColor
 
 from terrafine.qgis_plugin import effects
-from terrafine.qgis_plugin.area import Area
-from terrafine.qgis_plugin.connection import Event, Worker
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.dock import Dock
 from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.layers import OPACITY, SessionLayers
-from terrafine.qgis_plugin.look_layers import LookLayers
-from terrafine.qgis_plugin.placement import Locator
-from terrafine.qgis_plugin.server_process import ServerProcess
-from terrafine.qgis_plugin.servers import Server, client_keys
+from terrafine.qgis_plugin.link.connection import Event, Worker
+from terrafine.qgis_plugin.link.process import ServerProcess
+from terrafine.qgis_plugin.link.servers import Server, client_keys
+from terrafine.qgis_plugin.look.layers import LookLayers
+from terrafine.qgis_plugin.marks.toolbox import Toolbox
+from terrafine.qgis_plugin.rasters.area import Area
+from terrafine.qgis_plugin.rasters.placement import Locator
 from terrafine.qgis_plugin.sessions import Sessions
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import NOTHING, Kind
 from terrafine.qgis_plugin.tasks import TaskMirror
-from terrafine.qgis_plugin.toolbox import Toolbox
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window

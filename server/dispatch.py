@@ -10,10 +10,10 @@ from typing import Any, Optional, Union
 
 from shapely.errors import ShapelyError
 
-from terrafine.server import advising, engine, learning, ranking, uncertainty
+from terrafine.server.engine import advising, engine, learning, ranking, uncertainty
+from terrafine.server.engine.sessions import Opened, Sessions
+from terrafine.server.engine.work import Stopped, Work, never
 from terrafine.server.model_card import card_of
-from terrafine.server.sessions import Opened, Sessions
-from terrafine.server.work import Stopped, Work, never
 from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, OutOfMemory, TerrafineError, TooLarge

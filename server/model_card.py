@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import date
 from importlib import metadata
 
-from terrafine.server.legend import REMOVED, Legend
-from terrafine.server.session import Session
+from terrafine.server.engine.legend import REMOVED, Legend
+from terrafine.server.engine.session import Session
 from terrafine.shared.spec import ModelSpec
 
 CARD = """\

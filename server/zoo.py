@@ -14,7 +14,8 @@ from typing import Optional
 
 import torch
 
-from terrafine.models import confidence, registry
+from terrafine.models import registry
+from terrafine.models.certainty import confidence
 from terrafine.models.infer import Predictor
 from terrafine.shared.errors import BadRequest, ConfigError, OutOfMemory
 from terrafine.shared.spec import ModelSpec

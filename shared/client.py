@@ -101,9 +101,7 @@ class Client:
     def set_legend(
         self, session: str, base: int, revision: int, classes: Sequence[LandCover], becomes: Sequence[int]
     ) -> m.MapChanged:
-        return self._talk.ask(
-            m.SetLegend(session, base, revision, tuple(classes), tuple(becomes)), m.MapChanged
-        )
+        return self._talk.ask(m.SetLegend(session, base, revision, tuple(classes), tuple(becomes)), m.MapChanged)
 
     def save_model(self, session: str, name: str, title: str) -> ModelSpec:
         return self._talk.ask(m.SaveModel(session, name, title), m.ModelSaved).model

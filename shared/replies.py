@@ -175,7 +175,23 @@ class Failed:
 
 
 Reply = Union[
-    Welcome, Pong, Models, SessionOpened, PixelsStored, AnnotationsChanged, MissingPixels, Progress, PatchReady, Done,
-    PatchesRanked, Advice, Learnt, MapChanged, ModelSaved, Cancelling, SessionClosed, Failed,
+    Welcome,
+    Pong,
+    Models,
+    SessionOpened,
+    PixelsStored,
+    AnnotationsChanged,
+    MissingPixels,
+    Progress,
+    PatchReady,
+    Done,
+    PatchesRanked,
+    Advice,
+    Learnt,
+    MapChanged,
+    ModelSaved,
+    Cancelling,
+    SessionClosed,
+    Failed,
 ]
 STREAMED = (Progress, PatchReady)  # replies that others follow; any other reply ends its request

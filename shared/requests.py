@@ -209,6 +209,22 @@ class CloseSession:
 
 
 Request = Union[
-    Hello, Ping, ListModels, OpenSession, OfferPixels, PutPixels, ChangeAnnotations, SetAnnotations, Predict,
-    MeasureUncertainty, RankPatches, Advise, Learn, UseWeights, SetLegend, SaveModel, Cancel, CloseSession,
+    Hello,
+    Ping,
+    ListModels,
+    OpenSession,
+    OfferPixels,
+    PutPixels,
+    ChangeAnnotations,
+    SetAnnotations,
+    Predict,
+    MeasureUncertainty,
+    RankPatches,
+    Advise,
+    Learn,
+    UseWeights,
+    SetLegend,
+    SaveModel,
+    Cancel,
+    CloseSession,
 ]

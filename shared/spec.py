@@ -59,7 +59,7 @@ class ModelSpec:
     gsd_m          metres per pixel that the model was trained at; 0 if it takes every raster as it is
     tile_px        side of the square that the network sees, overlap_px of it shared with its neighbour
     temperature    logits are divided by it before the softmax
-    uncertainty    the measures of uncertainty that it offers (models/uncertainty.py)
+    uncertainty    the measures of uncertainty that it offers (models/certainty/uncertainty.py)
     """
 
     name: str

@@ -11,8 +11,8 @@ from qgis.core import QgsCoordinateTransformContext, QgsPalettedRasterRenderer, 
 from qgis.PyQt.QtGui import QColor
 
 from terrafine.qgis_plugin.finish.borders import NO_CLASS
-from terrafine.qgis_plugin.placement import Locator, Placement
-from terrafine.qgis_plugin.raster import RasterFile, open_dataset, raster_file
+from terrafine.qgis_plugin.rasters.placement import Locator, Placement
+from terrafine.qgis_plugin.rasters.raster import RasterFile, open_dataset, raster_file
 from terrafine.shared.errors import UnusableRaster
 from terrafine.shared.geo import Window, blocks
 from terrafine.shared.spec import LandCover

@@ -10,8 +10,8 @@ from osgeo import gdal
 from terrafine.qgis_plugin.finish.borders import NO_CLASS
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource
 from terrafine.qgis_plugin.finish.majority import majority
-from terrafine.qgis_plugin.map_layer import WORKING
-from terrafine.qgis_plugin.raster import RasterFile
+from terrafine.qgis_plugin.maps.layer import WORKING
+from terrafine.qgis_plugin.rasters.raster import RasterFile
 from terrafine.shared.errors import Cancelled, TerrafineError
 from terrafine.shared.geo import Window, buffered, intersection, slices
 

@@ -12,7 +12,7 @@ from qgis.core import (
     QgsLineString,
 )
 
-from terrafine.qgis_plugin.placement import Placement
+from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.shared.errors import UnusableRaster
 from terrafine.shared.geo import Window
 

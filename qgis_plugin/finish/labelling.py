@@ -29,8 +29,8 @@ from terrafine.qgis_plugin.finish.sample_layer import SAMPLED, legend_of
 from terrafine.qgis_plugin.finish.tables import outline
 from terrafine.qgis_plugin.finish.walk import Walk
 from terrafine.qgis_plugin.keys import Keys, chord
-from terrafine.qgis_plugin.placement import Placement
-from terrafine.qgis_plugin.raster import open_dataset, raster_file
+from terrafine.qgis_plugin.rasters.placement import Placement
+from terrafine.qgis_plugin.rasters.raster import open_dataset, raster_file
 from terrafine.qgis_plugin.widgets import icon
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window

@@ -17,7 +17,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
-from terrafine.qgis_plugin.placement import Placement
+from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.spec import LandCover

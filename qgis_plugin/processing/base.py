@@ -19,7 +19,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource, class_source
 from terrafine.qgis_plugin.finish.filters import Report
-from terrafine.qgis_plugin.map_layer import export_map
+from terrafine.qgis_plugin.maps.layer import export_map
 from terrafine.qgis_plugin.widgets import icon
 from terrafine.shared.errors import Cancelled, TerrafineError
 from terrafine.shared.geo import Window

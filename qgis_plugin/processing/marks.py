@@ -6,8 +6,8 @@ from typing import Any, Iterable, Iterator, Sequence
 
 from qgis.core import QgsCoordinateTransform, QgsCsException, QgsFeature, QgsGeometry, QgsRectangle, QgsWkbTypes
 
-from terrafine.qgis_plugin.placement import Placement
-from terrafine.qgis_plugin.shapes import Unusable, shapes_of
+from terrafine.qgis_plugin.marks.shapes import Unusable, shapes_of
+from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import LandCover

@@ -15,11 +15,11 @@ from qgis.core import (
 )
 
 from terrafine.qgis_plugin.finish.tables import Row, fields, outline, write_rows
-from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.processing.base import OUTPUT, Parameters
 from terrafine.qgis_plugin.processing.remote_base import RemoteAlgorithm
 from terrafine.qgis_plugin.processing.uncertainty import METHOD
-from terrafine.qgis_plugin.raster import open_dataset
+from terrafine.qgis_plugin.rasters.placement import Placement
+from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.shared.learning import RankedPatch, RankOptions
 
 SIZE, LIMIT = "SIZE", "LIMIT"

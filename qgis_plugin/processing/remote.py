@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Iterator, Optional, Sequence
 from qgis.core import QgsProcessingFeedback
 from qgis.PyQt.QtCore import Qt
 
+from terrafine.qgis_plugin.link.servers import Server, client_keys, load_servers
 from terrafine.qgis_plugin.processing.base import check
-from terrafine.qgis_plugin.raster import RasterFile, Reader
-from terrafine.qgis_plugin.servers import Server, client_keys, load_servers
+from terrafine.qgis_plugin.rasters.raster import RasterFile, Reader
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import NotFound, TerrafineError

@@ -25,12 +25,12 @@ from qgis.core import (
 
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource
 from terrafine.qgis_plugin.finish.filters import working_copy
-from terrafine.qgis_plugin.map_layer import create_map_file
-from terrafine.qgis_plugin.placement import Locator, Placement
+from terrafine.qgis_plugin.maps.layer import create_map_file
 from terrafine.qgis_plugin.processing.base import EXTENT, INPUT, Algorithm, Parameters, export_to
 from terrafine.qgis_plugin.processing.marks import marks_of
 from terrafine.qgis_plugin.processing.remote import Remote, find_server
-from terrafine.qgis_plugin.raster import RasterFile, open_dataset, raster_file
+from terrafine.qgis_plugin.rasters.placement import Locator, Placement
+from terrafine.qgis_plugin.rasters.raster import RasterFile, open_dataset, raster_file
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import ConfigError, TerrafineError, UnusableRaster
 from terrafine.shared.geo import Window

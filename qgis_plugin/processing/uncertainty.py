@@ -9,10 +9,10 @@ from typing import Any
 from osgeo import gdal
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingParameterString
 
-from terrafine.qgis_plugin.map_layer import WORKING, place_like
+from terrafine.qgis_plugin.maps.layer import WORKING, place_like
 from terrafine.qgis_plugin.processing.base import OUTPUT, Parameters
 from terrafine.qgis_plugin.processing.remote_base import RemoteAlgorithm, export_window, write_patches
-from terrafine.qgis_plugin.raster import RasterFile, open_dataset
+from terrafine.qgis_plugin.rasters.raster import RasterFile, open_dataset
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.spec import NODATA_CLASS
 

@@ -26,9 +26,9 @@ from terrafine.qgis_plugin.finish.filters import sieve, working_copy
 from terrafine.qgis_plugin.finish.ground import measurer
 from terrafine.qgis_plugin.finish.simplify import simplify
 from terrafine.qgis_plugin.finish.tables import Row, fields, polygons_renderer, write_rows
-from terrafine.qgis_plugin.placement import Placement
 from terrafine.qgis_plugin.processing.base import OUTPUT, Parameters, check, report_to
 from terrafine.qgis_plugin.processing.region_size import RegionSizeAlgorithm
+from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.shared.errors import Cancelled
 from terrafine.shared.geo import Window
 

@@ -17,7 +17,7 @@ from qgis.core import QgsTask
 from qgis.PyQt.QtCore import QProcess, pyqtSignal
 
 from terrafine.qgis_plugin.language import tr
-from terrafine.qgis_plugin.server_process import clean_environment
+from terrafine.qgis_plugin.link.process import clean_environment
 from terrafine.shared.errors import ConfigError
 
 OLDEST = (3, 9)

@@ -13,7 +13,7 @@ from qgis.PyQt.QtCore import QProcessEnvironment
 from qgis.PyQt.QtNetwork import QNetworkProxy
 
 from terrafine.qgis_plugin.language import tr
-from terrafine.qgis_plugin.server_process import clean_environment
+from terrafine.qgis_plugin.link.process import clean_environment
 from terrafine.qgis_plugin.setup.place import Place, version
 from terrafine.shared.errors import ConfigError
 

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from terrafine.models import registry
-from terrafine.server import bench, bench_learning
-from terrafine.server.bench import ClickFigures, RasterFigures
-from terrafine.server.bench_learning import REFERENCE, LearningFigures
+from terrafine.server.bench import clicks as bench
+from terrafine.server.bench import learning as bench_learning
+from terrafine.server.bench.clicks import ClickFigures, RasterFigures
+from terrafine.server.bench.learning import REFERENCE, LearningFigures
 
 HELP = """\
 Measure on this machine what docs/benchmarks.md reports. Nothing else should run meanwhile.

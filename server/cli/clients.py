@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from terrafine.server.keys import ClientList
+from terrafine.server.gateway.keys import ClientList
 
 HELP = """\
 Say which clients a server lets in, by their public keys. A running server follows within a second or two.

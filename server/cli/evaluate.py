@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from terrafine.models import registry, simulate
 from terrafine.models.infer import Predictor
-from terrafine.server.annotator import POSITIONS, Annotator
-from terrafine.server.evaluate import Curve, Step, annotate, summarise
-from terrafine.server.refinement import Refinement, load_subject
-from terrafine.server.training import DataOptions
+from terrafine.server.evaluation.annotator import POSITIONS, Annotator
+from terrafine.server.evaluation.evaluate import Curve, Step, annotate, summarise
+from terrafine.server.evaluation.refinement import Refinement, load_subject
+from terrafine.server.training.configuration import DataOptions
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import ModelSpec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from terrafine.server import keys
+from terrafine.server.gateway import keys
 
 HELP = """\
 Make keys for a server, or for a client: NAME.key, the secret one, which only its owner may read, and NAME.pub, the

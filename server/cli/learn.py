@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from terrafine.server.learning import learn, saved_spec
+    from terrafine.server.engine.learning import learn, saved_spec
     from terrafine.server.model_card import card_of
     from terrafine.server.zoo import save_model
 

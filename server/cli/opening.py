@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # so that --help need not load torch
-    from terrafine.server.raster_io import Raster
-    from terrafine.server.session import Session
+    from terrafine.server.engine.session import Session
+    from terrafine.server.rasters.raster_io import Raster
 
 MARKS_HELP = """\
 Marks are a GeoPackage that the QGIS plugin keeps beside its project, or GeoJSON: points, lines and polygons, each with
@@ -45,12 +45,12 @@ def opened(
     import rasterio
     import torch
 
-    from terrafine.server.caches import ByteLru
-    from terrafine.server.learning import with_legend
-    from terrafine.server.legend import grown
-    from terrafine.server.marks_file import read_marks
-    from terrafine.server.raster_io import GDAL_OPTIONS, open_raster
-    from terrafine.server.session import Caches, Session
+    from terrafine.server.engine.caches import ByteLru
+    from terrafine.server.engine.learning import with_legend
+    from terrafine.server.engine.legend import grown
+    from terrafine.server.engine.session import Caches, Session
+    from terrafine.server.rasters.marks_file import read_marks
+    from terrafine.server.rasters.raster_io import GDAL_OPTIONS, open_raster
     from terrafine.server.zoo import Zoo, known_folders
 
     if arguments.threads > 0:

@@ -12,9 +12,9 @@ from terrafine.shared.errors import ConfigError
 from terrafine.shared.patch import Patch
 
 if TYPE_CHECKING:  # so that --help need not load torch
-    from terrafine.server.map_writer import MapWriter
-    from terrafine.server.raster_io import Raster
-    from terrafine.server.session import Session
+    from terrafine.server.engine.session import Session
+    from terrafine.server.rasters.map_writer import MapWriter
+    from terrafine.server.rasters.raster_io import Raster
 
 HELP = f"""Classify a raster file into a GeoTIFF of classes: tiled, compressed, with colours, names and overviews.
 
@@ -60,7 +60,7 @@ def _outputs(
     opened: ExitStack, raster: Raster, session: Session, classes: Path, uncertainty: Optional[Path]
 ) -> list[MapWriter]:
     """A writer for each band that the engine returns."""
-    from terrafine.server.map_writer import Layer, MapWriter
+    from terrafine.server.rasters.map_writer import Layer, MapWriter
 
     grid, place = raster.info.grid, raster.georeference
     writers = [opened.enter_context(MapWriter(classes, grid, place, Layer("land cover", session.legend.classes)))]
@@ -70,7 +70,7 @@ def _outputs(
 
 
 def _classify(session: Session, method: str, writers: list[MapWriter]) -> None:
-    from terrafine.server import engine
+    from terrafine.server.engine import engine
 
     items = engine.predict(session, session.info.grid.window, method=method)
     for item in opening.with_progress(items, "classify", "patch"):

@@ -12,7 +12,7 @@ from terrafine.shared.errors import ConfigError
 from terrafine.shared.learning import ORDERS, RankedPatch, RankOptions
 
 if TYPE_CHECKING:  # so that --help need not load torch
-    from terrafine.server.session import Session
+    from terrafine.server.engine.session import Session
     from terrafine.shared.geo import Grid, Window
 
 HELP = f"""Rank the patches of a raster by how unsure the model is of them: where an analyst should look first.
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from terrafine.server.ranking import rank
+    from terrafine.server.engine.ranking import rank
 
     options = _options(arguments)
     with opening.opened(arguments, FEW_FEATURES_BYTES) as (session, _):

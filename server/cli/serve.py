@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from terrafine.server.dispatch import Dispatcher
-    from terrafine.server.metrics import Metrics
-    from terrafine.server.serve import Server
+    from terrafine.server.gateway.metrics import Metrics
+    from terrafine.server.gateway.serve import Server
     from terrafine.server.zoo import Zoo, user_models
 
     if arguments.threads > 0:

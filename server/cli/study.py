@@ -16,7 +16,7 @@ from terrafine.server.datasets import layouts
 from terrafine.server.studies import report, study
 from terrafine.server.studies.run import Place
 from terrafine.server.studies.run import run as run_study
-from terrafine.server.training import read_document
+from terrafine.server.training.configuration import read_document
 from terrafine.shared.errors import ConfigError
 
 HELP = """\

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from terrafine.server.training import TrainingConfig, read_config
-from terrafine.server.training_run import CURVES, LOG, MODEL, train, train_confidence
+from terrafine.server.training.configuration import TrainingConfig, read_config
+from terrafine.server.training.run import CURVES, LOG, MODEL, train, train_confidence
 from terrafine.shared.errors import ConfigError
 
 HELP = """\

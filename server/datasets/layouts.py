@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from terrafine.models.metrics import VOID
-from terrafine.server import raster_io
+from terrafine.server.rasters import raster_io
 from terrafine.shared.errors import ConfigError
 
 CONFIGURATIONS = Path(__file__).parent  # NAME.toml of each data set

@@ -16,8 +16,8 @@ from terrafine.server.demo import report, source
 from terrafine.server.demo.analyst import Analyst, scripted_truth
 from terrafine.server.demo.live import Click, LiveMap, choose_model, connect, local_server
 from terrafine.server.demo.source import Source
-from terrafine.server.map_writer import Layer, MapWriter
-from terrafine.server.raster_io import Raster, open_raster
+from terrafine.server.rasters.map_writer import Layer, MapWriter
+from terrafine.server.rasters.raster_io import Raster, open_raster
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.client import Client
 from terrafine.shared.geo import Window

@@ -35,9 +35,10 @@ Report = Callable[[int, int], None]  # (done, total)
 def local_server(log: Path, models: Optional[Path] = None) -> Iterator[str]:
     """Run `terrafine serve` as a process of its own; yields its address, ends it afterwards. Its log goes to `log`."""
     options = ["--models", str(models)] if models else []
-    with open(log, "wb") as errors, subprocess.Popen(
-        [*COMMAND, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-    ) as process:
+    with (
+        open(log, "wb") as errors,
+        subprocess.Popen([*COMMAND, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
         try:
             yield _announced(process, log)
         finally:

@@ -14,7 +14,7 @@ from rasterio import windows
 from rasterio.enums import ColorInterp
 
 from terrafine.server.demo import scene
-from terrafine.server.raster_io import without_georeference_warnings
+from terrafine.server.rasters.raster_io import without_georeference_warnings
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import Window
 from terrafine.shared.spec import NODATA_CLASS

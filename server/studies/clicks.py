@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from terrafine.models.infer import Predictor
-from terrafine.server.evaluate import Curve, Step, annotate, step_of, summarise
-from terrafine.server.refinement import Refinement, Subject
+from terrafine.server.evaluation.evaluate import Curve, Step, annotate, step_of, summarise
+from terrafine.server.evaluation.refinement import Refinement, Subject
 from terrafine.server.studies.deaf import deaf
 from terrafine.server.studies.quality import quality
 from terrafine.server.studies.study import Relearning

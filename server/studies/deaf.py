@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from terrafine.models.infer import Predictor
-from terrafine.models.network import Features, MarkedNetwork
+from terrafine.models.networks.network import Features, MarkedNetwork
 
 
 def deaf(predictor: Predictor) -> Predictor:

@@ -8,7 +8,7 @@ import numpy as np
 
 from terrafine.models.metrics import VOID
 from terrafine.models.simulate import Mistake, deepest, mistakes, point_in
-from terrafine.server.refinement import Refinement
+from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies.task import Measured, Task
 
 AXIS = "mistakes, from the smallest class of size to the largest"

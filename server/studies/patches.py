@@ -6,8 +6,8 @@ import numpy as np
 
 from terrafine.models import metrics
 from terrafine.models.simulate import deepest, mistakes, point_in
-from terrafine.server.evaluate import Step, step_of, summarise
-from terrafine.server.refinement import Classes, Refinement, Subject
+from terrafine.server.evaluation.evaluate import Step, step_of, summarise
+from terrafine.server.evaluation.refinement import Classes, Refinement, Subject
 from terrafine.server.studies.clicks import measured
 from terrafine.server.studies.quality import quality
 from terrafine.server.studies.study import Review

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from terrafine.models.calibration import calibration_error
+from terrafine.models.certainty.calibration import calibration_error
+from terrafine.models.certainty.uncertainty import PER_LOGITS
 from terrafine.models.metrics import VOID
-from terrafine.models.uncertainty import PER_LOGITS
-from terrafine.server.refinement import Refinement
-from terrafine.server.tile_runner import TileRunner
-from terrafine.server.work import Work
+from terrafine.server.engine.tile_runner import TileRunner
+from terrafine.server.engine.work import Work
+from terrafine.server.evaluation.refinement import Refinement
 from terrafine.shared.spec import NODATA_CLASS
 
 

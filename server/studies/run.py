@@ -17,13 +17,13 @@ import torch
 
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
-from terrafine.server.learning import with_legend
-from terrafine.server.scenes import pairs
+from terrafine.server.engine.learning import with_legend
 from terrafine.server.studies import kinds
 from terrafine.server.studies.study import Row, Study, merged, settings
 from terrafine.server.studies.task import Task
-from terrafine.server.training import data_options, parse
-from terrafine.server.training_run import MODEL, train
+from terrafine.server.training.configuration import data_options, parse
+from terrafine.server.training.run import MODEL, train
+from terrafine.server.training.scenes import pairs
 from terrafine.shared.errors import ConfigError
 
 SETTINGS, RESULT = "settings.json", "result.json"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from terrafine.server.evaluate import Step, annotate, step_of, summarise
-from terrafine.server.refinement import Refinement
+from terrafine.server.evaluation.evaluate import Step, annotate, step_of, summarise
+from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies.clicks import measured
 from terrafine.server.studies.task import Measured, Task
 

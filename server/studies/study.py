@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from terrafine.server.annotator import Annotator
-from terrafine.server.training import options, read_document
+from terrafine.server.evaluation.annotator import Annotator
+from terrafine.server.training.configuration import options, read_document
 from terrafine.shared.errors import ConfigError, NotFound
 from terrafine.shared.learning import LearnOptions
 

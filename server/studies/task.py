@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from terrafine.models.infer import Predictor
-from terrafine.server.refinement import Subject, load_subject
+from terrafine.server.evaluation.refinement import Subject, load_subject
 from terrafine.server.studies.study import Row
-from terrafine.server.training import DataOptions
+from terrafine.server.training.configuration import DataOptions
 
 
 @dataclass(frozen=True)

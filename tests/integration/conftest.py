@@ -21,8 +21,8 @@ import torch
 import zmq
 
 from terrafine.models import registry
-from terrafine.server.keys import ClientList, write_pair
-from terrafine.server.raster_io import Raster, open_raster
+from terrafine.server.gateway.keys import ClientList, write_pair
+from terrafine.server.rasters.raster_io import Raster, open_raster
 from terrafine.shared import messages as m
 from terrafine.shared import wire
 from terrafine.shared.client import Client

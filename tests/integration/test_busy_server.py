@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 
-from terrafine.server.raster_io import Raster
+from terrafine.server.rasters.raster_io import Raster
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.client import Client

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from terrafine.models import registry
-from terrafine.server.raster_io import Raster
+from terrafine.server.rasters.raster_io import Raster
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.client import Client

@@ -11,7 +11,7 @@ import rasterio
 
 from terrafine.models import registry
 from terrafine.server.cli import main
-from terrafine.server.raster_io import Raster, open_raster
+from terrafine.server.rasters.raster_io import Raster, open_raster
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.client import Client
 from terrafine.shared.geo import slices

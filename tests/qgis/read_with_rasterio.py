@@ -29,7 +29,9 @@ def middle(window: Window) -> Window:
 
 
 def describe(path: Path) -> tuple[dict, dict]:
-    from terrafine.server.raster_io import open_raster  # QGIS's Python imports this module too, for what is above
+    from terrafine.server.rasters.raster_io import (
+        open_raster,  # QGIS's Python imports this module too, for what is above
+    )
 
     try:
         with open_raster(path, SPEC) as raster:

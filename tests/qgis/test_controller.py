@@ -20,9 +20,9 @@ from terrafine.qgis_plugin.effects import (
     StoreMarks,
     Tell,
 )
-from terrafine.qgis_plugin.mirror import difference
-from terrafine.qgis_plugin.raster import RasterFile
-from terrafine.qgis_plugin.servers import Server
+from terrafine.qgis_plugin.link.mirror import difference
+from terrafine.qgis_plugin.link.servers import Server
+from terrafine.qgis_plugin.rasters.raster import RasterFile
 from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.shared.annotation import AnnotationLog
 from terrafine.shared.errors import Cancelled, ConnectionFailed, UnusableRaster

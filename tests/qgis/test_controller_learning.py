@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from qgis.core import QgsCoordinateReferenceSystem
 
-from terrafine.qgis_plugin import networks
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import (
     Ask,
@@ -19,10 +18,11 @@ from terrafine.qgis_plugin.effects import (
     StoreMarks,
     Tell,
 )
-from terrafine.qgis_plugin.raster import RasterFile
+from terrafine.qgis_plugin.learn import networks
+from terrafine.qgis_plugin.link.servers import Server
+from terrafine.qgis_plugin.look.review import Fate
+from terrafine.qgis_plugin.rasters.raster import RasterFile
 from terrafine.qgis_plugin.requests import REMOVED, Advise, Learn, Legend, Network, Predict, RankPatches, SaveModel
-from terrafine.qgis_plugin.review import Fate
-from terrafine.qgis_plugin.servers import Server
 from terrafine.qgis_plugin.state import Kind
 from terrafine.shared.errors import Cancelled, NotFound, TerrafineError
 from terrafine.shared.geo import Grid, Window

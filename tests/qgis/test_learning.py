@@ -11,7 +11,7 @@ from qgis.core import QgsVectorLayer
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtTest import QTest
 
-from terrafine.qgis_plugin.palette import COLORS, fresh
+from terrafine.qgis_plugin.legend.palette import COLORS, fresh
 from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.tests.qgis import scenes
 from terrafine.tests.qgis.analyst import until

@@ -10,11 +10,11 @@ from osgeo import gdal
 from qgis.core import QgsCoordinateReferenceSystem, QgsPointXY, QgsProject
 from qgis.PyQt.QtCore import Qt
 
-from terrafine.qgis_plugin import uncertainty_layer
-from terrafine.qgis_plugin.placement import Placement
-from terrafine.qgis_plugin.raster import open_dataset
-from terrafine.qgis_plugin.review import Fate, reviewable
-from terrafine.qgis_plugin.uncertainty_layer import create_uncertainty_file, open_uncertainty_layer, reduction
+from terrafine.qgis_plugin.look import uncertainty_layer
+from terrafine.qgis_plugin.look.review import Fate, reviewable
+from terrafine.qgis_plugin.look.uncertainty_layer import create_uncertainty_file, open_uncertainty_layer, reduction
+from terrafine.qgis_plugin.rasters.placement import Placement
+from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.shared.geo import Window, contains
 from terrafine.tests.qgis import scenes
 from terrafine.tests.qgis.test_keeping import reopen, save

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransformContext, QgsPointXY
 
-from terrafine.qgis_plugin.placement import Locator, Placement
-from terrafine.qgis_plugin.raster import open_dataset
+from terrafine.qgis_plugin.rasters.placement import Locator, Placement
+from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.shared.geo import Window
 from terrafine.tests.qgis import scenes
 

@@ -141,8 +141,8 @@ def test_a_class_that_the_model_lacks_is_named(image, address, tmp_path):
 def test_a_polygon_with_a_hole_does_not_mark_the_hole():
     from qgis.core import QgsCoordinateTransform
 
-    from terrafine.qgis_plugin.placement import Placement
     from terrafine.qgis_plugin.processing.marks import marks_of
+    from terrafine.qgis_plugin.rasters.placement import Placement
     from terrafine.shared.spec import LandCover
 
     dataset = gdal.GetDriverByName("MEM").Create("", 100, 100, 1, gdal.GDT_Byte)

@@ -12,7 +12,7 @@ import pytest
 from osgeo import gdal
 from qgis.core import QgsRasterLayer
 
-from terrafine.qgis_plugin.raster import Reader, raster_file
+from terrafine.qgis_plugin.rasters.raster import Reader, raster_file
 from terrafine.shared.errors import TerrafineError
 from terrafine.tests.qgis import scenes
 from terrafine.tests.qgis.read_with_rasterio import SPEC, middle

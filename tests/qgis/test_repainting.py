@@ -19,10 +19,10 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor, QImage, QPainter
 
-from terrafine.qgis_plugin.map_layer import MapLayer, create_map_file, open_map_layer
-from terrafine.qgis_plugin.placement import Placement
-from terrafine.qgis_plugin.raster import open_dataset
-from terrafine.qgis_plugin.repaint import Repainter
+from terrafine.qgis_plugin.maps.layer import MapLayer, create_map_file, open_map_layer
+from terrafine.qgis_plugin.maps.repaint import Repainter
+from terrafine.qgis_plugin.rasters.placement import Placement
+from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import LandCover

@@ -16,8 +16,8 @@ from qgis.PyQt.QtWidgets import QApplication
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Connect
-from terrafine.qgis_plugin.server_check import diagnose
-from terrafine.qgis_plugin.servers import SETTING, Server, client_keys, load_servers, save_servers, with_new_key
+from terrafine.qgis_plugin.link.check import diagnose
+from terrafine.qgis_plugin.link.servers import SETTING, Server, client_keys, load_servers, save_servers, with_new_key
 from terrafine.qgis_plugin.state import Link
 from terrafine.shared import wire
 from terrafine.shared.errors import ConfigError, ConnectionFailed, NotAllowed, UnsupportedVersion, UnusableModel
@@ -135,7 +135,7 @@ def test_loading_the_plugin_does_not_touch_the_keys(analyst, box, monkeypatch):
     """Else QGIS would ask for the master password whenever it starts."""
     save_servers([box])
     asked = []
-    monkeypatch.setattr("terrafine.qgis_plugin.servers._manager", lambda: asked.append(1))
+    monkeypatch.setattr("terrafine.qgis_plugin.link.servers._manager", lambda: asked.append(1))
     analyst.leave()
     analyst.plugin.initGui()
     QApplication.processEvents()
@@ -164,7 +164,7 @@ def test_a_computer_that_does_not_exist_is_said_so():
 
 
 def test_silence_is_said_so(monkeypatch):
-    monkeypatch.setattr("terrafine.qgis_plugin.server_check.PATIENCE_S", 0.2)
+    monkeypatch.setattr("terrafine.qgis_plugin.link.check.PATIENCE_S", 0.2)
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

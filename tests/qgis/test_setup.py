@@ -13,7 +13,7 @@ from qgis.core import QgsNetworkAccessManager
 from qgis.PyQt.QtNetwork import QNetworkProxy
 from qgis.PyQt.QtWidgets import QApplication
 
-from terrafine.qgis_plugin.server_process import find_command
+from terrafine.qgis_plugin.link.process import find_command
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.setup import place as places
 from terrafine.qgis_plugin.setup.installer import Installer
@@ -184,7 +184,7 @@ def newcomer(window, tmp_path, monkeypatch):
     """Somebody with the plugin and no server."""
     monkeypatch.delenv("TERRAFINE_SERVER_PYTHON", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setattr("terrafine.qgis_plugin.server_process.__file__", str(tmp_path / "plugin/a/b.py"))
+    monkeypatch.setattr("terrafine.qgis_plugin.link.process.__file__", str(tmp_path / "plugin/a/b/c.py"))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     Settings(folder=str(tmp_path / "work")).save()
     analyst = Analyst(window)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from terrafine.models import advice
-from terrafine.models.advice import LEARN, MARK, Signs
+from terrafine.models.learning import advice
+from terrafine.models.learning.advice import LEARN, MARK, Signs
 
 SHAPE = (200, 200)
 

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terrafine.models import calibration
+from terrafine.models.certainty import calibration
 from terrafine.models.data import Scene
 from terrafine.models.metrics import VOID
-from terrafine.models.network import MarkedNetwork
+from terrafine.models.networks.network import MarkedNetwork
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from terrafine.models import confidence, registry
-from terrafine.models.confidence import ConfidenceOptions, ConfidNet
+from terrafine.models import registry
+from terrafine.models.certainty import confidence
+from terrafine.models.certainty.confidence import ConfidenceOptions, ConfidNet
 from terrafine.models.data import Scene
 from terrafine.models.infer import Predictor
 from terrafine.models.metrics import VOID
-from terrafine.models.network import MarkedNetwork
+from terrafine.models.networks.network import MarkedNetwork
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 

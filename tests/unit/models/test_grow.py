@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from terrafine.models import grow, learn, registry
+from terrafine.models import registry
 from terrafine.models.infer import Predictor
-from terrafine.models.last_layer import weights
-from terrafine.models.learn import Example
+from terrafine.models.learning import grow, learn
+from terrafine.models.learning.last_layer import weights
+from terrafine.models.learning.learn import Example
 from terrafine.shared.learning import LearnOptions
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 

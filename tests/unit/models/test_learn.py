@@ -9,10 +9,11 @@ import pytest
 import torch
 from scipy import optimize
 
-from terrafine.models import festa, last_layer, learn, registry
+from terrafine.models import registry
 from terrafine.models.infer import Predictor
-from terrafine.models.learn import Example
-from terrafine.models.lesson import prepare
+from terrafine.models.learning import festa, last_layer, learn
+from terrafine.models.learning.learn import Example
+from terrafine.models.learning.lesson import prepare
 from terrafine.shared.errors import BadRequest, Cancelled
 from terrafine.shared.learning import LearnOptions
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
@@ -65,7 +66,7 @@ def in_float32(monkeypatch):
     """Reference computations are exact only where nothing is rounded to bfloat16."""
     exact = lambda device: torch.autocast(device.type, enabled=False)  # noqa: E731
     for module in ("lesson", "learn", "last_layer"):
-        monkeypatch.setattr(f"terrafine.models.{module}.precision", exact)
+        monkeypatch.setattr(f"terrafine.models.learning.{module}.precision", exact)
 
 
 def test_the_loss_agrees_with_a_slow_loop(in_float32):

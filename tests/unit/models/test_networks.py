@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from terrafine.models import affinity, pretrained, registry
+from terrafine.models import affinity, registry
 from terrafine.models.infer import Predictor
-from terrafine.models.mobilenet import ConvNorm, MobileNetV2
+from terrafine.models.networks import pretrained
+from terrafine.models.networks.mobilenet import ConvNorm, MobileNetV2
 from terrafine.shared.errors import NotFound, UnusableModel
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
@@ -167,7 +168,7 @@ def test_models_are_found_by_name_in_extra_folders(tmp_path):
 def test_a_broken_model_does_not_hide_the_others(tmp_path):
     registry.save(tmp_path / "good", spec(), registry.build(spec()))
     (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / registry.DESCRIPTION).write_bytes("{\"name\": \"é\"".encode("latin-1"))
+    (tmp_path / "broken" / registry.DESCRIPTION).write_bytes('{"name": "é"'.encode("latin-1"))
     assert registry.find("tiny", [tmp_path]) == tmp_path / "good"
 
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import nn
 
-from terrafine.models import registry, uncertainty
+from terrafine.models import registry
+from terrafine.models.certainty import uncertainty
 from terrafine.models.infer import Predictor
-from terrafine.models.network import MarkedNetwork
+from terrafine.models.networks.network import MarkedNetwork
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 

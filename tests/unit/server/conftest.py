@@ -14,9 +14,9 @@ from hypothesis import settings
 from rasterio.errors import NotGeoreferencedWarning
 
 from terrafine.models.infer import Predictor, TileFeatures
-from terrafine.server.contents import ContentStore
-from terrafine.server.pixels import BlockStore
-from terrafine.server.session import Caches, Session
+from terrafine.server.engine.session import Caches, Session
+from terrafine.server.rasters.contents import ContentStore
+from terrafine.server.rasters.pixels import BlockStore
 from terrafine.shared.geo import Grid, blocks, slices
 from terrafine.shared.messages import UPLOAD_BLOCK_PX
 from terrafine.shared.patch import Patch

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from terrafine.models import advice
-from terrafine.models.uncertainty import entropy
-from terrafine.server import advising
-from terrafine.server.advising import advise, area_of
-from terrafine.server.session import Session
-from terrafine.server.work import Work
+from terrafine.models.certainty.uncertainty import entropy
+from terrafine.models.learning import advice
+from terrafine.server.engine import advising
+from terrafine.server.engine.advising import advise, area_of
+from terrafine.server.engine.session import Session
+from terrafine.server.engine.work import Work
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import Cancelled, NotFound
 from terrafine.shared.geo import Window, contains

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from terrafine.server.annotator import Annotator
+from terrafine.server.evaluation.annotator import Annotator
 from terrafine.shared.errors import ConfigError
 
 CLASSES = (0, 1, 2)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from terrafine.server import audit
-from terrafine.server.audit import Refusals
+from terrafine.server.gateway import audit
+from terrafine.server.gateway.audit import Refusals
 
 
 def test_of_many_refusals_one_is_logged_and_the_next_tells_how_many_there_were(caplog, monkeypatch) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from terrafine.models import registry
-from terrafine.server import bench_learning
-from terrafine.server.bench_learning import REFERENCE, LearningFigures
+from terrafine.server.bench import learning as bench_learning
+from terrafine.server.bench.learning import REFERENCE, LearningFigures
 from terrafine.server.cli.bench import learning_table
 
 pytest.importorskip("segmentation_models_pytorch")

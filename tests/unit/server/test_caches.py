@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from terrafine.server.caches import ByteLru
+from terrafine.server.engine.caches import ByteLru
 
 
 def test_the_value_used_longest_ago_goes_first() -> None:

@@ -12,8 +12,9 @@ import rasterio
 from rasterio.warp import transform
 
 from terrafine.models.registry import build, describe, save
-from terrafine.server import cli, engine
+from terrafine.server import cli
 from terrafine.server.cli import main
+from terrafine.server.engine import engine
 
 PLACES = [(5.5, 6.5), (100.5, 20.5), (60.5, 80.5)]
 

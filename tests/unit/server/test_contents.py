@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from terrafine.server import contents
-from terrafine.server.contents import ContentStore
+from terrafine.server.rasters import contents
+from terrafine.server.rasters.contents import ContentStore
 from terrafine.shared.errors import OutOfMemory
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch, digest

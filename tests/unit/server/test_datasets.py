@@ -9,8 +9,8 @@ from PIL import Image
 
 from terrafine.models.metrics import VOID
 from terrafine.server.datasets import layouts
-from terrafine.server.scenes import load_scenes, pairs
-from terrafine.server.training import data_options, parse, read_config, read_document
+from terrafine.server.training.configuration import data_options, parse, read_config, read_document
+from terrafine.server.training.scenes import load_scenes, pairs
 from terrafine.shared.errors import ConfigError
 
 BASES = layouts.CONFIGURATIONS

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from shapely.errors import GEOSException
 
-from terrafine.server import dispatch, sessions
+from terrafine.server import dispatch
 from terrafine.server.dispatch import Dispatcher
+from terrafine.server.engine import sessions
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.client import Client

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from terrafine.models.certainty.uncertainty import entropy
 from terrafine.models.infer import Predictor
 from terrafine.models.registry import build
-from terrafine.models.uncertainty import entropy
-from terrafine.server import engine
-from terrafine.server.caches import ByteLru
-from terrafine.server.contents import ContentStore
-from terrafine.server.engine import missing_pixels, predict
-from terrafine.server.pixels import BlockStore
-from terrafine.server.session import Caches, Session
-from terrafine.server.work import Work
+from terrafine.server.engine import engine
+from terrafine.server.engine.caches import ByteLru
+from terrafine.server.engine.engine import missing_pixels, predict
+from terrafine.server.engine.session import Caches, Session
+from terrafine.server.engine.work import Work
+from terrafine.server.rasters.contents import ContentStore
+from terrafine.server.rasters.pixels import BlockStore
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import Cancelled
 from terrafine.shared.geo import Grid, Window, contains, slices

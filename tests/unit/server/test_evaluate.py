@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from terrafine.models.metrics import VOID
-from terrafine.server.annotator import Annotator
-from terrafine.server.evaluate import annotate, summarise
-from terrafine.server.refinement import Refinement, Subject
+from terrafine.server.evaluation.annotator import Annotator
+from terrafine.server.evaluation.evaluate import annotate, summarise
+from terrafine.server.evaluation.refinement import Refinement, Subject
 from terrafine.shared.geo import Grid
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo

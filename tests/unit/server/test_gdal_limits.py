@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from terrafine.server.raster_io import read_all
+from terrafine.server.rasters.raster_io import read_all
 from terrafine.shared.errors import UnusableRaster
 
 

@@ -4,8 +4,8 @@ from itertools import count
 
 import pytest
 
-from terrafine.server import jobs
-from terrafine.server.jobs import Job, JobQueue
+from terrafine.server.gateway import jobs
+from terrafine.server.gateway.jobs import Job, JobQueue
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Delta
 from terrafine.shared.errors import Cancelled, NotAllowed, ServerBusy, Superseded

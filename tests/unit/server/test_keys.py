@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from terrafine.server.cli import main
-from terrafine.server.keys import ClientList, read_secret, write_pair
+from terrafine.server.gateway.keys import ClientList, read_secret, write_pair
 from terrafine.shared.errors import ConfigError, NotFound
 from terrafine.shared.transport import new_secret_key, public_key
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from terrafine.models.infer import Predictor
 from terrafine.models.registry import ZOO, build, load_predictor
-from terrafine.server import learning, weights
-from terrafine.server.engine import predict
-from terrafine.server.learning import learn, set_legend, use_weights, windows_of, with_legend
-from terrafine.server.session import Session
-from terrafine.server.work import Work
+from terrafine.server.engine import learning, weights
+from terrafine.server.engine.engine import predict
+from terrafine.server.engine.learning import learn, set_legend, use_weights, windows_of, with_legend
+from terrafine.server.engine.session import Session
+from terrafine.server.engine.work import Work
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import BadRequest, Cancelled, NotFound, RevisionMismatch
 from terrafine.shared.geo import Window, contains, slices

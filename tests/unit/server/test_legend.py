@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafine.server.legend import Legend
+from terrafine.server.engine.legend import Legend
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import BadRequest
 from terrafine.shared.spec import LandCover

@@ -12,8 +12,8 @@ import rasterio
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 
-from terrafine.server.map_writer import Layer, MapWriter
-from terrafine.server.raster_io import Georeference
+from terrafine.server.rasters.map_writer import Layer, MapWriter
+from terrafine.server.rasters.raster_io import Georeference
 from terrafine.shared.errors import ConfigError, OutOfMemory, TerrafineError
 from terrafine.shared.geo import IDENTITY, Grid, Window, blocks, slices
 

@@ -8,7 +8,7 @@ import pytest
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from terrafine.server.marks_file import read_marks
+from terrafine.server.rasters.marks_file import read_marks
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import Grid, pixel_to_map

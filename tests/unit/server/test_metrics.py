@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from terrafine.server.metrics import Metrics
+from terrafine.server.gateway.metrics import Metrics
 from terrafine.shared import messages as m
 from terrafine.shared.errors import ConfigError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from terrafine.models import registry
-from terrafine.server import learning
-from terrafine.server.engine import predict
+from terrafine.server.engine import learning
+from terrafine.server.engine.engine import predict
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.geo import slices
 from terrafine.shared.learning import LearnOptions

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from terrafine.server.contents import ContentStore
-from terrafine.server.pixels import BlockStore
+from terrafine.server.rasters.contents import ContentStore
+from terrafine.server.rasters.pixels import BlockStore
 from terrafine.shared.errors import BadRequest
 from terrafine.shared.geo import Window, blocks, slices
 from terrafine.shared.patch import Patch, digest

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from terrafine.models.uncertainty import entropy
-from terrafine.server import ranking
-from terrafine.server.ranking import patches_of, rank
-from terrafine.server.session import Session
-from terrafine.server.work import Work
+from terrafine.models.certainty.uncertainty import entropy
+from terrafine.server.engine import ranking
+from terrafine.server.engine.ranking import patches_of, rank
+from terrafine.server.engine.session import Session
+from terrafine.server.engine.work import Work
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import Cancelled, TooLarge
 from terrafine.shared.geo import Window, slices

@@ -10,7 +10,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
-from terrafine.server.raster_io import open_raster
+from terrafine.server.rasters.raster_io import open_raster
 from terrafine.shared.errors import NotFound, UnusableModel, UnusableRaster
 from terrafine.shared.geo import IDENTITY, Window
 from terrafine.shared.spec import Normalisation

@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from terrafine.server.resample import source_window, to_model, to_raster
-from terrafine.server.tiling import Tiling, sampled
+from terrafine.server.rasters.resample import source_window, to_model, to_raster
+from terrafine.server.rasters.tiling import Tiling, sampled
 from terrafine.shared.geo import Window, intersection, slices
 
 RASTER = Window(0, 0, 64, 48)

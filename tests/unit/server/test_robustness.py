@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import rasterio
 
-from terrafine.server import engine
-from terrafine.server.map_writer import Layer, MapWriter
-from terrafine.server.raster_io import Raster, open_raster
-from terrafine.server.session import Session
+from terrafine.server.engine import engine
+from terrafine.server.engine.session import Session
+from terrafine.server.rasters.map_writer import Layer, MapWriter
+from terrafine.server.rasters.raster_io import Raster, open_raster
 from terrafine.shared.errors import UnusableRaster
 from terrafine.shared.geo import Window, intersection
 from terrafine.shared.patch import Patch

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import zmq
 
-from terrafine.server import jobs, outbox
-from terrafine.server.serve import Server
+from terrafine.server.gateway import jobs, outbox
+from terrafine.server.gateway.serve import Server
 from terrafine.shared import messages as m
 from terrafine.shared import wire
 from terrafine.shared.errors import ConfigError

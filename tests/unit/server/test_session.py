@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from terrafine.server import session as session_module
-from terrafine.server.tiling import touched
+from terrafine.server.engine import session as session_module
+from terrafine.server.rasters.tiling import touched
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import BadRequest, RevisionMismatch
 from terrafine.shared.geo import Window

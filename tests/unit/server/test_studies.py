@@ -13,12 +13,12 @@ from PIL import Image
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
 from terrafine.server.cli import main
-from terrafine.server.scenes import pairs
 from terrafine.server.studies import clicks, deaf, mistakes, patches, quality, report, sequence, study
 from terrafine.server.studies.run import Place, Result, run
 from terrafine.server.studies.study import Relearning, Review, Row
 from terrafine.server.studies.task import Task
-from terrafine.server.training import data_options, parse, read_document
+from terrafine.server.training.configuration import data_options, parse, read_document
+from terrafine.server.training.scenes import pairs
 from terrafine.shared.errors import ConfigError, NotFound
 
 BASE = """

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terrafine.models.encoding import encode, marked_pixels
-from terrafine.server.tiling import Tiling, cell, choose_scale, influence, pieces, sampled, tiles_of, touched
+from terrafine.server.rasters.tiling import Tiling, cell, choose_scale, influence, pieces, sampled, tiles_of, touched
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Grid, Window, contains, intersection, intersects, slices
 from terrafine.shared.spec import EncodingSpec
@@ -116,7 +116,8 @@ def test_reach_is_counted_in_model_pixels() -> None:
 def test_a_stroke_touches_every_tile_with_a_pixel_that_it_colours(tiling: Tiling, mark: Annotation) -> None:
     seen = encode([mark], tiling.model_window, EncodingSpec("binary", tiling.reach_px), 1, tiling.scale)[0]
     coloured = {
-        tile for tile in tiles_of(tiling, tiling.raster)
+        tile
+        for tile in tiles_of(tiling, tiling.raster)
         if seen[slices(intersection(tile, tiling.model_window), tiling.model_window)].any()
     }
     assert coloured <= touched(tiling, mark)

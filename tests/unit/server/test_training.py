@@ -12,9 +12,9 @@ from PIL import Image
 from terrafine.models import registry
 from terrafine.models.metrics import VOID
 from terrafine.server.cli import main
-from terrafine.server.scenes import load_scenes, training_scenes
-from terrafine.server.training import read_config
-from terrafine.server.training_run import Log
+from terrafine.server.training.configuration import read_config
+from terrafine.server.training.run import Log
+from terrafine.server.training.scenes import load_scenes, training_scenes
 from terrafine.shared.errors import ConfigError
 
 CONFIG = """

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from terrafine.models.certainty.uncertainty import entropy, margin
 from terrafine.models.infer import Predictor
 from terrafine.models.registry import build
-from terrafine.models.uncertainty import entropy, margin
-from terrafine.server.session import Session
-from terrafine.server.uncertainty import covered, measure
-from terrafine.server.work import Work
+from terrafine.server.engine.session import Session
+from terrafine.server.engine.uncertainty import covered, measure
+from terrafine.server.engine.work import Work
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import BadRequest, Cancelled
 from terrafine.shared.geo import Window, slices

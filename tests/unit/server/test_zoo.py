@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from terrafine.models import confidence, registry
+from terrafine.models import registry
+from terrafine.models.certainty import confidence
 from terrafine.models.infer import Predictor
 from terrafine.server import zoo as zoo_module
 from terrafine.server.zoo import Zoo, save_model, user_models

@@ -9,9 +9,7 @@ from terrafine.shared.geo import Window, intersection, intersects, slices
 from terrafine.shared.tiles import Blender, TileGrid
 
 GRIDS = st.integers(1, 24).flatmap(
-    lambda tile: st.builds(
-        TileGrid, st.integers(1, 90), st.integers(1, 90), st.just(tile), st.integers(0, tile // 2)
-    )
+    lambda tile: st.builds(TileGrid, st.integers(1, 90), st.integers(1, 90), st.just(tile), st.integers(0, tile // 2))
 )
 
 

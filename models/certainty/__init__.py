@@ -1,0 +1,1 @@
+"""How unsure a network is, and probabilities that mean something."""

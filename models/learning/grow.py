@@ -1,0 +1,114 @@
+"""Another legend on a trained network: classes that it never knew beside, or instead of, those it has.
+
+A class that continues an old output keeps its weights, so its logits stay what they were. A new class starts as the
+mean of all old outputs, less `SHYNESS`: never the largest, whatever the image, until something is marked as it. Where
+the network has a shortcut from marks to logits (`LateLinkNet`), its marks act at once, for that knows no classes by
+name; learning (`learn.py`) then makes it part of the network. In a legend of new classes alone, all start equal.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Optional, Union, cast
+
+import torch
+from torch import Tensor, nn
+
+from terrafine.models.forest import PixelForest
+from terrafine.models.infer import Predictor
+from terrafine.models.learning.last_layer import linear_layer
+from terrafine.models.networks.linknet import LateLinkNet
+from terrafine.models.networks.network import EarlyFusion
+from terrafine.shared.errors import UnusableModel
+from terrafine.shared.spec import LandCover
+
+SHYNESS = 1.0  # of new classes, in logits
+
+Sources = Sequence[Optional[int]]
+Layer = Union[nn.Conv2d, nn.ConvTranspose2d]
+
+
+def with_classes(predictor: Predictor, classes: tuple[LandCover, ...], sources: Sources) -> Predictor:
+    """A predictor for another legend; the old one is unchanged, and both share what does not depend on the legend.
+
+    sources  for each class the old output that it continues, or None for a new class
+
+    Features that are cached stay valid. Raises UnusableModel for a network that cannot grow, ValueError for sources
+    that do not fit.
+    """
+    old = len(predictor.spec.classes)
+    if len(sources) != len(classes) or not all(source is None or 0 <= source < old for source in sources):
+        raise ValueError(f"{len(classes)} classes need as many sources, each None or one of the {old} outputs")
+    network = predictor.network.sharing_copy()
+    if isinstance(network, PixelForest):
+        network = network.with_classes(sources)
+    elif isinstance(network, LateLinkNet):
+        _grow_late(network, sources)
+    else:
+        _grow_early(cast(EarlyFusion, network), sources, len(predictor.spec.bands))
+    return predictor.successor(network, replace(predictor.spec, classes=classes))
+
+
+def _grow_late(network: LateLinkNet, sources: Sources) -> None:
+    heads = network.affinity.heads
+    network.head = _with_outputs(cast(nn.ConvTranspose2d, network.head), sources)
+    network.mark_pyramid[0] = _with_inputs(cast(nn.Conv2d, network.mark_pyramid[0]), sources)
+    for index, mix in enumerate(network.mark_affinity):
+        network.mark_affinity[index] = _with_inputs(cast(nn.Conv2d, mix), sources, groups=heads)
+
+
+def _grow_early(network: EarlyFusion, sources: Sources, bands: int) -> None:
+    old = linear_layer(network.head)
+    _replace(network.network, old, _with_outputs(old, sources))
+    first = _first_convolution(network.network, bands + old.out_channels)
+    _replace(network.network, first, _with_inputs(first, sources, kept=bands))
+
+
+def _with_outputs(layer: Layer, sources: Sources) -> Layer:
+    """The layer with one output a class."""
+    axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
+    anew = 0.0 if all(source is None for source in sources) else 1.0
+    weights = [_slice_or_mean(layer.weight, source, axis, anew) for source in sources]
+    biases = [_slice_or_mean(cast(Tensor, layer.bias), source, 0, anew) for source in sources]
+    shy = [0.0 if source is not None else -SHYNESS * anew for source in sources]
+    grown = copy.copy(layer)
+    grown._parameters = {
+        "weight": nn.Parameter(torch.stack(weights, axis)),
+        "bias": nn.Parameter(torch.stack(biases) + layer.weight.new_tensor(shy)),
+    }
+    grown.out_channels = len(sources)
+    return grown
+
+
+def _slice_or_mean(old: Tensor, source: Optional[int], axis: int, factor: float) -> Tensor:
+    old = old.detach()
+    return old.mean(axis) * factor if source is None else old.select(axis, source)
+
+
+def _with_inputs(layer: nn.Conv2d, sources: Sources, groups: int = 1, kept: int = 0) -> nn.Conv2d:
+    """The layer with one input a class in each of `groups`, after `kept` inputs that stay; new ones are not felt."""
+    weight = layer.weight.detach()
+    classes = weight[:, kept:].unflatten(1, (groups, -1))
+    parts = [classes[:, :, s] if s is not None else torch.zeros_like(classes[:, :, 0]) for s in sources]
+    grown = copy.copy(layer)
+    grown._parameters = dict(layer._parameters)
+    grown.weight = nn.Parameter(torch.cat([weight[:, :kept], torch.stack(parts, 2).flatten(1, 2)], 1))
+    grown.in_channels = grown.weight.shape[1]
+    return grown
+
+
+def _first_convolution(network: nn.Module, inputs: int) -> nn.Conv2d:
+    """The one that image and marks go into."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.in_channels == inputs and module.groups == 1:
+            return module
+    raise UnusableModel("Where the marks enter this network is unknown, so it cannot take new classes.")
+
+
+def _replace(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    """Put `new` in the place of the submodule `old`."""
+    path = next(name for name, module in network.named_modules() if module is old)
+    parent, _, name = path.rpartition(".")
+    setattr(network.get_submodule(parent), name, new)

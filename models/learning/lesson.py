@@ -1,0 +1,89 @@
+"""A tile that holds marks, as learning sees it: tensors, and what its map looked like before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from terrafine.models.encoding import UNMARKED
+from terrafine.models.infer import TileFeatures
+from terrafine.models.networks.network import Features, MarkedNetwork
+
+
+@dataclass(frozen=True)
+class Example:
+    """A tile that holds marks.
+
+    features  what `Predictor.features` made of its image, or None
+    image     float32 (bands, T, T), normalised
+    channels  float32 (classes, T, T): the encoded marks
+    marked    int16 (T, T): the class of each marked pixel, UNMARKED (−1) elsewhere
+    valid     bool (T, T): where there is data
+    """
+
+    features: Optional[TileFeatures]
+    image: NDArray[np.float32]
+    channels: NDArray[np.float32]
+    marked: NDArray[np.int16]
+    valid: NDArray[np.bool_]
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """The pixels that are marked, and have data."""
+        return (self.marked != UNMARKED) & self.valid
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """An example as tensors on one device, batches of one.
+
+    features    of the image, by the network before learning
+    channels    the marks as input (1, classes, T, T), all 0 if they are none
+    rows, cols  of the marked pixels, whose classes are `classes`; int64 (M,)
+    valid       bool (T, T)
+    before      p₀ (1, classes, T, T): the class probabilities before learning
+    trunk       what made them: `MarkedNetwork.trunk` of the features and the channels
+    """
+
+    image: Tensor
+    features: Features
+    channels: Tensor
+    rows: Tensor
+    cols: Tensor
+    classes: Tensor
+    valid: Tensor
+    before: Tensor
+    trunk: tuple[Tensor, Tensor]
+
+    @property
+    def unseen(self) -> Tensor:
+        """Channels without marks."""
+        return torch.zeros_like(self.channels)
+
+
+@torch.no_grad()
+def prepare(example: Example, network: MarkedNetwork, device: torch.device, marks_as_input: bool) -> Lesson:
+    """The lesson of an example; `before` is the map with the marks as input, or without them."""
+    image = torch.from_numpy(example.image)[None].to(device, memory_format=torch.channels_last)
+    cached = example.features.tensors if example.features is not None else network.features(image)
+    features = tuple(tensor.clone() for tensor in cached)  # what inference mode made cannot be learnt from
+    channels = torch.from_numpy(example.channels)[None].to(device) * float(marks_as_input)
+    with precision(device):
+        x, beside = network.trunk(features, channels)
+        logits = network.head(x) + beside
+    rows, cols = (torch.from_numpy(axis).to(device) for axis in np.nonzero(example.counted))
+    classes = torch.from_numpy(example.marked.astype(np.int64)).to(device)[rows, cols]
+    valid = torch.from_numpy(example.valid).to(device)
+    return Lesson(image, features, channels, rows, cols, classes, valid, logits.float().softmax(1), (x, beside))
+
+
+def precision(device: torch.device) -> torch.autocast:
+    """bfloat16 where the device computes in it: a step is then three times as fast as in float32, and no worse."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16, enabled=torch.cuda.is_bf16_supported())
+    return torch.autocast(device.type, torch.bfloat16, enabled=torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -1,0 +1,178 @@
+"""LinkNet (Chaurasia and Culurciello 2017) that listens to marks, with late fusion.
+
+The encoder sees the image alone. Its five maps are projected to the decoder's widths once and kept. Marks enter the
+bottleneck and every skip as maps of the same width, made from their channels by a small pyramid of strided convolutions
+and, at stride 4, from the affinity of each pixel to each class's marks (`affinity.py`), which also leads straight to
+the logits. Without marks all of that is zero but a bias, and the network is a plain LinkNet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from terrafine.models.affinity import MarkAffinity
+from terrafine.models.networks.network import Features, MarkedNetwork, Thinning
+
+WIDTHS = (32, 48, 64, 96, 160)  # of the decoder at strides 2, 4, 8, 16, 32
+EMBEDDING = 32
+AFFINITY_LEVEL = 1  # stride 4
+SHORTCUT = 4.0  # at the start; three heads together must be able to outvote a network that is sure of itself
+
+
+class LateLinkNet(MarkedNetwork):
+    """Any encoder with five maps at strides 2 … 32, given as `encoder.channels`, and `classes` outputs."""
+
+    measures = ("odin", "mc-dropout")
+
+    def __init__(self, encoder: nn.Module, channels: tuple[int, ...], classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.skips = nn.ModuleList(_Unit(c, width, 1) for c, width in zip(channels, WIDTHS))
+        self.embed = nn.ModuleList(nn.Conv2d(width, EMBEDDING, 1) for width in WIDTHS[AFFINITY_LEVEL:])
+        self.affinity = MarkAffinity()
+        self.mark_pyramid = nn.ModuleList(
+            nn.Conv2d(inputs, width, 3, 2, 1) for inputs, width in zip((classes, *WIDTHS[:-1]), WIDTHS)
+        )
+        self.mark_affinity = nn.ModuleList(
+            nn.Conv2d(self.affinity.heads * classes, width, 1, bias=False) for width in WIDTHS
+        )
+        self.blocks, self.fuse = _blocks(), _fusions()
+        self.head = nn.ConvTranspose2d(WIDTHS[0], classes, 2, 2)
+        self.shortcut = nn.Parameter(torch.full((self.affinity.heads,), SHORTCUT))
+
+    def features(self, image: Tensor) -> Features:
+        skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]
+        return (*skips, self._embedding(skips))
+
+    def decode(self, features: Features, marks: Tensor) -> Tensor:
+        x, beside = self.trunk(features, marks)
+        logits: Tensor = self.head(x)
+        return logits + beside
+
+    def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
+        fused, beside = self._fused(features, marks)
+        return _climb(self.blocks, self.fuse, fused), beside
+
+    def thinned(self, features: Features, marks: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
+        fused, beside = self._fused(features, marks)
+        return (self.head(x) + beside for x in _thinned(self.blocks, self.fuse, fused, passes))
+
+    def image_side(self) -> tuple[nn.Module, ...]:
+        return self.encoder, self.skips, self.embed
+
+    def mark_side(self) -> tuple[nn.Module, ...]:
+        return self.affinity, self.mark_pyramid, self.mark_affinity
+
+    def _fused(self, features: Features, marks: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The skips with the marks in them, and what the affinity adds to the logits."""
+        *skips, embedding = features
+        affinity = self.affinity(embedding, F.max_pool2d(marks, 2 ** (AFFINITY_LEVEL + 1))).to(skips[0].dtype)
+        fused = [skip + mark for skip, mark in zip(skips, self._marks(marks.to(skips[0].dtype), affinity, skips))]
+        return fused, _upsampled(self._shortcut(affinity), marks)
+
+    def _embedding(self, skips: list[Tensor]) -> Tensor:
+        """Unit vectors (B, EMBEDDING, H/4, W/4) from all maps at stride 4 and above."""
+        maps = [project(x) for project, x in zip(self.embed, skips[AFFINITY_LEVEL:])]
+        return F.normalize(sum(_upsampled(x, maps[0]) for x in maps).float(), dim=1)  # type: ignore[union-attr]
+
+    def _marks(self, marks: Tensor, affinity: Tensor, skips: list[Tensor]) -> list[Tensor]:
+        maps, x = [], marks
+        for conv, mix, skip in zip(self.mark_pyramid, self.mark_affinity, skips):
+            x = F.relu(conv(x))
+            maps.append(x + mix(_resized(affinity, skip)))
+        return maps
+
+    def _shortcut(self, affinity: Tensor) -> Tensor:
+        heads = affinity.unflatten(1, (len(self.shortcut), -1))
+        return torch.einsum("bhcyx,h->bcyx", heads, self.shortcut.to(affinity.dtype))
+
+
+class LinkNet(nn.Module):
+    """Image in, logits out: the same decoder on the same encoder, without a thought of marks.
+
+    With the marks stacked under the image (`network.EarlyFusion`) it is what DISIR is, to compare with late fusion.
+    """
+
+    def __init__(self, encoder: nn.Module, channels: tuple[int, ...], classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.skips = nn.ModuleList(_Unit(c, width, 1) for c, width in zip(channels, WIDTHS))
+        self.blocks, self.fuse = _blocks(), _fusions()
+        self.head = nn.ConvTranspose2d(WIDTHS[0], classes, 2, 2)
+
+    def forward(self, image: Tensor) -> Tensor:
+        skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]
+        logits: Tensor = self.head(_climb(self.blocks, self.fuse, skips))
+        return logits
+
+    def thinned(self, image: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
+        """As MarkedNetwork.thinned."""
+        skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]
+        return (self.head(x) for x in _thinned(self.blocks, self.fuse, skips, passes))
+
+
+class DecoderBlock(nn.Module):
+    """LinkNet's: 1×1 to a quarter, transposed 3×3 of stride 2, 1×1 to the next width (figure 2 of the paper)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        middle = inputs // 4
+        self.reduce = _Unit(inputs, middle, 1)
+        self.upsample = nn.ConvTranspose2d(middle, middle, 3, 2, 1, output_padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(middle)
+        self.expand = _Unit(middle, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.expand(F.relu(self.norm(self.upsample(self.reduce(x)))))
+        return y
+
+
+class _Unit(nn.Sequential):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+        )
+
+
+def _blocks() -> nn.ModuleList:
+    return nn.ModuleList(DecoderBlock(WIDTHS[i], WIDTHS[i - 1]) for i in range(len(WIDTHS) - 1, 0, -1))
+
+
+def _fusions() -> nn.ModuleList:
+    return nn.ModuleList(_Unit(width, width, 3) for width in reversed(WIDTHS[:-1]))
+
+
+def _climb(blocks: nn.ModuleList, fuse: nn.ModuleList, skips: list[Tensor]) -> Tensor:
+    """From the bottleneck, the last of `skips`, to stride 2."""
+    x = skips[-1]
+    for block, unit, skip in zip(blocks, fuse, reversed(skips[:-1])):
+        x = unit(block(x) + skip)
+    return x
+
+
+def _thinned(
+    blocks: nn.ModuleList, fuse: nn.ModuleList, skips: list[Tensor], passes: Sequence[Thinning]
+) -> Iterator[Tensor]:
+    """_climb once for each of `passes`, which thins what every block leaves; the first block runs once for all."""
+    first = _climb(blocks[:1], fuse[:1], skips[-2:])
+    for thin in passes:
+        x = thin(first)
+        for block, unit, skip in zip(blocks[1:], fuse[1:], reversed(skips[:-2])):
+            x = thin(unit(block(x) + skip))
+        yield x
+
+
+def _upsampled(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _resized(x: Tensor, like: Tensor) -> Tensor:
+    """To a coarser map by the mean, to a finer one by interpolation."""
+    factor = x.shape[-1] // like.shape[-1]
+    return F.avg_pool2d(x, factor) if factor > 1 else _upsampled(x, like)

@@ -1,0 +1,1 @@
+"""Learning from the marks, and the model that came of it."""

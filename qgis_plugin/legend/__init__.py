@@ -1,0 +1,1 @@
+"""The classes: their names, colours and keys."""

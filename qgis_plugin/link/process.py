@@ -1,0 +1,160 @@
+"""A local server: found, started with a clean environment, and ended with QGIS, crash included."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import deque
+from pathlib import Path
+from typing import Optional
+
+from qgis.core import QgsMessageLog
+from qgis.PyQt.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, pyqtSignal
+
+from terrafine.qgis_plugin.language import tr
+from terrafine.qgis_plugin.setup.place import default_place
+from terrafine.shared.errors import ConfigError, ConnectionFailed
+
+ENVIRONMENT = "TERRAFINE_SERVER_PYTHON"
+FOREIGN = ("PYTHON", "GDAL_", "PROJ_", "QT_", "QGIS_")  # prefixes of variables that mean QGIS's own libraries
+SERVE = ("serve", "--port", "0", "--announce", "-", "--exit-with-stdin")
+START_TIMEOUT_S = 120  # the first import of torch from a cold disk is slow
+STOP_TIMEOUT_S = 3
+LOG_LINES = 20
+
+
+def find_command(chosen: str = "") -> Optional[list[str]]:
+    """How to run `terrafine` in an environment that has the server, or None.
+
+    Looked for in: `chosen`, the environment variable, what the plugin has set up, a virtual environment beside the
+    plugin (a checkout), the PATH.
+    """
+    beside, own = Path(__file__).resolve().parents[2] / ".venv", default_place()
+    places = [chosen, os.environ.get(ENVIRONMENT, ""), str(own.python) if own.is_ready else ""]
+    places += [str(beside / "bin/python"), str(beside / "Scripts/python.exe")]
+    found = next((place for place in places if place and Path(place).is_file()), None) or shutil.which("terrafine")
+    if not found:
+        return None
+    return [found] if Path(found).stem == "terrafine" else [found, "-m", "terrafine.server.cli"]
+
+
+def clean_environment() -> QProcessEnvironment:
+    """This process's environment without what belongs to QGIS's own Python, GDAL, PROJ and Qt."""
+    environment = QProcessEnvironment.systemEnvironment()
+    for name in environment.keys():  # noqa: SIM118 - not a dict
+        if name.upper().startswith(FOREIGN):
+            environment.remove(name)
+    return environment
+
+
+class ServerProcess(QObject):
+    """Starts and stops the server without ever waiting for it.
+
+    started  the address it listens at
+    ended    ConnectionFailed that says why, where it was not asked to
+    """
+
+    started = pyqtSignal(str)
+    ended = pyqtSignal(object)
+
+    def __init__(self, parent: Optional[QObject] = None) -> None:
+        super().__init__(parent)
+        self._process: Optional[QProcess] = None
+        self._tail: deque[str] = deque(maxlen=LOG_LINES)
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.timeout.connect(self._too_slow)
+
+    @property
+    def pid(self) -> int:
+        """Of the server; 0 if there is none."""
+        return self._process.processId() if self._process is not None else 0
+
+    def start(self, chosen: str, models_folder: str = "") -> None:
+        """Start a server; raises ConfigError if none can be found."""
+        self.stop()
+        command = find_command(chosen)
+        if command is None:
+            raise ConfigError(
+                tr("No Terrafine server was found on this computer."),
+                tr("Set one up, or choose the Python that has it, in the server's menu."),
+            )
+        options = ["--models", models_folder] if models_folder else []
+        self._tail.clear()
+        self._process = self._new_process()
+        self._process.start(command[0], [*command[1:], *SERVE, *options])
+        self._patience.start(START_TIMEOUT_S * 1000)
+
+    def stop(self) -> None:
+        """Ask the server to end by closing its standard input; kill it if it does not."""
+        process, self._process = self._process, None
+        self._patience.stop()
+        if process is None:
+            return
+        process.disconnect()
+        process.closeWriteChannel()
+        process.finished.connect(process.deleteLater)
+        QTimer.singleShot(STOP_TIMEOUT_S * 1000, process.kill)
+
+    def close(self) -> None:
+        """Stop and wait, when the plugin is unloaded."""
+        process = self._process
+        self.stop()
+        if process is not None and not process.waitForFinished(STOP_TIMEOUT_S * 1000):
+            process.kill()
+            process.waitForFinished(STOP_TIMEOUT_S * 1000)
+
+    def _new_process(self) -> QProcess:
+        process = QProcess(self)
+        process.setProcessEnvironment(clean_environment())
+        process.setWorkingDirectory(str(Path.home()))
+        process.readyReadStandardOutput.connect(self._read_announcement)
+        process.readyReadStandardError.connect(self._read_log)
+        process.errorOccurred.connect(self._failed)
+        process.finished.connect(self._finished)
+        return process
+
+    def _read_announcement(self) -> None:
+        while self._process is not None and self._process.canReadLine():
+            line = bytes(self._process.readLine()).decode(errors="replace").strip()
+            address = _address(line)
+            if address:
+                self._patience.stop()
+                self.started.emit(address)
+
+    def _read_log(self) -> None:
+        for line in bytes(self._process.readAllStandardError()).decode(errors="replace").splitlines():
+            self._tail.append(line)
+            QgsMessageLog.logMessage(line, "Terrafine server", notifyUser=False)
+
+    def _failed(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            self._over(tr("The server could not be started: {reason}.").format(reason=self._process.errorString()))
+
+    def _finished(self, code: int) -> None:
+        last = next((line for line in reversed(self._tail) if line.strip()), f"exit code {code}")
+        self._over(tr("The local server has ended: {last}").format(last=last))
+
+    def _too_slow(self) -> None:
+        process = self._process
+        self._over(tr("The local server did not start within {seconds} seconds.").format(seconds=START_TIMEOUT_S))
+        if process is not None:
+            process.kill()
+
+    def _over(self, message: str) -> None:
+        self._patience.stop()
+        if self._process is not None:
+            self._process.disconnect()
+            self._process.deleteLater()
+            self._process = None
+        self.ended.emit(ConnectionFailed(message, tr("Start it again; everything drawn is kept.")))
+
+
+def _address(line: str) -> str:
+    """The address in the line of JSON that the server prints once it listens; "" for any other line."""
+    try:
+        announced = json.loads(line)
+    except ValueError:
+        return ""
+    return str(announced.get("address", "")) if isinstance(announced, dict) else ""

@@ -1,0 +1,1 @@
+"""Looking where it matters: the map's uncertainty and the patches to review."""

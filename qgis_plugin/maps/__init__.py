@@ -1,0 +1,1 @@
+"""The classified map: its layer, how it is repainted, compared and saved."""

@@ -1,0 +1,85 @@
+"""Marks that come from elsewhere and go elsewhere: imported, exported, edited with QGIS's own tools."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Optional
+
+from qgis.core import QgsProject
+from qgis.PyQt.QtCore import QObject
+
+from terrafine.qgis_plugin.effects import Tell, told
+from terrafine.qgis_plugin.history import Verb
+from terrafine.qgis_plugin.layers import SessionLayers
+from terrafine.qgis_plugin.marks.import_dialog import ImportDialog
+from terrafine.qgis_plugin.marks.importer import Importer, Request
+from terrafine.qgis_plugin.state import Session
+from terrafine.qgis_plugin.workbench import Workbench
+from terrafine.shared.annotation import Annotation
+
+
+class ExchangeDesk(QObject):
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._bench, self._importer = bench, Importer()
+        self._into: Optional[Session] = None  # the session that marks are imported into
+        self.dialog: Optional[ImportDialog] = None
+        tools = bench.dock.marks.tools
+        tools.import_asked.connect(self._ask_import)
+        tools.export_asked.connect(self._export)
+        self._importer.taken.connect(self._take)
+        self._importer.failed.connect(lambda error: bench.tell(told(error)))
+        bench.sessions.edited.connect(self._take_edits)
+
+    def _ask_import(self) -> None:
+        settings, controller = self._bench.settings, self._bench.controller
+        self.dialog = ImportDialog(controller.legend, settings.stroke_width_px, self._bench.iface.mainWindow())
+        self.dialog.accepted.connect(lambda: self._import(self.dialog.request()))
+        self.dialog.finished.connect(self.dialog.deleteLater)
+        self.dialog.open()
+
+    def _import(self, request: Request) -> None:
+        self._into = self._bench.controller.session
+        if self._into is not None:
+            self._importer.start(request, self._into.raster, self._into.history.network.legend.shown)
+
+    def _take(self, marks: tuple[Annotation, ...], left_out: Counter[str]) -> None:
+        """Add what was imported, as one step, and say what was not taken and why."""
+        if self._into is not self._bench.controller.session:
+            self._bench.tell(Tell(self.tr("Another image was chosen: nothing was imported."), self.tr("Import again.")))
+            return
+        self._bench.handle(lambda controller: controller.change(Verb.IMPORT, marks))
+        words = self.tr("Marks imported: {count}.").format(count=len(marks))
+        reasons = ", ".join(f"{self._reasons()[reason]}: {count}" for reason, count in left_out.most_common())
+        hint = self.tr("Left out: {reasons}.").format(reasons=reasons) if reasons else ""
+        self._bench.tell(Tell(words, hint, warning=bool(left_out)))
+
+    def _reasons(self) -> dict[str, str]:
+        """Why features cannot be marks."""
+        return {
+            "class": self.tr("no class of the legend"),
+            "empty": self.tr("no geometry"),
+            "hole": self.tr("a polygon with holes"),
+            "crossed": self.tr("an outline that crosses itself"),
+            "outside": self.tr("outside the image"),
+        }
+
+    def _export(self) -> None:
+        """QGIS's own export of the marks layer, which writes any format."""
+        current = self._bench.sessions.of(self._bench.controller.session)
+        if current is not None:
+            self._bench.iface.setActiveLayer(current.marks.layer)
+            self._bench.iface.actionLayerSaveAs().trigger()
+
+    def _take_edits(
+        self, entry: SessionLayers, added: tuple[Annotation, ...], removed: tuple[str, ...], refused: int
+    ) -> None:
+        """Edits that were saved in the marks layer are a step of its session, which is worked on from now on."""
+        raster = QgsProject.instance().mapLayer(entry.raster_id)
+        if entry.session is not self._bench.controller.session and raster is not None:
+            self._bench.dock.map.raster.setLayer(raster)
+            self._bench.handle(lambda controller: controller.activate(entry.session))
+        self._bench.handle(lambda controller: controller.change(Verb.EDIT, added, removed))
+        if refused:
+            words = self.tr("Edits that cannot be marks and were not taken over: {count}.").format(count=refused)
+            self._bench.tell(Tell(words, self.tr("A mark needs a class of the legend and a shape without holes.")))

@@ -1,0 +1,1 @@
+"""What `terrafine bench` measures."""

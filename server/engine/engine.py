@@ -1,0 +1,115 @@
+"""From pixels and marks to a map: the one engine behind QGIS, `terrafine predict` and `terrafine evaluate`.
+
+A map is made of tiles that depend on the raster and the marks near them alone, so it does not depend on the window that
+was asked for, and a map refreshed around a mark is the map from scratch: tiles are run one by one (the same batch shape
+always), their logits are rounded to float16 always, and every blend starts anew from the logits of all its tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from terrafine.models.encoding import marked_pixels
+from terrafine.server.engine import uncertainty
+from terrafine.server.engine.session import Session
+from terrafine.server.engine.tile_marks import TileMarks
+from terrafine.server.engine.tile_runner import Floats, TileRunner
+from terrafine.server.engine.work import Work
+from terrafine.server.rasters import tiling
+from terrafine.server.rasters.resample import source_window
+from terrafine.shared.annotation import bounds
+from terrafine.shared.geo import Window, bounding, intersection, intersects
+from terrafine.shared.messages import Done, Progress
+from terrafine.shared.patch import Patch
+from terrafine.shared.spec import NODATA_CLASS
+
+STAGES = ("read", "encode", "features", "decode", "blend")
+
+
+def predict(
+    session: Session,
+    window: Window,
+    changed_since: Optional[int] = None,
+    method: str = "",
+    work: Optional[Work] = None,
+) -> Iterator[Union[Progress, Patch, Done]]:
+    """Classify `window` (raster pixels; what is outside the raster is ignored) at the session's current marks.
+
+    Yields finished patches as soon as their tiles are done, each followed by the progress (in patches), and at the end
+    Done with the seconds that each stage took. A patch's array is uint8 (1, rows, columns) of class ids, NODATA_CLASS
+    where there is no data; with the `method` of uncertainty, if it is not empty, a second band has that, 0 … 254 for
+    0 … 1. With `changed_since`, only what can differ from the map of that revision.
+
+    Raises BadRequest for a method that the model does not have, Cancelled between two tiles once `work` is to stop, and
+    what the pixel source raises.
+    """
+    work = work if work is not None else Work()
+    classifier = Classifier(session, work)
+    measure = uncertainty.Measure(classifier.runner, method) if method else None
+    parts = _pieces(session, window, _dirty(session, changed_since))
+    yield Progress(0, len(parts))
+    for done, part in enumerate(parts, 1):
+        yield _patch(classifier, measure, part)
+        yield Progress(done, len(parts))
+    yield Done(session.log.revision, {**dict.fromkeys(STAGES, 0.0), **work.seconds()})
+
+
+def missing_pixels(session: Session, window: Window, changed_since: Optional[int] = None) -> list[Window]:
+    """The blocks that `predict` with the same arguments would lack, each once, as the tiles that need them come."""
+    dirty = _dirty(session, changed_since)
+    if dirty is None:
+        return missing_for(session, tiling.tiles_of(session.tiling, _inside(session, window)))
+    parts = _pieces(session, window, dirty)
+    needed = dict.fromkeys(tile for part in parts for tile in tiling.tiles_of(session.tiling, part))
+    return list(dict.fromkeys(block for tile in needed for block in missing_for(session, [tile])))
+
+
+def missing_for(session: Session, tiles: list[Window]) -> list[Window]:
+    """The blocks, row-major, that the pixels of `tiles` lack, which together are a rectangle."""
+    source = source_window(bounding(tiles), session.tiling.scale)
+    return session.source.missing(intersection(source, session.tiling.raster))
+
+
+class Classifier:
+    """The map of a session, or what it would be with other marks."""
+
+    def __init__(self, session: Session, work: Work, marks: Optional[TileMarks] = None) -> None:
+        self.runner = TileRunner(session, work, marks)
+
+    def classes(self, part: Window, logits: Floats) -> NDArray[np.uint8]:
+        """Of the runner's logits: the most likely class, or the marked one: a mark is obeyed."""
+        near = [mark for mark in self.runner.marks.marks if intersects(bounds(mark, 1.0), part)]
+        marked = marked_pixels(near, part)
+        return np.where(marked >= 0, marked, self.runner.session.legend.classified(logits)).astype(np.uint8)
+
+
+def _patch(classifier: Classifier, measure: Optional[uncertainty.Measure], part: Window) -> Patch:
+    """The finished map of `part`."""
+    runner = classifier.runner
+    valid = runner.valid(part)
+    bands = np.full((2 if measure else 1, *part.shape), NODATA_CLASS, np.uint8)
+    if valid.any():
+        logits = runner.logits(part)
+        with runner.work.stage("blend"):
+            bands[0] = np.where(valid, classifier.classes(part, logits), NODATA_CLASS)
+        if measure:
+            bands[1] = uncertainty.as_bytes(measure.of(part, logits), valid)
+    return Patch(part, bands, valid, runner.session.log.revision)
+
+
+def _pieces(session: Session, window: Window, dirty: Optional[frozenset[Window]]) -> list[Window]:
+    inside = _inside(session, window)
+    return tiling.pieces(session.tiling, inside, session.panel_tiles, dirty) if not inside.is_empty else []
+
+
+def _dirty(session: Session, changed_since: Optional[int]) -> Optional[frozenset[Window]]:
+    """The tiles to work on; None for all."""
+    return None if changed_since is None else session.changed_tiles(changed_since)
+
+
+def _inside(session: Session, window: Window) -> Window:
+    return intersection(window, session.tiling.raster)

@@ -1,0 +1,211 @@
+"""One raster, one network, one analyst's marks: everything that refining a map needs to remember."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from terrafine.models.infer import Predictor, TileFeatures
+from terrafine.server.engine.caches import FEATURES_BYTES, LOGITS_BYTES, SCORES_BYTES, UNCERTAINTY_BYTES, ByteLru
+from terrafine.server.engine.legend import Legend
+from terrafine.server.engine.tile_marks import TileMarks
+from terrafine.server.engine.weights import WeightsKept
+from terrafine.server.rasters.pixels import PixelSource
+from terrafine.server.rasters.tiling import influence, tiling_of, touched
+from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
+from terrafine.shared.errors import BadRequest, NotFound
+from terrafine.shared.geo import Window, bounding
+from terrafine.shared.raster import RasterInfo
+from terrafine.shared.spec import ModelSpec
+
+REVISIONS_KEPT = 1000  # whoever holds an older map gets all of it again
+Tiles = frozenset[Window]
+
+
+@dataclass
+class Caches:
+    """What was computed, shared in memory by all sessions: features of the image by tile and encoder; logits and
+    uncertainty (float16) by tile, network and the marks that the tile sees; patches' mean uncertainty by all of that.
+    """
+
+    features: ByteLru[TileFeatures] = field(default_factory=lambda: ByteLru(FEATURES_BYTES))
+    logits: ByteLru[NDArray[np.float16]] = field(default_factory=lambda: ByteLru(LOGITS_BYTES))
+    uncertainty: ByteLru[NDArray[np.float16]] = field(default_factory=lambda: ByteLru(UNCERTAINTY_BYTES))
+    scores: ByteLru[float] = field(default_factory=lambda: ByteLru(SCORES_BYTES))
+
+    def by_name(self) -> dict[str, ByteLru[Any]]:
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def drop(self, owner: Hashable) -> None:
+        for cache in self.by_name().values():
+            cache.drop(owner)
+
+    def clear(self) -> None:
+        for cache in self.by_name().values():
+            cache.clear()
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What a revision changed, None for all tiles, and the marks it led to."""
+
+    tiles: Optional[Tiles]
+    marks: tuple[Annotation, ...]
+
+
+class Session:
+    """The state of refining one raster; engine.py reads it, learning.py changes its weights and its legend."""
+
+    def __init__(
+        self,
+        info: RasterInfo,
+        source: PixelSource,
+        predictor: Predictor,
+        caches: Optional[Caches] = None,
+        name: Hashable = "",
+    ) -> None:
+        """`name` tells this session's values from others' in shared `caches`; `source` is closed with the session."""
+        self.name = name
+        self.info = info
+        self.source = source
+        self.weights = WeightsKept(predictor)
+        self.caches = caches if caches is not None else Caches()
+        self.tiling, warning = tiling_of(info.grid, predictor.spec)
+        self.warnings: tuple[str, ...] = (warning,) if warning else ()
+        self.log = AnnotationLog()
+        self._legend = Legend.of(predictor.spec.classes)
+        self._history: dict[int, _Change] = {0: _Change(frozenset(), ())}
+        self._touched: dict[Annotation, Tiles] = {}  # mark → tiles that see it, oldest mark first
+        self._tile_marks: Optional[TileMarks] = None
+
+    @property
+    def predictor(self) -> Predictor:
+        return self.weights.current.predictor
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.predictor.spec
+
+    @property
+    def network(self) -> Hashable:
+        """Tells the networks apart that this session had: logits are good for one of them."""
+        return self.weights.current.name, len(self.spec.classes)
+
+    @property
+    def panel_tiles(self) -> int:
+        """How many tiles wide a part of the raster may be for two rows of them to stay in the cache of logits."""
+        tile_bytes = len(self.spec.classes) * self.spec.tile_px**2 * np.dtype(np.float16).itemsize
+        return max(1, self.caches.logits.budget // (2 * tile_bytes) - 2)
+
+    @property
+    def panel_px(self) -> int:
+        """The same in pixels of the raster."""
+        return max(1, int(self.panel_tiles * self.tiling.grid.step_px / self.tiling.scale))
+
+    @property
+    def legend(self) -> Legend:
+        return self._legend
+
+    @legend.setter
+    def legend(self, legend: Legend) -> None:
+        self._legend, self._tile_marks = legend, None
+
+    @property
+    def tile_marks(self) -> TileMarks:
+        """The marks that count now, as what their classes became."""
+        if self._tile_marks is None:
+            self._tile_marks = self._as_tiles_see(self.log.marks)
+        return self._tile_marks
+
+    def tile_marks_at(self, revision: int) -> TileMarks:
+        """The marks of an earlier revision, by the legend of now; raises NotFound for one that is not remembered."""
+        if revision not in self._history:
+            raise NotFound(f"The server does not remember revision {revision} of the marks.")
+        return self._as_tiles_see(self._history[revision].marks)
+
+    def change(self, delta: Delta) -> Window:
+        """Follow the client's delta; returns the raster window that it can change.
+
+        Raises RevisionMismatch, and BadRequest where a mark's class is none of the legend's; then nothing changes.
+        """
+        self._check_classes(delta.added)
+        before = self.log.marks
+        self.log.apply(delta)
+        return self._marks_changed(before)
+
+    def replace(self, marks: tuple[Annotation, ...], revision: int) -> Window:
+        """Hold exactly `marks`; returns the raster window that differs from before. Raises BadRequest like `change`."""
+        self._check_classes(marks)
+        before, newer = self.log.marks, revision > self.log.revision
+        self.log.replace(marks, revision)
+        if not newer:
+            self._history.clear()
+        return self._marks_changed(before)
+
+    def move_on(self, base: int, revision: int, everywhere: bool) -> Window:
+        """A change that is none of marks, of the whole map or of nothing in it; returns the raster window that differs.
+
+        Raises RevisionMismatch like `change`.
+        """
+        self.log.apply(Delta(base, revision))
+        self._remember(None if everywhere else frozenset())
+        return self.tiling.raster if everywhere else Window(0, 0, 0, 0)
+
+    def changed_tiles(self, since: int) -> Optional[Tiles]:
+        """The tiles that differ between revision `since` and now; None for all, or if that is not remembered."""
+        if since not in self._history:
+            return None
+        tiles: Tiles = frozenset()
+        for revision, change in self._history.items():
+            if revision > since:
+                if change.tiles is None:
+                    return None
+                tiles |= change.tiles
+        return tiles
+
+    def forget(self) -> None:
+        """Drop everything that was computed, as when the pixels are others than before."""
+        self.caches.drop(self.name)
+
+    def close(self) -> None:
+        """Release the pixels and everything cached."""
+        self.source.close()
+        self.forget()
+
+    def _check_classes(self, marks: Iterable[Annotation]) -> None:
+        last = len(self.legend.classes) - 1
+        for mark in marks:
+            if mark.class_id > last:
+                raise BadRequest(f"The legend has no class {mark.class_id}.", f"Its classes are 0 to {last}.")
+
+    def _as_tiles_see(self, marks: Iterable[Annotation]) -> TileMarks:
+        pairs = ((self.legend.counted(mark), mark) for mark in marks)
+        return TileMarks({counted: self._tiles_of(mark) for counted, mark in pairs if counted is not None})
+
+    def _tiles_of(self, mark: Annotation) -> Tiles:
+        return self._touched[mark] if mark in self._touched else touched(self.tiling, mark)
+
+    def _marks_changed(self, before: tuple[Annotation, ...]) -> Window:
+        old, marks = self._touched, self.log.marks
+        new = {mark: self._tiles_of(mark) for mark in marks}
+        either = {**old, **new}
+        tiles = frozenset(tile for mark in _differing(before, marks) for tile in either[mark])
+        self._touched, self._tile_marks = new, None
+        self._remember(tiles)
+        return bounding(influence(self.tiling, tile) for tile in tiles)
+
+    def _remember(self, tiles: Optional[Tiles]) -> None:
+        self._history[self.log.revision] = _Change(tiles, self.log.marks)
+        if len(self._history) > REVISIONS_KEPT:
+            del self._history[min(self._history)]
+
+
+def _differing(before: tuple[Annotation, ...], after: tuple[Annotation, ...]) -> set[Annotation]:
+    """The marks that came or went; all of them if the others changed their order, for later marks win."""
+    old, new = set(before), set(after)
+    same_order = [mark for mark in before if mark in new] == [mark for mark in after if mark in old]
+    return old ^ new if same_order else old | new

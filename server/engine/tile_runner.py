@@ -1,0 +1,157 @@
+"""A session's network on its tiles, one by one: the batch shape never varies, so equal tiles give equal numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from terrafine.models.context import IN_CONTEXT, Context, context_of
+from terrafine.models.encoding import encode
+from terrafine.models.infer import TileFeatures
+from terrafine.models.normalise import to_network, to_unit
+from terrafine.server.engine.caches import ByteLru
+from terrafine.server.engine.session import Session
+from terrafine.server.engine.tile_marks import TileMarks
+from terrafine.server.engine.work import Work
+from terrafine.server.rasters import tiling
+from terrafine.server.rasters.resample import source_window, to_model, to_raster
+from terrafine.shared.geo import Window, blocks, intersection, slices
+from terrafine.shared.tiles import Blender
+
+READ_PX = 2048  # no more raster pixels a side are in memory as floats while they are resampled
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Halves = NDArray[np.float16]
+LARGEST = 60_000.0  # of logits; float16 ends at 65 504
+EMPTY: Halves = np.empty(0, np.float16)  # of a tile without data: the network never sees it
+
+
+class TileRunner:
+    """For one request: marks and weights do not change while it lasts. Raises Cancelled between two tiles."""
+
+    def __init__(self, session: Session, work: Work, marks: Optional[TileMarks] = None) -> None:
+        """`marks`: the session's own by default."""
+        self.session = session
+        self.work = work
+        self.marks = marks if marks is not None else session.tile_marks
+
+    def valid(self, part: Window) -> Mask:
+        """Where the raster has data."""
+        with self.work.stage("read"):
+            return self.session.source.read(part).valid
+
+    def logits(self, part: Window) -> Floats:
+        """Of the shown classes, float32 (shown, *part.shape), on the raster's grid."""
+        blended = self._blended(part, self._logits, len(self.session.spec.classes))
+        with self.work.stage("blend"):
+            return self.session.legend.merged(blended, self.session.spec.temperature)
+
+    def uncertainty(self, part: Window, method: str) -> Floats:
+        """By a method that looks into the network: float32 (*part.shape) in [0, 1], on the raster's grid."""
+        (blended,) = self._blended(part, lambda tile: self._uncertainty(tile, method), 1)
+        return np.clip(blended, 0.0, 1.0)
+
+    def features(self, tile: Window) -> Optional[TileFeatures]:
+        """What the network makes of the tile's image; None if there is no data at all."""
+        key = (self.session.name, self.session.weights.current.encoder, tile)
+        cached = self.session.caches.features.get(key)
+        if cached is None:
+            self.work.check()
+            image, valid = self.image(tile)
+            if not valid.any():
+                return None
+            with self.work.stage("features"):
+                (cached,) = self.session.predictor.features(image[None])
+            self.session.caches.features.put(key, cached, cached.nbytes)
+        return cached
+
+    def image(self, tile: Window) -> tuple[Floats, Mask]:
+        """The tile as the network sees it, float32 (bands, tile_px, tile_px), normalised; and where there is data."""
+        with self.work.stage("read"):
+            unit, valid = self._unit(tile)
+            return to_network(unit, valid, self.session.spec), valid
+
+    def channels(self, tile: Window) -> Floats:
+        """The tile's marks as the network sees them, float32 (classes, tile_px, tile_px)."""
+        spec, marks = self.session.spec, self.marks.of(tile)
+        if not marks:
+            return np.zeros((len(spec.classes), *tile.shape), np.float32)
+        context = self._context(tile) if spec.encoding.kind in IN_CONTEXT else None
+        with self.work.stage("encode"):
+            return encode(marks, tile, spec.encoding, len(spec.classes), self.session.tiling.scale, context)
+
+    def _context(self, tile: Window) -> Optional[Context]:
+        """What some encodings look at beside the marks: the image, or the map without marks."""
+        unmarked = TileRunner(self.session, self.work, TileMarks({}))
+        return context_of(self.session.spec, self.image(tile)[0], lambda: unmarked._logits(tile).astype(np.float32))
+
+    def _blended(self, part: Window, of_tile: Callable[[Window], Halves], bands: int) -> Floats:
+        """Every blend starts anew from the values of all its tiles, float16 (bands, tile_px, tile_px) or EMPTY."""
+        lattice = self.session.tiling
+        needed = tiling.sampled(lattice, part)
+        blender = Blender(lattice.grid, needed, bands)
+        for tile in tiling.tiles_of(lattice, part):
+            values = of_tile(tile)
+            with self.work.stage("blend"):
+                if values.size:
+                    blender.feed(tile, values)
+        with self.work.stage("blend"):
+            return to_raster(blender.data, needed, part, lattice.scale, lattice.model_window)
+
+    def _logits(self, tile: Window) -> Halves:
+        """From the cache if network and marks are the same; EMPTY if the tile holds no data at all."""
+        key = (self.session.name, self.session.network, tile, self.marks.of(tile))
+        return self._kept(self.session.caches.logits, key, tile, self._decoded)
+
+    def _decoded(self, tile: Window, features: TileFeatures) -> Halves:
+        channels = self.channels(tile)
+        with self.work.stage("decode"):
+            (logits,) = self.session.predictor.logits([features], channels[None])
+            return np.clip(logits, -LARGEST, LARGEST).astype(np.float16)
+
+    def _uncertainty(self, tile: Window, method: str) -> Halves:
+        """Like `_logits`, float16 (1, tile_px, tile_px)."""
+        key = (self.session.name, method, self.session.network, tile, self.marks.of(tile))
+        return self._kept(
+            self.session.caches.uncertainty, key, tile, lambda _, features: self._measured(tile, features, method)
+        )
+
+    def _measured(self, tile: Window, features: TileFeatures, method: str) -> Halves:
+        image, channels = self.image(tile)[0], self.channels(tile)
+        with self.work.stage("uncertainty"):
+            values = self.session.predictor.uncertainty(method, [features], image[None], channels[None])
+            return values.astype(np.float16)
+
+    def _kept(
+        self,
+        cache: ByteLru[Halves],
+        key: tuple[Hashable, ...],
+        tile: Window,
+        compute: Callable[[Window, TileFeatures], Halves],
+    ) -> Halves:
+        """From the cache, or computed and kept; EMPTY for a tile without data."""
+        cached = cache.get(key)
+        if cached is None:
+            features = self.features(tile)
+            self.work.check()
+            cached = EMPTY if features is None else compute(tile, features)
+            cache.put(key, cached, cached.nbytes)
+        return cached
+
+    def _unit(self, tile: Window) -> tuple[Floats, Mask]:
+        """Pixels in [0, 1] and their mask; in pieces, for a fine raster has many."""
+        session, scale = self.session, self.session.tiling.scale
+        image = np.zeros((len(session.info.bands), *tile.shape), np.float32)
+        valid = np.zeros(tile.shape, bool)
+        for part in blocks(tile, max(32, int(READ_PX * scale))):
+            source = intersection(source_window(part, scale), session.tiling.raster)
+            if source.is_empty:
+                continue
+            rows, cols = slices(part, tile)
+            pixels = session.source.read(source)
+            unit = to_unit(pixels.array, session.info)
+            image[:, rows, cols], valid[rows, cols] = to_model(unit, pixels.valid, source, part, scale)
+        return image, valid

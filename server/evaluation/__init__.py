@@ -1,0 +1,1 @@
+"""A simulated annotator drives the engine, and what comes of it is counted."""

@@ -1,0 +1,1 @@
+"""`terrafine train`: from a configuration to a model folder."""

@@ -1,0 +1,226 @@
+"""One training in a folder: from a configuration to a model folder, its log and its curves.
+
+The folder receives model/ (for `terrafine serve --models`), log.csv, curves.png and the checkpoint to resume from.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Optional
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from terrafine.models import registry
+from terrafine.models.certainty import calibration, confidence
+from terrafine.models.data import Scene
+from terrafine.models.metrics import VOID
+from terrafine.models.networks import pretrained
+from terrafine.models.networks.mobilenet import MobileNetV2
+from terrafine.models.networks.network import MarkedNetwork
+from terrafine.models.train import Trainer, validate
+from terrafine.server.training.configuration import TrainingConfig
+from terrafine.server.training.scenes import load_scenes, training_scenes
+from terrafine.shared.errors import ConfigError
+from terrafine.shared.spec import ModelSpec
+
+VALIDATION_CLICKS, VALIDATION_PX = 8, 512
+UNFOLD_BATCHES = 8
+LOG, CURVES, MODEL = "log.csv", "curves.png", "model"
+Values = dict[str, float]
+
+
+def train(
+    config: TrainingConfig,
+    root: Path,
+    folder: Path,
+    device: str = "cpu",
+    start_from: Optional[Path] = None,
+    resume: bool = False,
+) -> Iterator[tuple[int, Values]]:
+    """Train what `config` describes on the data in `root`; yields (step, losses and validation) after every step.
+
+    start_from   a model folder of the same make, to begin with its weights
+    resume       go on from the checkpoint in `folder`, if there is one
+
+    Raises ConfigError where the data or the configuration make no sense.
+    """
+    trainer = _prepared(config, root, folder, device, start_from, resume)
+    scenes = load_scenes(config, root, config.data.validate) if config.data.validate else []
+    validation = [_middle(scene) for scene in scenes]
+    with Log(folder / LOG, trainer.step) as log:
+        for step, values in trainer.run():
+            if validation and (step % config.training.validate_every == 0 or step == config.training.steps):
+                values |= _validated(config, trainer, validation)
+                registry.save(folder / MODEL, config.spec, trainer.result)
+            log.write(step, values)
+            if "miou_0_clicks" in values:
+                draw_curves(folder / LOG, folder / CURVES)
+            yield step, values
+        spec, values = _finished(config, trainer, validation)
+        log.write(trainer.step, values)
+    registry.save(folder / MODEL, spec, trainer.result)
+
+
+def train_confidence(
+    config: TrainingConfig, root: Path, model: Path, device: str = "cpu"
+) -> Iterator[tuple[int, int, float]]:
+    """Train a ConfidNet for the model in a folder, on the data that `config` names, and put it there.
+
+    Yields (step, steps, loss). The model's own spec counts, not the one in `config`.
+    """
+    spec, network = registry.load(model)
+    network = network.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    scenes = training_scenes(dataclasses.replace(config, spec=spec), root)
+    torch.manual_seed(config.training.seed)
+    confidnet = confidence.for_network(network, spec)
+    yield from confidence.train_confidence(confidnet, network, spec, scenes)
+    registry.save_confidence(model, confidnet)
+
+
+def _prepared(
+    config: TrainingConfig, root: Path, folder: Path, device: str, start_from: Optional[Path], resume: bool
+) -> Trainer:
+    """A trainer at its first step, or at the one that it had reached."""
+    torch.manual_seed(config.training.seed)
+    network = _network(config, start_from)
+    scenes = training_scenes(config, root)
+    if all((scene.truth == VOID).all() for scene in scenes):
+        raise ConfigError("The training images have no label at all.", "Check labels_are and the classes' colours.")
+    trainer = Trainer(config.spec, network, scenes, config.training, folder, device)
+    if not (resume and trainer.resume()) and start_from is None:
+        _start_encoder(config, root, network, trainer)
+    return trainer
+
+
+def _validated(config: TrainingConfig, trainer: Trainer, scenes: Sequence[Scene]) -> Values:
+    counted = config.data.counted or len(config.spec.classes)
+    curve = validate(config.spec, trainer.result, scenes, VALIDATION_CLICKS, counted, str(trainer.device))
+    return {f"miou_{clicks}_clicks": value for clicks, value in curve.items()}
+
+
+def _finished(config: TrainingConfig, trainer: Trainer, scenes: Sequence[Scene]) -> tuple[ModelSpec, Values]:
+    """The spec with the temperature that suits the validation scenes, and every measure of uncertainty there is."""
+    measures = tuple(dict.fromkeys((*config.spec.uncertainty, *trainer.result.measures)))
+    spec = dataclasses.replace(config.spec, uncertainty=measures)
+    if not scenes:
+        return spec, {}
+    logits, truth = calibration.scene_logits(spec, trainer.result, scenes, str(trainer.device))
+    found = calibration.calibrate(logits, truth)
+    errors = {"calibration_error_before": found.error_before, "calibration_error_after": found.error_after}
+    return dataclasses.replace(spec, temperature=found.temperature), {"temperature": found.temperature, **errors}
+
+
+def _network(config: TrainingConfig, start_from: Optional[Path]) -> MarkedNetwork:
+    """The network that the file describes, with random weights or those of a model of the same make."""
+    if start_from is None:
+        network = registry.build(config.spec)
+        if not any(True for _ in network.parameters()):
+            raise ConfigError(f"A {config.spec.architecture} is not trained: it learns from an analyst's marks.")
+        return network
+    spec, network = registry.load(start_from)
+    for part in ("architecture", "encoder", "options", "bands", "encoding"):
+        if getattr(spec, part) != getattr(config.spec, part):
+            raise ConfigError(f"The model in '{start_from}' has another {part}.", "Start from one of the same make.")
+    if len(spec.classes) != len(config.spec.classes):
+        known, wanted = len(spec.classes), len(config.spec.classes)
+        raise ConfigError(f"The model in '{start_from}' has {known} classes, not {wanted}.")
+    return network
+
+
+def _start_encoder(config: TrainingConfig, root: Path, network: MarkedNetwork, trainer: Trainer) -> None:
+    """Load the pretrained encoder that the file names, and give its norms the statistics of the training images."""
+    if config.encoder_weights is None:
+        return
+    encoder = next((module for module in network.modules() if isinstance(module, MobileNetV2)), None)
+    path = root / config.encoder_weights
+    if encoder is None or not path.is_file():
+        raise ConfigError(
+            f"encoder_weights = '{config.encoder_weights}' cannot be used.",
+            f"It needs the encoder '{registry.OWN_ENCODER}' and the file '{path}'.",
+        )
+    pretrained.load_folded_mobilenet(encoder, path)
+    _open_ears(encoder, len(config.spec.bands))
+    unseen = range(trainer.options.steps, trainer.options.steps + UNFOLD_BATCHES)
+    marks = encoder.bands - len(config.spec.bands)  # channels that early fusion adds, empty here
+    images = (F.pad(trainer.batch(step).images, (0, 0, 0, 0, 0, marks)) for step in unseen)
+    pretrained.unfold(encoder, (image.to(trainer.device) for image in images))
+    trainer.averaged.module.load_state_dict(network.state_dict())
+
+
+@torch.no_grad()
+def _open_ears(encoder: MobileNetV2, bands: int) -> None:
+    """Weights for the marks' channels of early fusion, of the images' size: from 0 they grow too slowly to be heard."""
+    first = next(module for module in encoder.modules() if isinstance(module, torch.nn.Conv2d)).weight
+    first[:, bands:].normal_(std=float(first[:, :bands].std()))
+
+
+def _middle(scene: Scene) -> Scene:
+    """The middle of a validation scene, in one tile: sides are multiples of 32, as networks want them."""
+    if min(scene.truth.shape) < 32:
+        raise ConfigError(f"'{scene.name}' is smaller than 32 pixels at the model's GSD: too small for validation.")
+    rows, cols = (min(VALIDATION_PX, side // 32 * 32) for side in scene.truth.shape)
+    top, left = (scene.truth.shape[0] - rows) // 2, (scene.truth.shape[1] - cols) // 2
+    inside = slice(top, top + rows), slice(left, left + cols)
+    return Scene(scene.name, scene.image[(slice(None), *inside)], scene.truth[inside])
+
+
+class Log:
+    """log.csv, in long form: step, name, value. What a resumed training does again is forgotten first."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [row for row in _rows(path) if row[0] <= step] if path.exists() else []
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(["step", "name", "value"])
+        self._writer.writerows((step, name, f"{value:.6g}") for step, name, value in kept)
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        self._writer.writerows([step, name, f"{value:.6g}"] for name, value in values.items())
+        self._file.flush()
+
+
+def draw_curves(log: Path, picture: Path) -> None:
+    """Losses, accuracies and validation mIoU against the step, as a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for step, name, value in _rows(log):
+        curves.setdefault(name, []).append((step, value))
+    figure, axes = pyplot.subplots(1, 3, figsize=(15, 4))
+    for axis, prefix in zip(axes, ("loss", "accuracy", "miou")):
+        for name in sorted(curves):
+            if name.startswith(prefix):
+                axis.plot(*zip(*_smoothed(curves[name])), label=name)
+        axis.set(xlabel="step", ylabel=prefix)
+        if axis.lines:
+            axis.legend()
+    figure.tight_layout()
+    figure.savefig(picture, dpi=110)
+    pyplot.close(figure)
+
+
+def _rows(log: Path) -> Iterator[tuple[int, str, float]]:
+    with log.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield int(row["step"]), row["name"], float(row["value"])
+
+
+def _smoothed(points: list[tuple[int, float]]) -> list[tuple[float, float]]:
+    """At most 200 points, each the mean of its neighbours."""
+    size = max(1, len(points) // 200)
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
+    return [(sum(p[0] for p in g) / len(g), sum(p[1] for p in g) / len(g)) for g in groups]

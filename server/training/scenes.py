@@ -1,0 +1,112 @@
+"""The rasters and labels that a configuration names."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+
+from terrafine.models.data import Scene
+from terrafine.models.metrics import VOID
+from terrafine.models.normalise import to_unit
+from terrafine.server.datasets import layouts
+from terrafine.server.rasters import raster_io
+from terrafine.server.training.configuration import DataOptions, TrainingConfig
+from terrafine.shared.errors import ConfigError
+from terrafine.shared.spec import ModelSpec
+
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+HINT = "Check [data], or give --data FOLDER."
+
+
+def load_scenes(config: TrainingConfig, root: Path, patterns: Sequence[str]) -> list[Scene]:
+    """The images that match, with their labels, at the model's GSD; raises ConfigError where one half is missing."""
+    return [load_scene(image, labels, config) for image, labels in pairs(config.data, root, patterns)]
+
+
+def training_scenes(config: TrainingConfig, root: Path) -> list[Scene]:
+    """The scenes to train on: `share` of those that match, spread evenly over their order."""
+    found = pairs(config.data, root, config.data.train)
+    count = max(1, round(config.data.share * len(found)))
+    chosen = [found[index * len(found) // count] for index in range(count)]
+    return [load_scene(image, labels, config) for image, labels in chosen]
+
+
+def pairs(data: DataOptions, root: Path, patterns: Sequence[str]) -> list[tuple[Path, Path]]:
+    """(image, labels) of every image that matches; raises ConfigError where one half is missing."""
+    chosen = []
+    for name, image, labels in _all_pairs(data, root):
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            if labels is None:
+                hint = "Labels have the same name, up to the suffix."
+                raise ConfigError(f"'{image}' has no labels in '{root / data.labels}'.", hint)
+            chosen.append((image, labels))
+    if not chosen:
+        raise ConfigError(f"No image in '{root / data.images}' matches {', '.join(patterns)}.", HINT)
+    return chosen
+
+
+def _all_pairs(data: DataOptions, root: Path) -> Iterable[tuple[str, Path, Optional[Path]]]:
+    """(name, image, labels) of all images there are."""
+    if data.layout:
+        return layouts.find(data.layout).pairs(root / data.images)
+    by_stem = {path.stem: path for path in _rasters(root / data.labels)}
+    return [
+        (path.stem, path, by_stem.get(f"{path.stem}_labels", by_stem.get(path.stem)))
+        for path in _rasters(root / data.images)
+    ]
+
+
+def load_scene(image_path: Path, label_path: Path, config: TrainingConfig) -> Scene:
+    """One image and its labels, resampled to the model's GSD; pixels without data are void."""
+    with raster_io.open_raster(image_path, config.spec) as raster:
+        patch = raster.read(raster.info.grid.window)
+        unit = to_unit(patch.array, raster.info)
+        gsd_m = raster.info.grid.gsd_m or config.data.gsd_m or config.spec.gsd_m
+    truth = np.where(patch.valid, read_labels(label_path, config.spec, config.data.labels_kind), np.uint8(VOID))
+    if truth.shape != unit.shape[1:]:
+        raise ConfigError(f"'{label_path}' is {truth.shape}, its image {unit.shape[1:]} pixels.")
+    image = np.rint(unit * 255.0).astype(np.uint8)
+    scale = gsd_m / config.spec.gsd_m if config.spec.gsd_m else 1.0
+    return Scene(image_path.stem, *_resampled(image, truth, scale))
+
+
+def read_labels(path: Path, spec: ModelSpec, kind: str = "indices") -> NDArray[np.uint8]:
+    """Classes uint8 (rows, columns) from a raster of "indices", "colours" or a layout's codes; all else is VOID."""
+    if kind in layouts.LAYOUTS:
+        truth = layouts.find(kind).read(path)
+        return np.where(truth < len(spec.classes), truth, np.uint8(VOID))
+    bands = raster_io.read_all(path)
+    if kind == "indices":
+        known = (bands[0] >= 0) & (bands[0] < len(spec.classes))
+        return np.where(known, bands[0], VOID).astype(np.uint8)
+    if kind != "colours" or len(bands) < 3:
+        raise ConfigError(f"The labels of '{path}' cannot be read as {kind}.", "labels_are is 'indices' or 'colours'.")
+    truth = np.full(bands.shape[1:], VOID, np.uint8)
+    for entry in spec.classes:
+        colour = np.frombuffer(bytes.fromhex(entry.color[1:]), np.uint8)
+        truth[(bands[:3] == colour[:, None, None]).all(axis=0)] = entry.id
+    return truth
+
+
+def _resampled(
+    image: NDArray[np.uint8], truth: NDArray[np.uint8], scale: float
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    if scale == 1.0:
+        return image, truth
+    size = tuple(max(1, round(side * scale)) for side in truth.shape)
+    grown = F.interpolate(torch.from_numpy(image)[None].float(), size, mode="bilinear", antialias=True)
+    nearest = F.interpolate(torch.from_numpy(truth)[None, None], size, mode="nearest-exact")
+    return grown[0].round().clamp(0, 255).to(torch.uint8).numpy(), nearest[0, 0].numpy()
+
+
+def _rasters(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder '{folder}'.", HINT)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
