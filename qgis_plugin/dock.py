@@ -1,4 +1,4 @@
-"""The dock: panels for the server, the map, the marks and where to look, a line that says what goes on. No logic."""
+"""The dock: panels for server, map and marks, pages for what is less at hand, a line that says what goes on. No logic."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Optional
 
 from qgis.gui import QgsDockWidget
 from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from terrafine.qgis_plugin.history_panel import HistoryPanel
 from terrafine.qgis_plugin.learn.panel import LearnPanel
 from terrafine.qgis_plugin.link.panel import ServerPanel
 from terrafine.qgis_plugin.look.panel import LookPanel
@@ -27,6 +28,7 @@ class Dock(QgsDockWidget):
     def __init__(self, settings: Settings, parent: Optional[QWidget] = None) -> None:
         super().__init__("Terrafine", parent)
         self.setObjectName(OBJECT_NAME)
+        self._was_learning = False
         self.setAllowedAreas(Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea)
         self.welcome = WelcomePanel()
         self.welcome.setVisible(not settings.welcomed)
@@ -35,6 +37,8 @@ class Dock(QgsDockWidget):
         self.marks = MarksPanel(settings)
         self.learn = LearnPanel(settings.learn_scope)
         self.look = LookPanel()
+        self.history = HistoryPanel()
+        self.pages = self._pages()
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.help = tool_button("help", self.tr("User guide (F1)"))
@@ -45,7 +49,15 @@ class Dock(QgsDockWidget):
         """Show the state of things, and say nothing about it in signals."""
         for panel in (self.server, self.map, self.marks, self.learn, self.look):
             panel.show_view(view)
+        self.pages.setVisible(view.has_session)
+        self._show_learning(view.work is not None and view.work.kind is Kind.LEARNING)
         self.status.setText(self.work_words(view) or self._result_words(view))
+
+    def _show_learning(self, is_learning: bool) -> None:
+        """Turn to the page that shows how far it is, when it begins."""
+        if is_learning and not self._was_learning:
+            self.pages.setCurrentWidget(self.learn)
+        self._was_learning = is_learning
 
     def work_words(self, view: View) -> str:
         """What goes on, in a word or two; "" if nothing does."""
@@ -85,9 +97,10 @@ class Dock(QgsDockWidget):
         panels = QWidget()
         column = QVBoxLayout(panels)
         column.setSpacing(10)
-        for part in (self.welcome, self.server, line(), self.map, line(), self.marks, line(), self.learn, self.look):
+        for part in (self.welcome, self.server, line(), self.map, line(), self.marks, self.learn.advice_row):
             column.addWidget(part)
-        column.addStretch(1)
+        column.addWidget(self.pages, 1)
+        column.addStretch()
         scroll = _Scroll()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
@@ -100,6 +113,14 @@ class Dock(QgsDockWidget):
         whole.addWidget(line())
         whole.addLayout(self._foot())
         return content
+
+    def _pages(self) -> QTabWidget:
+        """What is not needed at each mark, one page at a time, so that a small screen holds the dock."""
+        pages = QTabWidget()
+        pages.addTab(self.look, self.tr("Where to look"))
+        pages.addTab(self.learn, self.tr("Learn"))
+        pages.addTab(self.history, self.tr("History"))
+        return pages
 
     def _foot(self) -> QHBoxLayout:
         foot = QHBoxLayout()

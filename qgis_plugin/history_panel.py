@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from typing import Optional
 
-from qgis.gui import QgsCollapsibleGroupBox
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QPalette
-from qgis.PyQt.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout
+from qgis.PyQt.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.history import History, Step, Verb
 from terrafine.qgis_plugin.requests import REMOVED, Legend
 
-HEIGHT_PX = 150
+LEAST_HEIGHT_PX = 130
 CLASSES_SHOWN = 3  # of those that a step changed, the most changed ones
 MINUS = "\N{MINUS SIGN}"
 
 
-class HistoryPanel(QgsCollapsibleGroupBox):
+class HistoryPanel(QWidget):
     step_chosen = pyqtSignal(int)  # how many steps are to be done
 
     def __init__(self) -> None:
         super().__init__()
-        self.setTitle(self.tr("History"))
         self._shown: tuple[int, list[str]] = (-1, [])
         self.steps = QListWidget()
-        self.steps.setFixedHeight(HEIGHT_PX)
+        self.steps.setMinimumHeight(LEAST_HEIGHT_PX)
         self.steps.setToolTip(self.tr("Click a step to go back to it; steps in grey are undone"))
         self.steps.setAlternatingRowColors(True)
         self.steps.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -35,12 +33,10 @@ class HistoryPanel(QgsCollapsibleGroupBox):
         self.steps.itemClicked.connect(self._choose)
         self.steps.itemActivated.connect(self._choose)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.steps)
 
     def show_history(self, history: Optional[History]) -> None:
         """Show the steps, the one where the map is now in bold."""
-        self.setVisible(history is not None and bool(history.steps))
         if history is None:
             return
         names = {item.id: item.name for item in history.network.legend.classes}

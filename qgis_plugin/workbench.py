@@ -107,7 +107,7 @@ class Workbench(QObject):
         self.dock.show_view(view)
         self.dock.marks.show_opacity(current.map.layer.opacity() if current else OPACITY)
         session = self.controller.session
-        self.dock.marks.history.show_history(session.history if session else None)
+        self.dock.history.show_history(session.history if session else None)
         work = view.work if view.work and not view.work.cancelling else None
         self.task.show(self.dock.work_words(view) if work else "", work.progress if work else None)
         if self.toolbox.current and not view.has_session:

@@ -781,6 +781,18 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
         <source>Saving the model…</source>
         <translation>Enregistrement du modèle…</translation>
     </message>
+    <message>
+        <source>Where to look</source>
+        <translation>Où regarder</translation>
+    </message>
+    <message>
+        <source>Learn</source>
+        <translation>Apprendre</translation>
+    </message>
+    <message>
+        <source>History</source>
+        <translation>Historique</translation>
+    </message>
 </context>
 <context>
     <name>ExchangeDesk</name>
@@ -845,10 +857,6 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
 </context>
 <context>
     <name>HistoryPanel</name>
-    <message>
-        <source>History</source>
-        <translation>Historique</translation>
-    </message>
     <message>
         <source>Click a step to go back to it; steps in grey are undone</source>
         <translation>Cliquez une étape pour y revenir ; les étapes en gris sont annulées</translation>
@@ -1303,10 +1311,6 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     <message>
         <source>At random</source>
         <translation>Au hasard</translation>
-    </message>
-    <message>
-        <source>Look where it matters</source>
-        <translation>Regarder là où ça compte</translation>
     </message>
     <message>
         <source>Uncertainty</source>

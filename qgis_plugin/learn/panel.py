@@ -15,7 +15,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from terrafine.qgis_plugin.state import WAITED_FOR, Kind, Link, View
-from terrafine.qgis_plugin.widgets import heading, icon, note, row, tool_button
+from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
 
 LEARN = "learn"  # Advice.action
 
@@ -124,14 +124,12 @@ class LearnPanel(QWidget):
         line.setContentsMargins(0, 0, 0, 0)
         self.advice_row.setLayout(line)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(heading(self.tr("Learn")))
         column.addWidget(self.invitation)
-        column.addWidget(self.advice_row)
         column.addLayout(form)
         column.addLayout(row(self.learn, self.cancel, self.compare, self.more))
         column.addWidget(self.progress)
         column.addWidget(self.result)
+        column.addStretch()
 
     def _connect(self) -> None:
         self.learn.clicked.connect(lambda: self.learn_asked.emit())

@@ -19,13 +19,13 @@ from qgis.PyQt.QtWidgets import (
 
 from terrafine.qgis_plugin.look.review import Fate, Query, Review
 from terrafine.qgis_plugin.state import WAITED_FOR, Link, View
-from terrafine.qgis_plugin.widgets import heading, line, note, row, tool_button
+from terrafine.qgis_plugin.widgets import note, row, tool_button
 from terrafine.shared.learning import RankOptions
 
 SIZES_PX = (64, 128, 256, 512, 1024)
 USUAL_SIZE_PX = 256
 MOST_PATCHES = 1000  # in the list: more than anybody looks at
-HEIGHT_PX = 130
+LEAST_HEIGHT_PX = 110
 
 
 class LookPanel(QWidget):
@@ -45,7 +45,6 @@ class LookPanel(QWidget):
 
     def show_view(self, view: View) -> None:
         """Show what can be asked for, and the review."""
-        self.setVisible(view.has_session)
         self._offer(view.model.uncertainty if view.model else ())
         is_waited_for = view.work is not None and view.work.kind in WAITED_FOR
         is_possible = view.link is Link.ONLINE and not is_waited_for and self.method.count() > 0
@@ -126,10 +125,7 @@ class LookPanel(QWidget):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addWidget(line())
-        column.addWidget(heading(self.tr("Look where it matters")))
         column.addLayout(self._form())
         column.addLayout(row(self.measure, self.begin))
         self.reviewing = QWidget()
@@ -138,7 +134,8 @@ class LookPanel(QWidget):
         review.addLayout(row(self.progress, self.end))
         review.addWidget(self.patches)
         review.addLayout(row(self.next, self.done, self.skip))
-        column.addWidget(self.reviewing)
+        column.addWidget(self.reviewing, 1)
+        column.addStretch()
 
     def _form(self) -> QFormLayout:
         form = QFormLayout()
@@ -170,7 +167,7 @@ class PatchList(QListWidget):
     def __init__(self) -> None:
         super().__init__()
         self._review: Optional[Review] = None
-        self.setFixedHeight(HEIGHT_PX)
+        self.setMinimumHeight(LEAST_HEIGHT_PX)
         self.setAlternatingRowColors(True)
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

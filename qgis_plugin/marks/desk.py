@@ -32,7 +32,7 @@ class MarksDesk(QObject):
         panel.tools.chosen.connect(self._toolbox.choose)
         panel.tools.undo_asked.connect(lambda: handle(Controller.undo))
         panel.tools.redo_asked.connect(lambda: handle(Controller.redo))
-        panel.history.step_chosen.connect(lambda position: handle(lambda c: c.go_to(position)))
+        self._bench.dock.history.step_chosen.connect(lambda position: handle(lambda c: c.go_to(position)))
         panel.width_chosen.connect(self._choose_width)
         panel.live_switched.connect(self._switch_live)
         panel.refresh_asked.connect(lambda: handle(Controller.refresh))

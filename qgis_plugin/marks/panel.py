@@ -13,7 +13,6 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from terrafine.qgis_plugin.history_panel import HistoryPanel
 from terrafine.qgis_plugin.legend.tools import LegendTools
 from terrafine.qgis_plugin.legend.widget import Legend
 from terrafine.qgis_plugin.marks.tool_buttons import ToolButtons
@@ -38,7 +37,6 @@ class MarksPanel(QWidget):
             self.tr("Classify an area first. Then pick the right class and click where the map is wrong.")
         )
         self.tools = ToolButtons()
-        self.history = HistoryPanel()
         self._make_width(settings)
         self.live = QCheckBox(self.tr("Refresh the map after each mark"))
         self.live.setToolTip(self.tr("Without it, the map waits until you press Refresh the map"))
@@ -97,7 +95,6 @@ class MarksPanel(QWidget):
         column.addWidget(self.live)
         column.addWidget(self.refresh)
         column.addLayout(row(QLabel(self.tr("Map opacity")), self.opacity, self.export))
-        column.addWidget(self.history)
 
     def _width_row(self) -> QWidget:
         self.width_row = QWidget()

@@ -11,7 +11,7 @@ from osgeo import gdal
 from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtCore import QPoint, Qt
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QApplication, QPushButton
+from qgis.PyQt.QtWidgets import QApplication, QPushButton, QWidget
 
 from terrafine import classFactory
 from terrafine.qgis_plugin.state import Link
@@ -53,7 +53,15 @@ class Analyst:
 
     def press(self, button: QPushButton) -> None:
         assert button.isEnabled(), f"'{button.text() or button.toolTip()}' is disabled"
+        self.turn_to(button)
         QTest.mouseClick(button, LEFT)
+
+    def turn_to(self, widget: QWidget) -> None:
+        """Open the dock's page that the widget is on, if it is on one."""
+        pages = self.dock.pages if self.plugin.bench else None
+        for index in range(pages.count() if pages else 0):
+            if pages.widget(index).isAncestorOf(widget):
+                QTest.mouseClick(pages.tabBar(), LEFT, pos=pages.tabBar().tabRect(index).center())
 
     def key(self, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier, on=None) -> None:
         QTest.keyClick(on or self.window.canvas, key, held)

@@ -90,7 +90,7 @@ def test_each_step_says_how_many_pixels_of_each_class_it_changed(mapped):
     (step,) = mapped.controller.session.history.steps
     gains = {c: int((after == c).sum() - (before == c).sum()) for c in range(3)}
     assert {c: gain for c, gain in step.pixels.items() if gain} == {c: gain for c, gain in gains.items() if gain}
-    shown = mapped.dock.marks.history.steps.item(1).text()
+    shown = mapped.dock.history.steps.item(1).text()
     name = mapped.controller.legend[wrong].name
     assert shown.startswith(f"Point: {name}\n")
     assert f"+{gains[wrong]:,} {name}" in shown
@@ -118,7 +118,7 @@ def test_a_click_on_a_step_goes_back_to_it_and_a_later_one_forward(mapped):
     for x in (30.5, 80.5, 120.5):
         mapped.mark(x, 40.5, (int(mapped.map()[40, int(x)]) + 1) % 3)
         maps.append(mapped.map())
-    steps = mapped.dock.marks.history.steps
+    steps = mapped.dock.history.steps
     for row in (1, 3, 0):
         steps.scrollToItem(steps.item(row))
         QTest.mouseClick(steps.viewport(), LEFT, pos=steps.visualItemRect(steps.item(row)).center())
@@ -131,7 +131,7 @@ def test_a_click_on_a_step_goes_back_to_it_and_a_later_one_forward(mapped):
 def test_the_keyboard_goes_back_to_a_step_too(mapped):
     before = mapped.map()
     mapped.mark(50.5, 40.5, (int(before[40, 50]) + 1) % 3)
-    steps = mapped.dock.marks.history.steps
+    steps = mapped.dock.history.steps
     steps.setCurrentRow(0)
     mapped.key(Qt.Key.Key_Return, on=steps)
     mapped.settle()

@@ -116,7 +116,7 @@ def test_undo_brings_exactly_the_map_from_before_learning_back_and_redo_the_one_
 
 
 def test_the_history_and_the_panel_say_what_learning_did(taught):
-    steps = taught.dock.marks.history.steps
+    steps = taught.dock.history.steps
     assert steps.item(steps.count() - 1).text().startswith("Learnt from the marks\n+")
     lesson = taught.controller.session.lesson
     assert f"{lesson.right_after:.0%}" in taught.dock.learn.result.text()
@@ -372,7 +372,7 @@ def test_marks_of_a_removed_class_stay_and_are_dimmed_until_it_is_undone(taught)
         return next(item.symbol().opacity() for item in categories if item.value() == class_id)
 
     assert opacity(0) < 0.5 < opacity(1)
-    steps = taught.dock.marks.history.steps
+    steps = taught.dock.history.steps
     assert steps.item(steps.count() - 1).text().startswith("Class removed: lake")
     taught.key(Qt.Key.Key_Z, CONTROL)
     taught.settle()

@@ -8,7 +8,15 @@ import subprocess
 import pytest
 from qgis.core import QgsProject
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QDialogButtonBox, QLineEdit, QSlider
+from qgis.PyQt.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QDialogButtonBox,
+    QLineEdit,
+    QSlider,
+    QTabBar,
+)
 
 from terrafine.qgis_plugin import language
 from terrafine.qgis_plugin.language import install_translator, remove_translator, tr
@@ -122,8 +130,9 @@ def without_tooltip(part) -> list[str]:
 
 
 def _belongs_to_qt(widget) -> bool:
-    """The buttons of a dock's title, and those that fold QGIS's group boxes."""
-    return widget.objectName().startswith("qt_") or widget.objectName() == "collapseButton"
+    """The buttons of a dock's title, those that fold QGIS's group boxes, and the arrows beside tabs."""
+    is_arrow = isinstance(widget.parent(), QTabBar)
+    return is_arrow or widget.objectName().startswith("qt_") or widget.objectName() == "collapseButton"
 
 
 def _is_inside(widget) -> bool:
