@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, TypeVar
@@ -19,7 +19,7 @@ from terrafine.server.engine.session import Session
 from terrafine.server.rasters import raster_io
 from terrafine.server.rasters.pixels import PixelSource
 from terrafine.server.training.configuration import DataOptions
-from terrafine.server.training.scenes import read_labels
+from terrafine.server.training.scenes import class_id, read_labels
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import Window, slices
@@ -51,35 +51,19 @@ class Subject:
 def load_subject(image: Path, labels: Path, spec: ModelSpec, data: DataOptions) -> Subject:
     """A raster file and its labels, in the model's classes; raises ConfigError where they do not go together."""
     raster = raster_io.open_raster(image, spec)
-    truth, info = read_labels(labels, spec, data.labels_kind), raster.info
+    truth, info = read_labels(labels, spec, data), raster.info
     if truth.shape != info.grid.window.shape:
         raise ConfigError(f"'{labels}' is {truth.shape}, '{image}' {info.grid.window.shape} pixels.")
     if info.grid.gsd_m is None:
         info = dataclasses.replace(info, grid=dataclasses.replace(info.grid, gsd_m=data.gsd_m))
-    return Subject(image.stem, info, raster, _meant(truth, spec, data.means), _becomes(spec, data))
-
-
-def _meant(truth: Classes, spec: ModelSpec, means: Sequence[str]) -> Classes:
-    """The labels' values as the classes that they mean."""
-    if not means:
-        return truth
-    table = np.full(256, VOID, np.uint8)
-    table[: len(means)] = [_class_id(spec, name) for name in means]
-    return table[truth]
+    return Subject(image.stem, info, raster, truth, _becomes(spec, data))
 
 
 def _becomes(spec: ModelSpec, data: DataOptions) -> Optional[tuple[int, ...]]:
     if not data.others:
         return None
-    kept, other = {_class_id(spec, name) for name in data.means}, _class_id(spec, data.others)
+    kept, other = {class_id(spec, name) for name in data.means if name}, class_id(spec, data.others)
     return tuple(entry.id if entry.id in kept else other for entry in spec.classes)
-
-
-def _class_id(spec: ModelSpec, name: str) -> int:
-    for entry in spec.classes:
-        if entry.name == name:
-            return entry.id
-    raise ConfigError(f"The model has no class '{name}'.", f"It has: {', '.join(c.name for c in spec.classes)}.")
 
 
 class Refinement:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from terrafine.models.infer import Predictor
 from terrafine.server.evaluation.evaluate import Curve, Step, annotate, step_of, summarise
 from terrafine.server.evaluation.refinement import Refinement, Subject
 from terrafine.server.studies.deaf import deaf
@@ -33,7 +32,7 @@ def _run(task: Task, index: int, subject: Subject) -> tuple[list[Step], dict[str
     """The steps on one raster: after every click, or after every learning."""
     refinement, learning = Refinement(subject, task.predictor), task.row.learning
     found = quality(refinement)
-    learner = _Learner(subject, task.predictor, learning) if learning.at else None
+    learner = _learner(refinement, subject, task) if learning.at else None
     steps = [] if learner is None else [learner.start]
     last = max(learning.at, default=task.length)
     for count, step in enumerate(annotate(refinement, last, task.row.annotator, task.chance(index))):
@@ -46,20 +45,28 @@ def _run(task: Task, index: int, subject: Subject) -> tuple[list[Step], dict[str
     return steps, found
 
 
-class _Learner:
-    """A second session on the same raster, with the marks that the map without learning asked for: the marks are the
-    same in all rows.
+def _learner(asked: Refinement, subject: Subject, task: Task) -> _Learner:
+    """Learns in the session that asks for the marks, or in a second one on the same raster, which the first does not
+    notice.
     """
+    learning, predictor = task.row.learning, task.predictor
+    if learning.follows:
+        return _Learner(asked, learning)
+    return _Learner(Refinement(subject, deaf(predictor) if learning.deaf else predictor), learning)
 
-    def __init__(self, subject: Subject, predictor: Predictor, learning: Relearning) -> None:
-        self._learning = learning
-        self._refinement = Refinement(subject, deaf(predictor) if learning.deaf else predictor)
+
+class _Learner:
+    """A session that learns from the model as it came, on all marks so far."""
+
+    def __init__(self, refinement: Refinement, learning: Relearning) -> None:
+        self._refinement, self._learning = refinement, learning
         self.start = step_of(self._refinement, self._refinement.map)
 
     def learn(self, asked: Refinement) -> Step:
         before = self._refinement.map
         self._refinement.use_weights("")
-        self._refinement.mark(*asked.marks[len(self._refinement.marks) :])
+        if asked is not self._refinement:
+            self._refinement.mark(*asked.marks[len(self._refinement.marks) :])
         if asked.marks:
             self._refinement.learn(self._learning.options)
         return step_of(self._refinement, before)

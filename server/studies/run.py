@@ -72,14 +72,15 @@ def run(study: Study, place: Place, progress: Progress) -> Iterator[list[Result]
 
 
 def _result(study: Study, row: Row, seed: int, place: Place, progress: Progress) -> Result:
-    folder = place.out / _slug(row.name) / f"seed{seed}"
-    document = merged(merged(place.base, row.changes), {"training": {"seed": seed}})
+    trainer = study.trainer(row)
+    folder, trained_in = (place.out / _slug(name) / f"seed{seed}" for name in (row.name, trainer.name))
+    document = merged(merged(place.base, trainer.changes), {"training": {"seed": seed}})
     _claim(folder, {"configuration": document, **settings(study, row)})
     path = folder / RESULT
     if not path.exists():
         words = f"{row.name}, seed {seed}"
-        model = _folder(row.weights) if row.weights else _trained(document, folder, place, words, progress)
-        _write(path, dataclasses.asdict(_measured(study, row, seed, document, model, place, words, progress)))
+        model = _folder(row.weights) if row.weights else _trained(document, trained_in, place, words, progress)
+        _write(path, dataclasses.asdict(_measured(study, row, seed, model, place, words, progress)))
     return Result(**json.loads(path.read_text("utf-8")))
 
 
@@ -101,11 +102,8 @@ def _trained(document: Mapping[str, Any], folder: Path, place: Place, words: str
     return folder / MODEL
 
 
-def _measured(
-    study: Study, row: Row, seed: int, document: Mapping[str, Any], model: Path, place: Place, words: str,
-    progress: Progress,
-) -> Result:  # fmt: skip
-    data = data_options(document)
+def _measured(study: Study, row: Row, seed: int, model: Path, place: Place, words: str, progress: Progress) -> Result:
+    data = data_options(place.base)
     images = pairs(data, place.data, data.test)
 
     def tick(done: int, total: int) -> None:

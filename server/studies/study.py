@@ -27,6 +27,8 @@ class Relearning:
     regularisation  λ
     deaf            the network is shown no marks, neither then nor when it is used (WTP: what learning does alone)
     carry           the next raster begins with what was learnt
+    follows         who reviews looks at the map that was learnt last; else at that of the model as it came: rows of one
+                    model then have the same marks
     """
 
     at: tuple[int, ...] = ()
@@ -36,6 +38,7 @@ class Relearning:
     regularisation: float = 1.0
     deaf: bool = False
     carry: bool = False
+    follows: bool = False
 
     @property
     def options(self) -> LearnOptions:
@@ -66,9 +69,11 @@ class Row:
     """One line of the table.
 
     weights  the zoo's name of a model, or its folder; none: one is trained
-    changes  of the configuration that it is trained by: tables "model", "data", "training", merged into it key by key
+    changes  of the configuration that it is trained by: tables "model", "data", "training", merged into it key by key;
+             what is reported on is the configuration's own
+    trained  the name of another row whose trained model this one has
     seeds    0: as many as the study has; 1 where chance plays no part
-    legend   a model whose classes the network of `weights` is given, to start from nothing
+    legend   a model whose classes the network is given: those that it does not know start from nothing
     """
 
     name: str
@@ -79,10 +84,11 @@ class Row:
     learning: Relearning = field(default_factory=Relearning)
     review: Review = field(default_factory=Review)
     legend: str = ""
+    trained: str = ""
 
 
 PARTS = {"annotator": Annotator, "learning": Relearning, "review": Review}
-ROW_KEYS = {"name", "weights", "seeds", "legend", *PARTS, *TRAINED}
+ROW_KEYS = {"name", "weights", "seeds", "legend", "trained", *PARTS, *TRAINED}
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,13 @@ class Study:
     curves: tuple[str, ...] = ("miou",)
     floor: str = ""
     ceiling: str = ""
+
+    def trainer(self, row: Row) -> Row:
+        """The row whose changes that row's model is trained by; raises ConfigError where there is none of that name."""
+        for other in self.rows:
+            if other.name == (row.trained or row.name):
+                return other
+        raise ConfigError(f"The study '{self.name}' has no row '{row.trained}' to take the model of.")
 
 
 def names() -> list[str]:
@@ -146,7 +159,7 @@ def _row(study: str, table: Mapping[str, Any]) -> Row:
     _check_keys(study, table, ROW_KEYS, {"name"})
     changes = {key: table[key] for key in TRAINED if key in table}
     parts: dict[str, Any] = {key: options(kind, key, table.get(key, {})) for key, kind in PARTS.items()}
-    plain = {key: table[key] for key in ("weights", "seeds", "legend") if key in table}
+    plain = {key: table[key] for key in ("weights", "seeds", "legend", "trained") if key in table}
     return Row(table["name"], changes=changes, **plain, **parts)
 
 
@@ -169,5 +182,5 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 def settings(study: Study, row: Row) -> dict[str, Any]:
     """What a result of this row depends on besides the base configuration, as JSON."""
     used = {name: dataclasses.asdict(getattr(row, name)) for name in PARTS}
-    legend = {"legend": row.legend} if row.legend else {}
-    return {"kind": study.kind, "length": study.length, "weights": row.weights, **legend, **used}
+    told = {key: getattr(row, key) for key in ("legend", "trained") if getattr(row, key)}
+    return {"kind": study.kind, "length": study.length, "weights": row.weights, **told, **used}

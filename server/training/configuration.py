@@ -48,8 +48,8 @@ class DataOptions:
     gsd_m                  of images that do not say; None: they are at the model's
     counted                the mean IoU counts the classes below this one
     labels_are             "indices" (0, 1, …; others are void) or "colours" (of the classes; others are void)
-    means                  for reports by another legend: the classes of the model that the labels' 0, 1, … stand for
-    others                 and the one of them that the model's other classes are shown as
+    means                  the classes that the labels' 0, 1, … stand for, "" for void; if empty, the model's in order
+    others                 in reports by a shorter legend: the one of `means` that the other classes are shown as
     """
 
     train: tuple[str, ...] = ()

@@ -69,7 +69,7 @@ def load_scene(image_path: Path, label_path: Path, config: TrainingConfig) -> Sc
         patch = raster.read(raster.info.grid.window)
         unit = to_unit(patch.array, raster.info)
         gsd_m = raster.info.grid.gsd_m or config.data.gsd_m or config.spec.gsd_m
-    truth = np.where(patch.valid, read_labels(label_path, config.spec, config.data.labels_kind), np.uint8(VOID))
+    truth = np.where(patch.valid, read_labels(label_path, config.spec, config.data), np.uint8(VOID))
     if truth.shape != unit.shape[1:]:
         raise ConfigError(f"'{label_path}' is {truth.shape}, its image {unit.shape[1:]} pixels.")
     image = np.rint(unit * 255.0).astype(np.uint8)
@@ -77,22 +77,40 @@ def load_scene(image_path: Path, label_path: Path, config: TrainingConfig) -> Sc
     return Scene(image_path.stem, *_resampled(image, truth, scale))
 
 
-def read_labels(path: Path, spec: ModelSpec, kind: str = "indices") -> NDArray[np.uint8]:
-    """Classes uint8 (rows, columns) from a raster of "indices", "colours" or a layout's codes; all else is VOID."""
+def read_labels(path: Path, spec: ModelSpec, data: DataOptions) -> NDArray[np.uint8]:
+    """A file's labels as classes of the model, uint8 (rows, columns), VOID where they say nothing that it knows.
+
+    Raises ConfigError where they cannot be read as `data` says, or mean classes that the model has not.
+    """
+    codes = _read_codes(path, spec, data.labels_kind)
+    table = np.full(256, VOID, np.uint8)
+    meant = [class_id(spec, name) if name else VOID for name in data.means] or [entry.id for entry in spec.classes]
+    table[: len(meant)] = meant
+    return table[codes]
+
+
+def class_id(spec: ModelSpec, name: str) -> int:
+    """The id of the class of that name; raises ConfigError where the model has none."""
+    for entry in spec.classes:
+        if entry.name == name:
+            return entry.id
+    raise ConfigError(f"The model has no class '{name}'.", f"It has: {', '.join(c.name for c in spec.classes)}.")
+
+
+def _read_codes(path: Path, spec: ModelSpec, kind: str) -> NDArray[np.uint8]:
+    """The values 0, 1, … of a raster of "indices", "colours" or a layout's codes; all else is VOID."""
     if kind in layouts.LAYOUTS:
-        truth = layouts.find(kind).read(path)
-        return np.where(truth < len(spec.classes), truth, np.uint8(VOID))
+        return layouts.find(kind).read(path)
     bands = raster_io.read_all(path)
     if kind == "indices":
-        known = (bands[0] >= 0) & (bands[0] < len(spec.classes))
-        return np.where(known, bands[0], VOID).astype(np.uint8)
+        return np.where((bands[0] >= 0) & (bands[0] < VOID), bands[0], VOID).astype(np.uint8)
     if kind != "colours" or len(bands) < 3:
         raise ConfigError(f"The labels of '{path}' cannot be read as {kind}.", "labels_are is 'indices' or 'colours'.")
-    truth = np.full(bands.shape[1:], VOID, np.uint8)
+    codes = np.full(bands.shape[1:], VOID, np.uint8)
     for entry in spec.classes:
         colour = np.frombuffer(bytes.fromhex(entry.color[1:]), np.uint8)
-        truth[(bands[:3] == colour[:, None, None]).all(axis=0)] = entry.id
-    return truth
+        codes[(bands[:3] == colour[:, None, None]).all(axis=0)] = entry.id
+    return codes
 
 
 def _resampled(

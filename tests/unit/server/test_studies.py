@@ -13,6 +13,8 @@ from PIL import Image
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
 from terrafine.server.cli import main
+from terrafine.server.evaluation.annotator import Annotator
+from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies import clicks, deaf, mistakes, patches, quality, report, sequence, study
 from terrafine.server.studies.run import Place, Result, run
 from terrafine.server.studies.study import Relearning, Review, Row
@@ -155,6 +157,24 @@ def test_finished_results_are_kept_and_only_the_missing_one_is_made_again(folder
     assert worked == {"The other, seed 2: clicks"}
 
 
+def test_a_row_may_have_the_model_of_another_and_a_legend_of_more_classes(folder):
+    grown = '[[rows]]\nname = "Grown"\ntrained = "One way"\nlegend = "LEGEND"\n'
+    white, green = '"#FFFFFF" }', '{ name = "green", color = "#00FF00" }'
+    (folder / "more.toml").write_text((folder / "base.toml").read_text().replace(white, f"{white}, {green}"))
+    spec = parse(read_document(folder / "more.toml"), "more").spec
+    registry.save(folder / "legend", spec, registry.build(spec))
+    (folder / "ways.toml").write_text(STUDY + grown.replace("LEGEND", str(folder / "legend")))
+    results = [result for result in finished(folder) if result.row == "Grown"]
+    assert [set(result.curves) >= {"iou dark", "iou bright", "iou green"} for result in results] == [True, True]
+    assert not (folder / "out" / "grown" / "seed1" / "model").exists()
+
+
+def test_a_row_cannot_have_the_model_of_a_row_that_is_not_there(folder):
+    (folder / "ways.toml").write_text(STUDY + '[[rows]]\nname = "Grown"\ntrained = "No way"\n')
+    with pytest.raises(ConfigError, match="No way"):
+        finished(folder)
+
+
 def test_results_of_other_settings_are_not_taken_for_these(folder):
     finished(folder)
     (folder / "ways.toml").write_text(STUDY.replace("length = 3", "length = 4"))
@@ -232,6 +252,23 @@ def test_learning_rows_see_the_map_where_they_learnt_and_start_like_all_others(t
     assert (plain.x, learnt.x) == ([0, 1, 2], [0, 1, 2])
     assert learnt.curves["miou"][0] == plain.curves["miou"][0]
     assert learnt.curves["seconds"][2] > 0
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_who_follows_the_learnt_map_looks_for_mistakes_in_it(task, monkeypatch, follows):
+    maps, click = [], Annotator.click
+
+    def remembered(annotator, shown, *rest):
+        maps.append(shown.copy())
+        return click(annotator, shown, *rest)
+
+    def learn(refinement, options):
+        refinement.map = np.full_like(refinement.map, 7)
+
+    monkeypatch.setattr(Annotator, "click", remembered)
+    monkeypatch.setattr(Refinement, "learn", learn)
+    clicks.measure(task(learning=Relearning(at=(1, 2), scope="head", follows=follows)))
+    assert [bool((shown == 7).all()) for shown in maps] == [False, follows, False, follows]
 
 
 def test_a_deaf_network_takes_no_notice_of_marks(task):

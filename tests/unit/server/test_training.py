@@ -99,6 +99,20 @@ def test_labels_may_be_colours(folder):
     assert (truth[32:, 1:] == VOID).all()
 
 
+def test_labels_may_mean_other_classes_or_nothing(folder):
+    plain = load_scenes(read_config(folder / "toy.toml"), folder, ["a*"])[0].truth
+    config = read_config(config_with(folder, 'labels = "labels"', 'labels = "labels"\nmeans = ["", "dark"]'))
+    truth = load_scenes(config, folder, ["a*"])[0].truth
+    assert (truth[plain == 0] == VOID).all()
+    assert (truth[plain == 1] == 0).all()
+
+
+def test_labels_that_mean_a_class_which_the_model_has_not_are_refused(folder):
+    config = read_config(config_with(folder, 'labels = "labels"', 'labels = "labels"\nmeans = ["darc"]'))
+    with pytest.raises(ConfigError, match="darc"):
+        load_scenes(config, folder, ["a*"])
+
+
 def test_a_finer_raster_is_brought_to_the_models_gsd(folder):
     config = read_config(config_with(folder, 'validate = ["b*"]', 'validate = ["b*"]\ngsd_m = 0.5'))
     scene = load_scenes(config, folder, ["a*"])[0]
