@@ -1,4 +1,4 @@
-"""The dock: panels for server, map and marks, pages for what is less at hand, a line that says what goes on. No logic."""
+"""The dock: server, map and marks, pages for what is less at hand, and a line that says what goes on. No logic."""
 
 from __future__ import annotations
 
