@@ -3,14 +3,15 @@
 The layer is linear, so the logits of a pixel are a row of numbers, its *design*, times the layer's weights, plus what
 the network adds beside it (`MarkedNetwork.trunk`). The weights minimise
 
-    mean over the marked pixels of −log p(class of the mark)  +  λ · mean over replayed pixels of KL(p₀ ‖ p)
-    + RIDGE · ‖weights − weights before‖²
+    mean over the marked pixels of the cross entropy of p to what the mark means
+    + λ · mean over replayed pixels of KL(p₀ ‖ p)  +  RIDGE · ‖weights − weights before‖²
 
 The marked pixels are seen without marks as input, so that the network must know by itself what they say; the replayed
-ones, drawn from those with data, are seen both ways. p₀ is the map before learning, as the analyst sees it. The sum is
-convex, and L-BFGS solves it in a fraction of a second. To replay the map that was there is the idea of Robinson et al.
-2020 ("Human-machine collaboration for fast land cover mapping"); KL stands in for DISCA's L1, which has no gradient
-where the network is sure.
+ones, drawn from those with data, are seen both ways. p₀ is the map before learning, as the analyst sees it. A mark in a
+class that others were merged into means each of them, in their shares before. The sum is convex, and L-BFGS solves it
+in a fraction of a second. To replay the map that was there is the idea of Robinson et al. 2020 ("Human-machine
+collaboration for fast land cover mapping"); KL stands in for DISCA's L1, which has no gradient where the network is
+sure.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import optimize, special
 from torch import Tensor, nn
 
 from terrafine.models.learning.lesson import Lesson, precision
@@ -60,8 +61,7 @@ def learn(network: MarkedNetwork, lessons: Sequence[Lesson], regularisation: flo
     marked, replayed = [], []
     for lesson in lessons:
         bare, full = _Look(network.head, _without_marks(network, lesson)), _Look(network.head, lesson.trunk)
-        truth = F.one_hot(lesson.classes, lesson.before.shape[1])
-        marked.append(bare.sample(lesson.rows, lesson.cols, truth, len(lesson.classes) / count))
+        marked.append(bare.sample(lesson.rows, lesson.cols, _meant(lesson), len(lesson.classes) / count))
         share = int(lesson.valid.sum()) / valid
         rows, cols = _draw(lesson.valid, math.ceil(REPLAYED * share), rng)
         target = lesson.before[0, :, rows, cols].T
@@ -69,12 +69,19 @@ def learn(network: MarkedNetwork, lessons: Sequence[Lesson], regularisation: flo
     start = weights(network.head).double().cpu().numpy()
     solved = solve(start, _joined(marked + replayed))
     set_weights(network.head, torch.from_numpy(solved).float())
-    return _right(_joined(marked), start), _right(_joined(marked), solved)
+    shown_as = lessons[0].shown_as.double().cpu().numpy()
+    return _right(_joined(marked), start, shown_as), _right(_joined(marked), solved, shown_as)
 
 
-def _right(sample: Sample, values: Doubles) -> float:
-    found = (sample.design @ values + sample.beside).argmax(1)
-    return float((found == sample.target.argmax(1)).mean())
+def _meant(lesson: Lesson) -> Tensor:
+    """What each marked pixel should be, (M, classes): the classes that its mark means, in their shares before."""
+    shares = torch.where(lesson.meant, lesson.before[0, :, lesson.rows, lesson.cols].T.clamp_min(1e-6), 0.0)
+    return shares / shares.sum(1, keepdim=True)
+
+
+def _right(sample: Sample, values: Doubles, shown_as: Doubles) -> float:
+    shown = special.softmax(sample.design @ values + sample.beside, axis=1) @ shown_as
+    return float((shown.argmax(1) == (sample.target @ shown_as).argmax(1)).mean())
 
 
 def _draw(valid: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -5,11 +5,12 @@ The loss of a network θ over all tiles that hold marks is their equation 1, wit
     mean over the marked pixels of −log p(class of the mark)  +  λ · mean over the valid pixels of ‖p − p₀‖₁
 
 p: softmax of the logits at θ;  p₀: that of the logits before learning, with the marks as input, as the analyst sees the
-map. What annotations as channels corrected is thus taught to the network as well. In every step the marks are no input
-of a tile with probability `drop`, so that the network must know by itself what they say. All tiles count once in a
-step, batch norm stays in evaluation mode, and the layers that read the marks stay as they are: a few marks would
-otherwise teach them to listen too much. Plain gradient descent; its rate is divided by 1 + λ, or a large λ would shake
-the map instead of holding it.
+map. What annotations as channels corrected is thus taught to the network as well. p of a class that others were merged
+into is the sum of theirs: the mark does not say which of them it means. In every step the marks are no input of a tile
+with probability `drop`, so that the network must know by itself what they say. All tiles count once in a step, batch
+norm stays in evaluation mode, and the layers that read the marks stay as they are: a few marks would otherwise teach
+them to listen too much. Plain gradient descent; its rate is divided by 1 + λ, or a large λ would shake the map instead
+of holding it.
 
 The rows of DIAL's ablation are arguments: WTP is marks_as_input=False and λ = 0, WTP + reg the same with λ = 1,
 AC + WTP λ = 0, DISCA the default, FESTA WTP with `relations=festa.relations`.
@@ -23,7 +24,6 @@ from typing import Optional
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from terrafine.models.encoding import UNMARKED
@@ -58,6 +58,7 @@ def learn(
     examples: Sequence[Example],
     options: LearnOptions,
     *,
+    becomes: Sequence[int] = (),
     marks_as_input: bool = True,
     drop: float = DROP,
     relations: Optional[Relations] = None,
@@ -68,6 +69,7 @@ def learn(
     """Learn from the marks of `examples`; the old predictor is unchanged, bit for bit.
 
     Both share the memory of all tensors that do not learn, so cached features stay valid unless the scope is "all".
+    `becomes` has for each class the one that it is shown as, −1 for none; empty: every class is shown as itself.
     `relations` is one more loss, on what the last layer sees; not with the scope "head". `report` is called with (steps
     done, steps). Raises Cancelled once `stopped()` says so, between two tiles, and BadRequest where nothing is marked.
     """
@@ -76,7 +78,7 @@ def learn(
         raise BadRequest("There is nothing to learn from.", "Mark something first.")
     if isinstance(predictor.network, PixelForest):
         return _regrown(predictor, predictor.network, useful, seed)
-    lessons = [prepare(example, predictor.network, predictor.device, marks_as_input) for example in useful]
+    lessons = [prepare(example, predictor.network, predictor.device, marks_as_input, becomes) for example in useful]
     network = predictor.network.sharing_copy(learning_parameters(predictor.network, options.scope))
     if options.scope == "head":
         right = last_layer.learn(network, lessons, options.regularisation, seed)
@@ -150,8 +152,9 @@ class _Course:
 
 
 def mistaken(logits: Tensor, lesson: Lesson) -> Tensor:
-    """Cross entropy, summed over the marked pixels."""
-    return F.cross_entropy(logits[0, :, lesson.rows, lesson.cols].T, lesson.classes, reduction="sum")
+    """−log p(what the mark means), summed over the marked pixels."""
+    log_p = logits[0, :, lesson.rows, lesson.cols].T.log_softmax(1)
+    return -log_p.masked_fill(~lesson.meant, -torch.inf).logsumexp(1).sum()
 
 
 def moved(logits: Tensor, lesson: Lesson) -> Tensor:
@@ -167,5 +170,6 @@ def _right(network: MarkedNetwork, lessons: Sequence[Lesson], scope: str) -> flo
         with precision(lesson.image.device):
             features = network.features(lesson.image) if scope == "all" else lesson.features
             logits = network.decode(features, lesson.unseen)
-        right += int((logits[0, :, lesson.rows, lesson.cols].argmax(0) == lesson.classes).sum())
+        shown = logits[0, :, lesson.rows, lesson.cols].T.float().softmax(1) @ lesson.shown_as
+        right += int((shown.argmax(1) == lesson.classes).sum())
     return right / sum(len(lesson.classes) for lesson in lessons)

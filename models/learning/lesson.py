@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -45,6 +46,8 @@ class Lesson:
     features    of the image, by the network before learning
     channels    the marks as input (1, classes, T, T), all 0 if they are none
     rows, cols  of the marked pixels, whose classes are `classes`; int64 (M,)
+    shown_as    float32 (classes, classes): 1 where the class of the row is shown as that of the column; a removed class
+                has none
     valid       bool (T, T)
     before      p₀ (1, classes, T, T): the class probabilities before learning
     trunk       what made them: `MarkedNetwork.trunk` of the features and the channels
@@ -56,9 +59,15 @@ class Lesson:
     rows: Tensor
     cols: Tensor
     classes: Tensor
+    shown_as: Tensor
     valid: Tensor
     before: Tensor
     trunk: tuple[Tensor, Tensor]
+
+    @property
+    def meant(self) -> Tensor:
+        """bool (M, classes): what the mark of each pixel may mean, all the classes that are shown as its own."""
+        return self.shown_as.T[self.classes] > 0
 
     @property
     def unseen(self) -> Tensor:
@@ -67,8 +76,13 @@ class Lesson:
 
 
 @torch.no_grad()
-def prepare(example: Example, network: MarkedNetwork, device: torch.device, marks_as_input: bool) -> Lesson:
-    """The lesson of an example; `before` is the map with the marks as input, or without them."""
+def prepare(
+    example: Example, network: MarkedNetwork, device: torch.device, marks_as_input: bool, becomes: Sequence[int] = ()
+) -> Lesson:
+    """The lesson of an example; `before` is the map with the marks as input, or without them.
+
+    `becomes` has for each class the one that it is shown as, −1 for none; empty: every class is shown as itself.
+    """
     image = torch.from_numpy(example.image)[None].to(device, memory_format=torch.channels_last)
     cached = example.features.tensors if example.features is not None else network.features(image)
     features = tuple(tensor.clone() for tensor in cached)  # what inference mode made cannot be learnt from
@@ -79,7 +93,13 @@ def prepare(example: Example, network: MarkedNetwork, device: torch.device, mark
     rows, cols = (torch.from_numpy(axis).to(device) for axis in np.nonzero(example.counted))
     classes = torch.from_numpy(example.marked.astype(np.int64)).to(device)[rows, cols]
     valid = torch.from_numpy(example.valid).to(device)
-    return Lesson(image, features, channels, rows, cols, classes, valid, logits.float().softmax(1), (x, beside))
+    shown_as = _shown_as(becomes or range(logits.shape[1])).to(device)
+    before = logits.float().softmax(1)
+    return Lesson(image, features, channels, rows, cols, classes, shown_as, valid, before, (x, beside))
+
+
+def _shown_as(becomes: Sequence[int]) -> Tensor:
+    return torch.tensor([[float(target == shown) for shown in range(len(becomes))] for target in becomes])
 
 
 def precision(device: torch.device) -> torch.autocast:

@@ -50,7 +50,15 @@ def learn(
     work = work if work is not None else Work()
     examples = [_example(TileRunner(session, work), tile, options) for tile in windows_of(session)]
     lesson = yield from _reported(
-        lambda stopped, report: learnt_from(session.predictor, examples, options, stopped=stopped, report=report), work
+        lambda stopped, report: learnt_from(
+            session.predictor,
+            examples,
+            options,
+            becomes=session.legend.becomes,
+            stopped=stopped,
+            report=report,
+        ),
+        work,
     )
     _check_sane(lesson.predictor)
     name, now = new_name(), session.weights.current
@@ -67,7 +75,8 @@ def learn(
 
 def missing_pixels(session: Session) -> list[Window]:
     """The blocks that `learn` would lack, each once."""
-    return list(dict.fromkeys(block for tile in windows_of(session) for block in missing_for(session, [tile])))
+    runner = TileRunner(session, Work())
+    return list(dict.fromkeys(block for tile in windows_of(session) for block in missing_for(runner, [tile])))
 
 
 def windows_of(session: Session) -> list[Window]:

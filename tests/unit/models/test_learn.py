@@ -86,6 +86,29 @@ def test_the_loss_agrees_with_a_slow_loop(in_float32):
     assert float(learn.moved(logits, lesson)) == pytest.approx(change, rel=1e-4)
 
 
+def test_a_mark_in_a_merged_class_means_any_of_its_classes(in_float32):
+    model = predictor()
+    becomes = [0, 1, 1, *range(3, CLASSES)]
+    lesson = prepare(example(model, (1, 5, 6), (0, 9, 9)), model.network, model.device, True, becomes)
+    logits = torch.randn(1, CLASSES, SIZE, SIZE)
+    p = logits.softmax(1)[0]
+    wanted = -math.log(p[1, 5, 6] + p[2, 5, 6]) - math.log(p[0, 9, 9])
+    assert float(learn.mistaken(logits, lesson)) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("scope", ["head", "decoder"])
+def test_what_a_merged_class_shows_is_right_whichever_of_its_classes_it_is(scope):
+    model = predictor()
+    shown = int(bare(model, example(model))[:, 5, 6].argmax())
+    other = (shown + 1) % CLASSES
+    becomes = [other if class_id == shown else class_id for class_id in range(CLASSES)]
+    tiles = [example(model, (other, 5, 6))]
+    alone = learn.learn(model, tiles, LearnOptions(scope))
+    merged = learn.learn(model, tiles, LearnOptions(scope), becomes=becomes)
+    assert (alone.right_before, merged.right_before) == (0.0, 1.0)
+    assert bare(merged.predictor, tiles[0])[:, 5, 6].argmax() in (shown, other)
+
+
 def test_a_step_goes_down_the_loss_of_all_tiles_as_finite_differences_have_it(in_float32):
     model = predictor()
     tiles = [example(model, *MARKS[:2]), example(model, MARKS[2], seed=1)]
