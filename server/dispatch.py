@@ -1,15 +1,13 @@
-"""Requests to replies: what the server does, without sockets; serve.py puts it on the network."""
+"""Requests to replies: what the server does, without sockets; the gateway puts it on the network."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from typing import Any, Optional, Union
 
-from shapely.errors import ShapelyError
-
+from terrafine.server.answers import FOREIGN_ERRORS, MAX_WINDOWS, failed, failure, welcome
 from terrafine.server.engine import advising, engine, learning, ranking, uncertainty
 from terrafine.server.engine.sessions import Opened, Sessions
 from terrafine.server.engine.work import Stopped, Work, never
@@ -19,27 +17,8 @@ from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, OutOfMemory, TerrafineError, TooLarge
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
-from terrafine.shared.wire import LIMITS
 
 log = logging.getLogger(__name__)
-MAX_WINDOWS = 4096  # in one MissingPixels, and so in one OfferPixels
-# What torch, numpy, shapely and the operating system raise. torch reports exhausted memory, too, as a RuntimeError.
-FOREIGN_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BufferError,
-    EOFError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SystemError,
-    TypeError,
-    ValueError,
-    ShapelyError,
-)
 
 Replies = Iterator[m.Reply]
 
@@ -101,7 +80,7 @@ class Dispatcher:
         try:
             yield from self._handler(message)(message, caller)
         except TerrafineError as error:
-            yield m.Failed(error.code, error.message, error.hint)
+            yield failed(error)
         except FOREIGN_ERRORS as error:
             if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
                 yield self._out_of_memory(error)
@@ -226,13 +205,3 @@ def _unless(missing: Sequence[Window], items: Iterator[Union[Patch, m.Reply]]) -
         return
     for item in items:
         yield m.PatchReady(item) if isinstance(item, Patch) else item
-
-
-def failure(message: m.Message, error: BaseException) -> m.Failed:
-    """What a client gets to know of an error that nobody foresaw; called where it was caught. The log tells all."""
-    log.exception("%s failed", type(message).__name__)
-    return m.Failed(TerrafineError.code, f"The server failed: {str(error)[:1000]}.", "Its log says more.")
-
-
-def welcome(device: str) -> m.Welcome:
-    return m.Welcome(f"terrafine-server {metadata.version('terrafine')}", device, {**LIMITS, "windows": MAX_WINDOWS})

@@ -12,6 +12,7 @@
     ├── Cancelled                   cancelled             the caller asked to stop
     ├── Superseded                  superseded            a newer revision overtook this work
     ├── ServerBusy                  busy                  the server refuses more work for now
+    ├── EngineRestarted             engine_restarted      what computes broke down and was started again: ask once more
     ├── OutOfMemory                 out_of_memory         the server could not hold what was asked for
     └── ConnectionFailed            connection_failed     the other side cannot be reached or has gone silent
         └── NotAllowed              not_allowed           the server does not accept this client's key (any more)
@@ -79,6 +80,10 @@ class Superseded(TerrafineError):
 
 class ServerBusy(TerrafineError):
     code = "busy"
+
+
+class EngineRestarted(TerrafineError):
+    code = "engine_restarted"
 
 
 class OutOfMemory(TerrafineError):

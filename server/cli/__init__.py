@@ -15,6 +15,7 @@ from importlib import metadata
 from types import ModuleType
 from typing import Optional
 
+from terrafine.server.logs import LogStyle, configure
 from terrafine.shared.errors import BadRequest, ConfigError, TerrafineError
 
 # What --help says is here, so that it need not load torch.
@@ -43,13 +44,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if argv is None else argv)
     arguments, module = _parse(words)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    if not arguments.verbose:
-        logging.getLogger("rasterio").setLevel(logging.ERROR)  # GDAL's remarks; its errors are raised
+    configure(LogStyle(arguments.verbose, getattr(arguments, "log_json", False)))
     try:
         return int(module.run(arguments))
     except TerrafineError as error:

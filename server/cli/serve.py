@@ -13,6 +13,9 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from terrafine.server.logs import LogStyle
+from terrafine.server.process.child import EngineOptions
+
 HELP = """Run the inference server that QGIS, or any other client of docs/protocol.md, talks to.
 
 It serves programs on this computer only, until Ctrl-C; with keys also those on others, encrypted, for the clients that
@@ -43,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
     parser.add_argument("--metrics", type=int, metavar="PORT", help="numbers for Prometheus, on this computer only")
+    parser.add_argument("--log-json", action="store_true", help="log lines of JSON")
     parser.add_argument(
         "--announce", metavar="FILE", help="write the address as one line of JSON; - is standard output"
     )
@@ -50,31 +54,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    import torch
-
-    from terrafine.server.dispatch import Dispatcher
     from terrafine.server.gateway.metrics import Metrics
     from terrafine.server.gateway.serve import Server
-    from terrafine.server.zoo import Zoo, user_models
+    from terrafine.server.process.engine import EngineProcess
 
-    if arguments.threads > 0:
-        torch.set_num_threads(arguments.threads)
-    zoo = Zoo(arguments.models, arguments.device, arguments.save_models or user_models())
     metrics = Metrics() if arguments.metrics is not None else None
-    server = Server(Dispatcher(zoo), arguments.host, arguments.port, arguments.keys, metrics)
+    engine = EngineProcess(_options(arguments))
+    server = Server(engine, arguments.host, arguments.port, arguments.keys, metrics)
     interrupted = _stop_on_signals(server.stop)
     if arguments.exit_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()
-    log.info("listening on %s", server.address)
-    if metrics is not None:
-        log.info("metrics at http://127.0.0.1:%d/metrics", metrics.serve(arguments.metrics))
-    if server.guard is not None:
-        log.info("this server's public key: %s", server.guard.public)
     with closing(server):
+        server.start()
+        log.info("listening on %s", server.address)
+        if metrics is not None:
+            log.info("metrics at http://127.0.0.1:%d/metrics", metrics.serve(arguments.metrics))
+        if server.guard is not None:
+            log.info("this server's public key: %s", server.guard.public)
         if arguments.announce:
             announce(arguments.announce, server.address)
         server.run()
     return INTERRUPTED if interrupted.is_set() else 0
+
+
+def _options(arguments: argparse.Namespace) -> EngineOptions:
+    return EngineOptions(
+        models=tuple(arguments.models),
+        device=arguments.device,
+        saved_models=arguments.save_models,
+        threads=arguments.threads,
+        log=LogStyle(arguments.verbose, arguments.log_json),
+    )
 
 
 def _stop_on_signals(stop: Callable[[], None]) -> threading.Event:

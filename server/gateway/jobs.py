@@ -1,16 +1,19 @@
-"""The work that waits for the engine, and what stops it: cancellation, newer work, a client that is gone."""
+"""The work that waits for the engine, whose turn it is, and what stops it: cancellation, newer work, a client gone."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Optional
 
+from terrafine.server.gateway.urgency import urgency
 from terrafine.shared import messages as m
 from terrafine.shared.errors import Cancelled, ServerBusy, Superseded, TerrafineError
+from terrafine.shared.wire import Frame
 
 MAX_JOBS = 1024
 MAX_WAITING_BYTES = 512 << 20
@@ -18,6 +21,7 @@ SHARE = 4  # one client may fill a quarter of the queue
 BEGINNING_OR_END = (m.OpenSession, m.CloseSession)
 CHANGES = (m.ChangeAnnotations, m.SetAnnotations, m.Learn, m.UseWeights, m.SetLegend, *BEGINNING_OR_END)
 LOOKS = (m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise)
+_NUMBERS = count(1)
 
 
 @dataclass(eq=False)
@@ -25,8 +29,10 @@ class Job:
     """One request.
 
     connection  where the answer goes: ZeroMQ's routing id
+    message     what is asked; pixels may be left out, the engine reads the frames
     client      who asks: the identity that the connection has proved
-    arrived     when, by time.perf_counter
+    frames      of the request, until it has begun
+    arrived     when, by time.perf_counter; `turned`, when it last had a turn
     nbytes      of memory that it takes, about
     error       set, by another thread, when it is to stop
     """
@@ -35,30 +41,49 @@ class Job:
     request_id: str
     message: m.Message
     client: str = ""
+    frames: Sequence[Frame] = ()
     arrived: float = field(default_factory=time.perf_counter)
     nbytes: int = 0
     error: Optional[TerrafineError] = None
+    number: int = field(default_factory=_NUMBERS.__next__)
+    turned: float = field(default_factory=time.perf_counter)
+    has_begun: bool = False
 
     def stopped(self) -> bool:
         return self.error is not None
 
+    @property
+    def line(self) -> Hashable:
+        """Jobs of the same line are worked on strictly one after the other: those of one session."""
+        session = getattr(self.message, "session", None)
+        return (self.client, session) if session is not None else self.number
+
 
 class JobQueue:
-    """Jobs for one taker: each client's in the order they came, and clients in turn. Safe between threads."""
+    """Jobs for one taker, which gives them turns. Safe between threads.
 
-    def __init__(self) -> None:
+    Whose turn it is: the most urgent; among those, the client's whose turn was longest ago; of its jobs, the oldest.
+    Each session's are worked in the order they came.
+    """
+
+    def __init__(self, stop: Callable[[int], None] = lambda _number: None) -> None:
+        """`stop` is called with the number of each job that has begun and is to end."""
+        self._stop_begun = stop
         self._waiting: deque[Job] = deque()
         self._running: Optional[Job] = None
+        self._held: set[bytes] = set()
         self._turns: dict[str, int] = {}  # the number of each client's last turn
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
+        """How many wait for their first turn."""
+        with self._changed:
+            return sum(not job.has_begun for job in self._waiting)
 
     @property
     def busy(self) -> bool:
-        return self._running is not None
+        with self._changed:
+            return self._running is not None or any(job.has_begun for job in self._waiting)
 
     def put(self, job: Job) -> list[Job]:
         """Append a job; returns the waiting jobs that it overtook, which are out of the queue and must be answered.
@@ -76,15 +101,34 @@ class JobQueue:
         return overtaken
 
     def take(self, timeout_s: float) -> Optional[Job]:
-        """The next job, which counts as running until the next call; None if none came in time."""
+        """The job whose turn it is, until the next call of `take` or `put_back`; None if there is none in time."""
         with self._changed:
             self._running = None
-            self._changed.wait_for(lambda: bool(self._waiting), timeout_s)
-            self._running = self._next() if self._waiting else None
+            self._changed.wait_for(lambda: any(self._candidates()), timeout_s)
+            self._running = self._next()
             return self._running
 
+    def put_back(self, job: Job) -> bool:
+        """Its turn is over, the job goes on; False if it was stopped meanwhile, and must be answered."""
+        with self._changed:
+            self._running = None
+            if job.error is None:
+                job.turned = time.perf_counter()
+                self._waiting.append(job)
+            return job.error is None
+
+    def hold(self, connection: bytes) -> None:
+        """Give a connection's jobs no turns, until `resume`."""
+        with self._changed:
+            self._held.add(connection)
+
+    def resume(self, connection: bytes) -> None:
+        with self._changed:
+            self._held.discard(connection)
+            self._changed.notify()
+
     def cancel(self, connection: bytes, request_id: str) -> list[Job]:
-        """Stop one request; returned if it was still waiting."""
+        """Stop one request; returned if it was waiting."""
         with self._changed:
             found = self._find(connection, request_id)
             return self._stop(lambda job: job in found, Cancelled("Stopped as asked."))
@@ -95,18 +139,36 @@ class JobQueue:
             self._stop(lambda job: job.connection == connection, Cancelled("The client is gone."))
 
     def end(self, client: str, error: TerrafineError) -> list[Job]:
-        """Stop everything that a client asked for, over whichever connections; returns what was still waiting."""
+        """Stop everything that a client asked for, over whichever connections; returns what was waiting."""
         with self._changed:
             return self._stop(lambda job: job.client == client, error)
 
-    def _next(self) -> Job:
-        """The oldest job of the client whose turn was longest ago, out of the queue."""
-        oldest: dict[str, Job] = {}
-        for job in self._waiting:
-            oldest.setdefault(job.client, job)
-        chosen = min(oldest.values(), key=lambda job: self._turns.get(job.client, 0))
-        self._turns[chosen.client] = max(self._turns.values(), default=0) + 1
-        self._waiting.remove(chosen)
+    def lose(self) -> list[Job]:
+        """Take out all that has begun, for nobody works on it any more: it must be answered."""
+        with self._changed:
+            lost = [job for job in (self._running, *self._waiting) if job is not None and job.has_begun]
+            self._waiting = deque(job for job in self._waiting if not job.has_begun)
+            self._running = None
+        return lost
+
+    def _candidates(self) -> Iterator[Job]:
+        """The first job of each line, but for those held back."""
+        seen = set()
+        for job in sorted(self._waiting, key=lambda job: job.number):
+            if job.line not in seen and job.connection not in self._held:
+                yield job
+            seen.add(job.line)
+
+    def _next(self) -> Optional[Job]:
+        now = time.perf_counter()
+        chosen = min(
+            self._candidates(),
+            key=lambda job: (urgency(job.message, now - job.turned), self._turns.get(job.client, 0)),
+            default=None,
+        )
+        if chosen is not None:
+            self._turns[chosen.client] = max(self._turns.values(), default=0) + 1
+            self._waiting.remove(chosen)
         return chosen
 
     def _find(self, connection: bytes, request_id: str) -> list[Job]:
@@ -120,12 +182,14 @@ class JobQueue:
                 raise ServerBusy("The server has too much to do.", "Try again in a moment.")
 
     def _stop(self, matches: Callable[[Job], bool], error: TerrafineError) -> list[Job]:
-        if self._running is not None and matches(self._running):
-            self._running.error = error
         stopped = [job for job in self._waiting if matches(job)]
         for job in stopped:
-            job.error = error
             self._waiting.remove(job)
+        ending = [self._running] if self._running is not None and matches(self._running) else []
+        for job in (*stopped, *ending):
+            job.error = error
+            if job.has_begun:
+                self._stop_begun(job.number)
         return stopped
 
 

@@ -1,9 +1,10 @@
-"""The server's only sockets: a ROUTER for the clients, and one thread for the engine.
+"""The server's only sockets: a ROUTER for the clients, and one thread for the engine, which is a process of its own.
 
-    clients ⇄ ROUTER (the thread that calls run) → JobQueue → engine thread → PAIR → ROUTER
+    clients ⇄ ROUTER (the thread that calls run) → JobQueue → engine's thread ⇄ engine's process
+                                                ↖ PAIR ←┘
 
-The front answers what must not wait (hello, ping, cancel) by itself and never computes. The engine's replies come back
-through an in-process PAIR that holds few of them: an engine that is faster than its client waits for it.
+The front answers what must not wait (hello, ping, cancel) by itself and never computes. The engine gives each job turns
+of one reply; a job whose client does not keep up gets none.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Optional, get_args
+from typing import Any, Optional, Protocol, cast, get_args
 
+import numpy as np
 import zmq
 
-from terrafine.server.dispatch import FOREIGN_ERRORS, Dispatcher, failure, welcome
+from terrafine.server.answers import FOREIGN_ERRORS, failed, welcome
 from terrafine.server.gateway import front
 from terrafine.server.gateway.audit import Refusals
 from terrafine.server.gateway.auth import NOBODY, Guard
@@ -27,8 +29,11 @@ from terrafine.server.gateway.front import WAITING_REPLIES
 from terrafine.server.gateway.jobs import Job, JobQueue
 from terrafine.server.gateway.metrics import Metrics
 from terrafine.server.gateway.outbox import Outbox
+from terrafine.server.process.pipe import Answer
 from terrafine.shared import messages as m
-from terrafine.shared.errors import BadRequest, NotAllowed, TerrafineError
+from terrafine.shared.errors import BadRequest, EngineRestarted, NotAllowed, TerrafineError
+from terrafine.shared.geo import Window
+from terrafine.shared.patch import Patch
 from terrafine.shared.wire import Frame, pack, request_id_of, unpack
 
 log = logging.getLogger(__name__)
@@ -37,15 +42,36 @@ RETRY_MS = 20
 _INPROC = "inproc://replies"
 _REQUESTS = get_args(m.Request)
 _OBJECTS_BYTES = 8  # of memory, about, for a byte of a header
-_TOLD = 1000  # characters of an error's message: it may quote what the client wrote
+_NO_PIXELS = Patch(Window(0, 0, 0, 0), np.empty((0, 0, 0), np.uint8), np.empty((0, 0), bool))
+
+
+class Engine(Protocol):
+    """What the server needs of process.engine.EngineProcess, which says what each of these does."""
+
+    device: str
+    figures: dict[str, Any]
+
+    def start(self) -> None: ...
+
+    def advance(self, job: int, request: Sequence[Frame] = (), client: str = "", waited_s: float = 0.0) -> Answer: ...
+
+    def stop(self, job: int) -> None: ...
+
+    def attend(self) -> None: ...
+
+    def restart(self) -> None: ...
+
+    def end(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Server:
-    """Binds at once; `run` serves until `stop` is called, from any thread or signal handler."""
+    """Binds at once; `start` waits for the engine; `run` serves until `stop` is called, by whatever thread."""
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
+        engine: Engine,
         host: str = "127.0.0.1",
         port: int = 0,
         keys: Optional[Path] = None,
@@ -58,9 +84,8 @@ class Server:
         Raises ConfigError where it cannot listen, or may not: without keys, on anything but this computer.
         """
         front.check_host(host, encrypted=keys is not None)
-        self._dispatcher = dispatcher
-        self._device = dispatcher.zoo.device
-        self._jobs = JobQueue()
+        self._engine = engine
+        self._jobs = JobQueue(engine.stop)
         self._stopping = threading.Event()
         self._context = zmq.Context()
         try:
@@ -71,21 +96,30 @@ class Server:
             raise
         self._refusals = Refusals()
         self._metrics = metrics
-        if metrics is not None:
-            self._show_gauges(metrics)
         self._replies = self._context.socket(zmq.PAIR)
         self._replies.set_hwm(WAITING_REPLIES)
         self._replies.bind(_INPROC)
-        self._outbox = Outbox(self._front, self._replies, gone=self._jobs.drop)
+        self._outbox = Outbox(self._front, self._replies, self._jobs)
         self.address = self._front.getsockopt_string(zmq.LAST_ENDPOINT)
 
+    def start(self) -> None:
+        """Raises what the engine finds to be wrong, unless the server was stopped meanwhile."""
+        try:
+            self._engine.start()
+        except EngineRestarted:
+            if not self._stopping.is_set():
+                raise
+        if self._metrics is not None:
+            self._show_gauges(self._metrics)
+
     def _show_gauges(self, metrics: Metrics) -> None:
-        sessions = self._dispatcher.sessions
-        metrics.watch("sessions", "Sessions held", lambda: len(sessions))
         metrics.watch("waiting_requests", "Requests that wait for the engine", lambda: len(self._jobs))
         metrics.watch("busy", "Is the engine at work?", lambda: self._jobs.busy)
-        for name, cache in sessions.caches.by_name().items():
-            metrics.watch(f"{name}_cache_bytes", f"Bytes in the cache of {name}", partial(getattr, cache, "nbytes"))
+        for name in self._engine.figures:
+            metrics.watch(name, "What the engine tells of itself", partial(self._figure, name))
+
+    def _figure(self, name: str) -> float:
+        return float(self._engine.figures[name])
 
     def run(self) -> None:
         """Serve until `stop`; then everything is closed and removed."""
@@ -100,11 +134,12 @@ class Server:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._engine.end()
 
     def close(self) -> None:
         """Give up the port and what sessions keep, of a server that does not run (any more); twice does no harm."""
         self._context.destroy(linger=0)
-        self._dispatcher.close()
+        self._engine.close()
 
     # ---- the engine's thread -------------------------------------------------------------------------------------
 
@@ -116,29 +151,52 @@ class Server:
         try:
             while not self._stopping.is_set():
                 job = self._jobs.take(POLL_MS / 1000)
-                if job is not None:
-                    self._answer(job, out)
+                try:
+                    self._attend(job, out)
+                except EngineRestarted as error:
+                    self._start_again(error, out)
         finally:
             self.stop()  # a server without an engine is none
             out.close(linger=0)
 
-    def _answer(self, job: Job, out: zmq.Socket[bytes]) -> None:
-        """Whatever goes wrong, a reply that cannot be packed included, ends this job alone."""
+    def _attend(self, job: Optional[Job], out: zmq.Socket[bytes]) -> None:
+        if job is None:
+            self._engine.attend()
+            return
+        request, job.frames, job.has_begun = job.frames, (), True
+        answer = self._engine.advance(job.number, request, job.client, time.perf_counter() - job.arrived)
+        if answer.last:
+            self._finish(job, answer, out)
+            return
+        self._hand_over([job.connection, *answer.frames], out)
+        if not self._jobs.put_back(job):
+            self._engine.stop(job.number)
+            self._fail(job, out)
+
+    def _finish(self, job: Job, answer: Answer, out: zmq.Socket[bytes]) -> None:
+        reply = cast(m.Reply, unpack(answer.frames)[1])
+        if job.error is not None and isinstance(reply, m.Failed):
+            self._fail(job, out)
+            return
+        self._hand_over([job.connection, *answer.frames], out)
+        self._count(job, reply)
+
+    def _fail(self, job: Job, out: zmq.Socket[bytes]) -> None:
+        """Say why it was stopped."""
+        if job.error is not None:
+            reply = failed(job.error)
+            self._hand_over(_frames_of(job, reply), out)
+            self._count(job, reply)
+
+    def _start_again(self, error: EngineRestarted, out: zmq.Socket[bytes]) -> None:
+        """What it was at work on is answered; what waits goes on waiting."""
+        for job in self._jobs.lose():
+            job.error = error
+            self._fail(job, out)
         try:
-            for reply in self._replies_to(job):
-                self._hand_over(_frames_of(job, reply), out)
-                self._count(job, reply)
-        except TerrafineError as error:
-            self._hand_over(_frames_of(job, _failed(error)), out)
-        except FOREIGN_ERRORS as error:
-            self._hand_over(_frames_of(job, failure(job.message, error)), out)
-
-    def _replies_to(self, job: Job) -> Iterator[m.Reply]:
-        def stopped() -> bool:
-            return job.stopped() or self._stopping.is_set()
-
-        for reply in self._dispatcher.handle(job.message, stopped, job.client, job.arrived):
-            yield _failed(job.error) if job.error is not None and isinstance(reply, m.Failed) else reply
+            self._engine.restart()
+        except TerrafineError as failure:
+            log.error("the engine cannot be started: %s", failure)  # it is tried again
 
     def _hand_over(self, frames: list[bytes], out: zmq.Socket[bytes]) -> None:
         while not self._stopping.is_set():
@@ -164,8 +222,7 @@ class Server:
         poller.register(self._front, zmq.POLLIN)
         if self.guard is not None:
             poller.register(self.guard.questions, zmq.POLLIN)
-        if not self._outbox.is_stuck:
-            poller.register(self._replies, zmq.POLLIN)
+        poller.register(self._replies, zmq.POLLIN)
         return self._front in dict(poller.poll(RETRY_MS if self._outbox.is_stuck else POLL_MS))
 
     def _watch(self, guard: Guard) -> None:
@@ -180,7 +237,7 @@ class Server:
         try:
             client = self.guard.client_of(received) if self.guard else ""
             request_id, message = unpack(frames)
-            self._accept(Job(connection, request_id, message, client, nbytes=_nbytes(message, frames)))
+            self._accept(Job(connection, request_id, _without_pixels(message), client, frames, nbytes=_nbytes(frames)))
         except TerrafineError as error:
             self._refuse(connection, client, frames, error)
         except FOREIGN_ERRORS:
@@ -193,11 +250,11 @@ class Server:
             self._metrics.refused(error.code)
         request_id = request_id_of(frames)
         if request_id:
-            self._outbox.send(_frames(connection, request_id, time.perf_counter(), _failed(error)))
+            self._outbox.send(_frames(connection, request_id, time.perf_counter(), failed(error)))
 
     def _accept(self, job: Job) -> None:
         if isinstance(job.message, m.Hello):
-            self._send(job, welcome(self._device))
+            self._send(job, welcome(self._engine.device))
         elif isinstance(job.message, m.Ping):
             self._send(job, m.Pong(self._jobs.busy))
         elif isinstance(job.message, m.Cancel):
@@ -209,10 +266,13 @@ class Server:
             raise BadRequest(f"{type(job.message).__name__} is not a request.")
 
     def _tell(self, stopped: Iterable[Job]) -> None:
-        """Answer jobs that were stopped before they began."""
+        """Answer jobs that were stopped while they waited, after all that they were answered before."""
         for job in stopped:
             if job.error is not None:
-                self._send(job, _failed(job.error))
+                self._outbox.pass_on()
+                reply = failed(job.error)
+                self._outbox.post(_frames_of(job, reply))
+                self._count(job, reply)
 
     def _send(self, job: Job, reply: m.Reply) -> None:
         self._outbox.send(_frames_of(job, reply))
@@ -233,11 +293,11 @@ def _frames(connection: bytes, request_id: str, arrived: float, reply: m.Reply) 
     return [connection, *pack(replace(reply, seconds=seconds), request_id)]
 
 
-def _failed(error: TerrafineError) -> m.Failed:
-    return m.Failed(error.code, error.message[:_TOLD], error.hint[:_TOLD])
+def _without_pixels(message: m.Message) -> m.Message:
+    """They were found to be in order, and travel on as frames."""
+    return replace(message, patch=_NO_PIXELS) if isinstance(message, m.PutPixels) else message
 
 
-def _nbytes(message: m.Message, frames: Sequence[Frame]) -> int:
-    """What a message takes while it waits, about: its arrays, decompressed, and the objects in its header."""
-    pixels = message.patch.array.nbytes + message.patch.valid.nbytes if isinstance(message, m.PutPixels) else 0
-    return pixels + _OBJECTS_BYTES * len(frames[0])
+def _nbytes(frames: Sequence[Frame]) -> int:
+    """What a message takes while it waits, about: its frames, and the objects in its header."""
+    return sum(map(len, frames)) + _OBJECTS_BYTES * len(frames[0])

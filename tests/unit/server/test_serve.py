@@ -1,4 +1,4 @@
-"""The sockets, in this process, around a dispatcher that computes nothing."""
+"""The sockets, in this process, around an engine that computes nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ import zmq
 
 from terrafine.server.gateway import jobs, outbox
 from terrafine.server.gateway.serve import Server
+from terrafine.server.process.turns import Turns
 from terrafine.shared import messages as m
 from terrafine.shared import wire
 from terrafine.shared.errors import ConfigError
@@ -28,7 +28,6 @@ class Flood:
     """Answers Predict with as many patches as there is room for, everything else with SessionClosed."""
 
     def __init__(self) -> None:
-        self.zoo = SimpleNamespace(device="cpu")
         self.noise = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8)
         self.sent = 0
 
@@ -44,8 +43,25 @@ class Flood:
             yield m.PatchReady(patch)
         yield m.Done(0)
 
-    def close(self) -> None:
-        pass
+
+class InProcess:
+    """The engine without a process of its own."""
+
+    device = "cpu"
+    figures: dict = {}
+
+    def __init__(self, flood: Flood) -> None:
+        self.turns = Turns(flood)
+        self.stop = self.turns.stop
+
+    def advance(self, job: int, request=(), client: str = "", waited_s: float = 0.0):
+        if request:
+            self.turns.begin(job, request, client, waited_s)
+        return self.turns.advance(job)
+
+    def start(self) -> None: ...
+
+    attend = restart = end = close = start
 
 
 @pytest.fixture
@@ -55,7 +71,7 @@ def flood():
 
 @pytest.fixture
 def server(flood: Flood):
-    server = Server(flood)
+    server = Server(InProcess(flood))
     thread = threading.Thread(target=server.run)
     thread.start()
     yield server
@@ -158,7 +174,7 @@ def long_error():
 def test_a_reply_that_cannot_be_given_ends_its_request_alone(connect, flood, monkeypatch, answer, code: str) -> None:
     client = connect()
     with monkeypatch.context() as patched:
-        patched.setattr(flood, "handle", lambda *_, **__: answer())
+        patched.setattr(flood, "handle", lambda *_, **__: (yield from answer()))
         ask(client, "1", m.ListModels())
         assert reply(client).code == code
     ask(client, "2", m.ListModels())
@@ -169,7 +185,7 @@ def test_a_server_without_an_engine_ends(monkeypatch: pytest.MonkeyPatch) -> Non
     flood = Flood()
     monkeypatch.setattr(flood, "handle", lambda *_, **__: sys.exit())
     monkeypatch.setattr(threading, "excepthook", lambda _arguments: None)
-    server = Server(flood)
+    server = Server(InProcess(flood))
     thread = threading.Thread(target=server.run)
     thread.start()
     with zmq.Context() as context, context.socket(zmq.DEALER) as client:
@@ -189,9 +205,9 @@ def test_a_reply_is_no_request_and_does_not_wait_for_the_engine(connect, flood: 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
 def test_only_this_computer_is_listened_to(flood: Flood, host: str) -> None:
     with pytest.raises(ConfigError, match="without keys"):
-        Server(flood, host)
+        Server(InProcess(flood), host)
 
 
 def test_a_taken_port_is_a_usage_error(server: Server) -> None:
     with pytest.raises(ConfigError, match="cannot listen"):
-        Server(Flood(), port=int(server.address.rpartition(":")[2]))
+        Server(InProcess(Flood()), port=int(server.address.rpartition(":")[2]))

@@ -1,0 +1,123 @@
+"""The engine's process, from its start to its end. The gateway starts it (engine.py), and outlives it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Optional
+
+from terrafine.server.logs import LogStyle, configure
+from terrafine.server.process.pipe import Parcel, Pipe, PipeClosed
+from terrafine.shared.errors import TerrafineError
+
+log = logging.getLogger(__name__)
+BEAT_S = 1.0
+ORPHAN_S = 5.0  # how long a step may take to end once the gateway is gone
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What the engine's process is told at its start; see `terrafine serve --help`."""
+
+    models: tuple[Path, ...] = ()
+    device: str = ""
+    saved_models: Optional[Path] = None  # the user's own folder by default
+    threads: int = 0  # as many as there are cores
+    log: LogStyle = LogStyle()
+
+
+def run(connection: Connection, options: EngineOptions) -> None:
+    """The process's whole life. Signals reach it, too, where Ctrl-C is typed, but the gateway says when it ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    configure(options.log)
+    pipe = Pipe(connection)
+    try:
+        workshop = _Workshop(pipe, options)
+    except TerrafineError as error:
+        pipe.send({"is": "unusable", "code": error.code, "message": error.message, "hint": error.hint})
+        return
+    try:
+        workshop.run()
+    except PipeClosed:
+        log.warning("the gateway is gone")
+
+
+class _Workshop:
+    """Takes orders in one thread, so that work can be stopped, and carries them out in another, the main one."""
+
+    def __init__(self, pipe: Pipe, options: EngineOptions) -> None:
+        import torch
+
+        from terrafine.server.dispatch import Dispatcher
+        from terrafine.server.process.turns import Turns
+        from terrafine.server.zoo import Zoo, user_models
+
+        if options.threads > 0:
+            torch.set_num_threads(options.threads)
+        zoo = Zoo(options.models, options.device, options.saved_models or user_models())
+        self._dispatcher = Dispatcher(zoo)
+        self._turns = Turns(self._dispatcher)
+        self._pipe = pipe
+        self._orders: SimpleQueue[Optional[Parcel]] = SimpleQueue()
+
+    def run(self) -> None:
+        """Until the gateway says "leave", or is gone."""
+        self._pipe.send({"is": "ready", "device": self._dispatcher.zoo.device, "figures": self._figures()})
+        for task in (self._take_orders, self._beat):
+            threading.Thread(target=task, name=task.__name__, daemon=True).start()
+        try:
+            while (order := self._orders.get()) is not None:
+                self._carry_out(order)
+        finally:
+            self._turns.close()
+            self._dispatcher.close()
+
+    def _take_orders(self) -> None:
+        try:
+            while True:
+                order = self._pipe.receive()
+                if order is None or order.head["do"] == "leave":
+                    break
+                if order.head["do"] == "stop":
+                    self._turns.stop(order.head["job"])
+                self._orders.put(order)
+        except PipeClosed:
+            threading.Timer(ORPHAN_S, os._exit, (1,)).start()
+        self._orders.put(None)
+
+    def _carry_out(self, order: Parcel) -> None:
+        head = order.head
+        if head["do"] == "stop":
+            self._turns.forget(head["job"])
+            return
+        if order.frames:
+            self._turns.begin(head["job"], order.frames, head["client"], head["waited"])
+        answer = self._turns.advance(head["job"])
+        self._pipe.send({"is": "reply", "job": head["job"], "last": answer.last}, answer.frames)
+
+    def _beat(self) -> None:
+        """Figures every second, from a thread that no step of the work keeps waiting."""
+        rest = threading.Event()
+        try:
+            while not rest.wait(BEAT_S):
+                self._pipe.send({"is": "beat", "figures": self._figures()})
+        except PipeClosed:
+            return
+
+    def _figures(self) -> dict[str, Any]:
+        sessions = self._dispatcher.sessions
+        caches = {f"{name}_cache_bytes": cache.nbytes for name, cache in sessions.caches.by_name().items()}
+        return {"sessions": len(sessions), **caches, "engine_resident_bytes": resident_bytes()}
+
+
+def resident_bytes() -> int:
+    """Memory of this process; 0 where the system does not tell."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.is_file() else 0

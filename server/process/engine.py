@@ -1,0 +1,166 @@
+"""The gateway's end of the engine's process: started, asked, and started again when it dies."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from terrafine.server.process.child import EngineOptions
+from terrafine.server.process.child import run as run_child
+from terrafine.server.process.pipe import Answer, Parcel, Pipe, PipeClosed
+from terrafine.shared.errors import EngineRestarted, error_from_code
+from terrafine.shared.wire import Frame
+
+log = logging.getLogger(__name__)
+LOOK_UP_S = 0.2
+LEAVE_S = 20.0  # to end what it does, and to write down what must be
+OFTEN, WITHIN_S = 3, 60.0  # deaths after which it is given a rest before it is started again
+REST_S = 5.0
+
+
+class EngineProcess:
+    """All but `stop`, `end` and what is only read belongs to one thread.
+
+    device   what it computes on, as torch calls it
+    figures  what it last told of itself: sessions held, bytes of caches and of memory
+    starts   how often it was started
+    """
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self._ending = threading.Event()
+        self._deaths: deque[float] = deque(maxlen=OFTEN)
+        self._process: Optional[multiprocessing.process.BaseProcess] = None
+        self._pipe: Optional[Pipe] = None
+        self.device = ""
+        self.figures: dict[str, Any] = {}
+        self.starts = 0
+
+    @property
+    def is_running(self) -> bool:
+        return self._pipe is not None
+
+    @property
+    def pid(self) -> int:
+        """0 while there is none."""
+        return (self._process.pid or 0) if self._process is not None else 0
+
+    def start(self) -> None:
+        """Returns once it is ready. Raises what it found to be wrong with its options, and EngineRestarted where it
+        died before it was ready.
+        """
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._process = context.Process(target=run_child, args=(theirs, self._options), name="engine", daemon=True)
+        self._process.start()
+        theirs.close()
+        pipe = Pipe(ours)
+        try:
+            self._meet(pipe)
+        except PipeClosed:
+            raise self._died() from None
+        self._pipe = pipe
+        self.starts += 1
+
+    def advance(self, job: int, request: Sequence[Frame] = (), client: str = "", waited_s: float = 0.0) -> Answer:
+        """The next reply to a job; the first time, with its request. Raises EngineRestarted where the process died."""
+        head: dict[str, Any] = {"do": "advance", "job": job}
+        try:
+            pipe = self._pipe_now()
+            pipe.send({**head, "client": client, "waited": waited_s} if request else head, request)
+            while True:
+                parcel = pipe.receive()
+                if parcel is not None and parcel.head["is"] == "reply":
+                    return Answer(parcel.frames, parcel.head["last"])
+                self._note(parcel)
+        except PipeClosed:
+            raise self._died() from None
+
+    def stop(self, job: int) -> None:
+        """Make it end a job soon. From any thread; one that it does not have is no matter."""
+        try:
+            self._pipe_now().send({"do": "stop", "job": job})
+        except PipeClosed:
+            return  # so is all its work
+
+    def attend(self) -> None:
+        """Hear what it tells while it has nothing to do. Raises EngineRestarted where the process is gone."""
+        try:
+            while (parcel := self._pipe_now().receive(0)) is not None:
+                self._note(parcel)
+        except PipeClosed:
+            raise self._died() from None
+
+    def restart(self) -> None:
+        """Start it again after its death, after a rest if it died often. Raises like `start`."""
+        now = time.monotonic()
+        self._deaths.append(now)
+        if len(self._deaths) == OFTEN and now - self._deaths[0] < WITHIN_S:
+            self._ending.wait(REST_S)
+        if not self._ending.is_set():
+            self.start()
+
+    def end(self) -> None:
+        """Wait for it no longer than it takes to end what it does. From any thread."""
+        self._ending.set()
+
+    def close(self) -> None:
+        """Let it end in order; it is killed if it does not."""
+        self.end()
+        if self._pipe is not None:
+            try:
+                self._pipe.send({"do": "leave"})
+            except PipeClosed:
+                log.debug("the engine was gone already")
+        if self._process is not None:
+            self._process.join(LEAVE_S)
+            self._kill()
+        self._drop_pipe()
+
+    def _meet(self, pipe: Pipe) -> None:
+        parcel = None
+        while parcel is None:
+            parcel = pipe.receive(LOOK_UP_S)
+            if self._ending.is_set():
+                raise PipeClosed
+        head = parcel.head
+        if head["is"] == "unusable":
+            self._kill()
+            raise error_from_code(head["code"], head["message"], head["hint"])
+        self.device, self.figures = head["device"], head["figures"]
+
+    def _note(self, parcel: Optional[Parcel]) -> None:
+        if parcel is not None and parcel.head["is"] == "beat":
+            self.figures = parcel.head["figures"]
+
+    def _pipe_now(self) -> Pipe:
+        if self._pipe is None:
+            raise PipeClosed
+        return self._pipe
+
+    def _died(self) -> EngineRestarted:
+        """What there is to say of its death."""
+        self._drop_pipe()
+        code = self._kill()
+        log.error("the engine's process died: exit code %s", code)
+        return EngineRestarted(
+            "The server's engine broke down.", "It is started again and finds its sessions: ask once more."
+        )
+
+    def _drop_pipe(self) -> None:
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            pipe.close()
+
+    def _kill(self) -> Optional[int]:
+        """Make sure that nothing of it is left; its exit code."""
+        if self._process is None:
+            return None
+        self._process.kill()
+        self._process.join()
+        return self._process.exitcode
