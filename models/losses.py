@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
@@ -19,3 +21,14 @@ def class_weights(counts: Tensor, power: float) -> Tensor:
     share = counts.double() / counts.sum()
     weights = torch.where(share > 0, share.clamp_min(1e-12).pow(-power), 0.0)
     return (weights / (weights * share).sum()).float()
+
+
+def object_loss(outputs: Sequence[Tensor], truth: Tensor) -> Tensor:
+    """The sum of the outputs' binary cross entropies (IOG, section 3.2), each once: one number an object, (B,).
+
+    outputs  logits (B, H, W), the side outputs and the answer;  truth  uint8 (B, H, W), 1 for the object, void left out
+    """
+    known = (truth != VOID).float()
+    wanted = (truth == 1).float()
+    total = sum(F.binary_cross_entropy_with_logits(x.float(), wanted, reduction="none") for x in outputs)
+    return (total * known).sum((1, 2)) / known.sum((1, 2)).clamp_min(1.0)

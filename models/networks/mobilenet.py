@@ -58,11 +58,15 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """Image (B, bands, H, W), H and W multiples of 32 → five maps (B, channels[i], H / 2^(i+1), W / 2^(i+1))."""
+    """Image (B, bands, H, W), H and W multiples of 32 → five maps (B, channels[i], H / 2^(i+1), W / 2^(i+1)).
+
+    With an `output_stride` of 16 the last map is as fine as the one before: it is the same at each second pixel, and
+    has what lies between, too.
+    """
 
     channels = (16, 24, 32, 96, 320)
 
-    def __init__(self, bands: int) -> None:
+    def __init__(self, bands: int, output_stride: int = 32) -> None:
         super().__init__()
         self.bands = bands
         inputs, groups = STEM, []
@@ -74,6 +78,8 @@ class MobileNetV2(nn.Module):
         stages = [nn.Sequential(*(groups[index] for index in stage)) for stage in STAGES]
         stages[0] = nn.Sequential(ConvNorm(bands, STEM, 3, 2), *stages[0])
         self.stages = nn.ModuleList(stages)
+        if output_stride == 16:
+            _dilate(self.stages[-1])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         maps = []
@@ -81,3 +87,15 @@ class MobileNetV2(nn.Module):
             x = stage(x)
             maps.append(x)
         return maps
+
+
+def _dilate(stage: nn.Module) -> None:
+    """No stride, and twice the reach for what came after it (Chen et al. 2017)."""
+    dilation = 1
+    units = [module for module in stage.modules() if isinstance(module, ConvNorm)]
+    for unit in (unit for unit in units if unit.convolution.kernel_size == (3, 3)):
+        if unit.pad:
+            unit.pad, dilation = 0, 2
+            unit.convolution.stride, unit.convolution.padding = (1, 1), (1, 1)
+        else:
+            unit.convolution.dilation = unit.convolution.padding = (dilation, dilation)
