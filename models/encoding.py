@@ -5,6 +5,7 @@ pixel's centre to the point, to the stroke (less half its width) or to the polyg
 
     "distance"  f(d) = clip(1 − d / r, 0, 1)     DISIR's distance transform, scaled to the pixels' own range
     "binary"    f(d) = 1 where d ≤ r, else 0     a disk
+    "onehot"    1 where the mark covers the pixel, else 0: what `marked_pixels` says, in model pixels, r or not
 
 so a pixel's value depends on the pixel and the marks alone: encode(A, sub) is encode(A, full)[sub], bit for bit.
 
@@ -54,6 +55,8 @@ def encode(
     ValueError where the kind needs it, a mark is near, and it is missing.
     """
     channels = np.zeros((classes, *window.shape), np.float32)
+    if spec.kind == "onehot":
+        return _cover(channels, [mark for mark in marks if mark.class_id < classes], window, scale)
     for mark in marks:
         if mark.class_id >= classes or not _near(mark, window, spec.radius_px, scale):
             continue
@@ -73,6 +76,20 @@ def _in_context(channels: Floats, spec: EncodingSpec, context: Optional[Context]
     return np.stack([adapt(channel, context, spec) if channel.any() else channel for channel in channels])
 
 
+def _cover(channels: Floats, marks: Sequence[Annotation], window: Window, scale: float) -> Floats:
+    """Points all at once: there may be thousands."""
+    points = [mark for mark in marks if mark.kind == "point"]
+    places = np.floor(np.array([mark.vertices[0] for mark in points]).reshape(-1, 2) * scale).astype(np.int64)
+    cols, rows = (places - (window.col, window.row)).T
+    inside = (rows >= 0) & (rows < window.height) & (cols >= 0) & (cols < window.width)
+    channels[np.array([mark.class_id for mark in points], np.int64)[inside], rows[inside], cols[inside]] = 1.0
+    for mark in marks:
+        if mark.kind != "point" and _near(mark, window, HAIRLINE_PX, scale):
+            for part, covered in _covered(mark, window, scale):
+                channels[mark.class_id][slices(part, window)][covered] = 1.0
+    return channels
+
+
 def marked_pixels(marks: Sequence[Annotation], window: Window) -> NDArray[np.int16]:
     """Return the class of every raster pixel that a mark covers, int16 (rows, columns), UNMARKED (−1) elsewhere.
 
@@ -86,12 +103,16 @@ def marked_pixels(marks: Sequence[Annotation], window: Window) -> NDArray[np.int
         if mark.kind == "point":
             _mark_point(classes, mark, window)
             continue
-        reach = 0.5 if mark.kind == "polygon" else max(0.0, (HAIRLINE_PX - mark.width_px) / 2)
-        for part, distance in _distances(mark, window, reach, 1.0):
-            rows, cols = slices(part, window)
-            covered = distance <= (0.0 if mark.kind == "polygon" else reach)
-            classes[rows, cols][covered] = mark.class_id
+        for part, covered in _covered(mark, window, 1.0):
+            classes[slices(part, window)][covered] = mark.class_id
     return classes
+
+
+def _covered(mark: Annotation, window: Window, scale: float) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
+    """Yield (part of the window, which of its pixels are covered) for every piece of a stroke or a polygon."""
+    reach = 0.5 if mark.kind == "polygon" else max(0.0, (HAIRLINE_PX - mark.width_px * scale) / 2)
+    for part, distance in _distances(mark, window, reach, scale):
+        yield part, distance <= (0.0 if mark.kind == "polygon" else reach)
 
 
 def _near(mark: Annotation, window: Window, reach: float, scale: float) -> bool:

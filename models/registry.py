@@ -10,6 +10,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,9 +21,11 @@ from terrafine.models.certainty import confidence
 from terrafine.models.certainty.confidence import ConfidNet
 from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
+from terrafine.models.networks import sideinfnet
 from terrafine.models.networks.linknet import WIDTHS, LateLinkNet, LinkNet
 from terrafine.models.networks.mobilenet import MobileNetV2
 from terrafine.models.networks.network import EarlyFusion, MarkedNetwork
+from terrafine.models.networks.staged import staged
 from terrafine.shared import spec as specs
 from terrafine.shared.errors import NotFound, TerrafineError, UnusableModel
 from terrafine.shared.spec import ModelSpec
@@ -128,15 +131,24 @@ def _encoder(name: str, bands: int) -> tuple[nn.Module, tuple[int, ...]]:
     if name == OWN_ENCODER:
         encoder = MobileNetV2(bands)
         return encoder, encoder.channels
-    library = _library(name)
-    try:
-        inner = library.encoders.get_encoder(name, in_channels=bands, depth=5, weights=None)
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise UnusableModel(f"There is no encoder '{name}' for late fusion: {error}.") from error
+    inner = _library_encoder(name, bands)
     channels = tuple(inner.out_channels[1:])
     if len(channels) != len(WIDTHS) or 0 in channels:
         raise UnusableModel(f"The encoder '{name}' lacks a map at one of the strides 2 to 32.", "Use early fusion.")
     return _WithoutInput(inner), channels
+
+
+def _library_encoder(name: str, bands: int) -> Any:
+    try:
+        return _library(name).encoders.get_encoder(name, in_channels=bands, depth=5, weights=None)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise UnusableModel(f"There is no encoder '{name}' for late fusion: {error}.") from error
+
+
+def _build_sideinfnet(spec: ModelSpec) -> MarkedNetwork:
+    name, bands, classes = spec.encoder, len(spec.bands), len(spec.classes)
+    encoder = MobileNetV2(bands) if name == OWN_ENCODER else staged(_library_encoder(name, bands), name)
+    return sideinfnet.build(encoder, classes, classes, spec.options)
 
 
 class _WithoutInput(nn.Module):
@@ -180,4 +192,8 @@ def _build_forest(spec: ModelSpec) -> MarkedNetwork:
     return PixelForest(len(spec.classes))
 
 
-ARCHITECTURES: dict[str, Callable[[ModelSpec], MarkedNetwork]] = {"linknet": _build_linknet, "forest": _build_forest}
+ARCHITECTURES: dict[str, Callable[[ModelSpec], MarkedNetwork]] = {
+    "linknet": _build_linknet,
+    "forest": _build_forest,
+    "sideinfnet": _build_sideinfnet,
+}

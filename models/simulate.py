@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,15 @@ class Mistake:
     area: int
     box: tuple[slice, slice]
     mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """Rough brush strokes of an analyst who goes over an image square by square, and skips what is small."""
+
+    square_px: int = 256
+    smallest_px: int = 600
+    width_px: float = 5.0
 
 
 def mistakes(prediction: Classes, truth: Classes, classes: Sequence[int] | None = None) -> list[Mistake]:
@@ -176,6 +185,22 @@ def marks_from_errors(
     areas = np.array([m.area for m in found], np.float64)
     chosen = rng.choice(len(found), min(count, len(found)), replace=False, p=areas / areas.sum())
     return [_mark_in(found[index], rng, stroke_share) for index in chosen]
+
+
+def strokes_in(truth: Classes, rng: np.random.Generator, options: Strokes) -> list[Annotation]:
+    """A straight stroke in every region of a class, within each square, that is not too small to bother."""
+    found, nothing = [], np.full((options.square_px,) * 2, VOID, np.uint8)
+    for top in range(0, truth.shape[0], options.square_px):
+        for left in range(0, truth.shape[1], options.square_px):
+            square = truth[top : top + options.square_px, left : left + options.square_px]
+            for region in mistakes(nothing[: square.shape[0], : square.shape[1]], square):
+                if region.area >= options.smallest_px:
+                    found.append(_moved(stroke_in(region, rng, options.width_px), left, top))
+    return found
+
+
+def _moved(mark: Annotation, x: float, y: float) -> Annotation:
+    return replace(mark, vertices=tuple((px + x, py + y) for px, py in mark.vertices))
 
 
 def relabelled(truth: Classes, classes: int, rng: np.random.Generator) -> Classes:

@@ -35,7 +35,7 @@ from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window
 from terrafine.shared.spec import ModelSpec
 
-CHECKPOINT = "checkpoint.safetensors"
+FEW_NUMBERS = ("shortcut", "affinity.", "side.weights", "side.bandwidth")  # parameters that weigh marks as a whole
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Trainer:
         plain_loss = losses.cross_entropy(plain, truth, self.class_weights)
         marked_loss = losses.cross_entropy(marked, marked_truth, self.class_weights)
         self.optimiser.zero_grad(set_to_none=True)
-        (plain_loss + marked_loss).backward()
+        (plain_loss + marked_loss + self.network.penalty().to(self.device)).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
         self.averaged.update_parameters(self.network)
@@ -323,7 +323,7 @@ def _how_many(options: MarkOptions, rng: np.random.Generator) -> int:
 
 
 def _parameter_groups(network: MarkedNetwork, options: TrainOptions) -> list[dict[str, object]]:
-    """The encoder's parameters, the affinity's few numbers, and all others: they learn at different rates.
+    """The encoder's parameters, the few numbers that weigh marks, and all others: they learn at different rates.
 
     Adam moves a parameter by about its rate a step, whatever the gradient: weights of 0.01 are soon elsewhere, but a
     number of 10 would stay where it was.
@@ -332,7 +332,7 @@ def _parameter_groups(network: MarkedNetwork, options: TrainOptions) -> list[dic
     for name, parameter in network.named_parameters():
         if "encoder." in name:
             groups[options.encoder_lr].append(parameter)
-        elif name == "shortcut" or name.startswith("affinity."):
+        elif name.startswith(FEW_NUMBERS):
             groups[options.affinity_lr].append(parameter)
         else:
             groups[options.lr].append(parameter)

@@ -11,7 +11,9 @@ from terrafine.shared import codec
 from terrafine.shared.errors import BadRequest, UnusableModel
 
 FORMAT = 1  # of model.json
-ENCODINGS = ("distance", "binary", "guided", "component")
+TASKS = ("map", "object")
+ENCODINGS = ("distance", "binary", "guided", "component", "onehot")
+PLAIN, FINE, FAST = DETAILS = ("plain", "fine", "fast")  # of maps: see docs/methods/magnet.md
 NODATA_CLASS = 255  # in class rasters
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # of a model
 _COLOR = re.compile(r"#[0-9a-f]{6}")
@@ -128,3 +130,5 @@ def _problems(spec: ModelSpec) -> dict[str, bool]:
         or spec.overlap_px % 2 != 0,
         "temperature must be positive": not spec.temperature > 0,
     }
+        "the encoding onehot needs a radius_px of 1 or more": spec.encoding.kind == "onehot"
+        and spec.encoding.radius_px < 1,

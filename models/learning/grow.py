@@ -19,8 +19,10 @@ from torch import Tensor, nn
 from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
 from terrafine.models.learning.last_layer import linear_layer
+from terrafine.models.networks.diffusion import Diffusion, KernelRegression
 from terrafine.models.networks.linknet import LateLinkNet
 from terrafine.models.networks.network import EarlyFusion
+from terrafine.models.networks.sideinfnet import SideInfNet
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import LandCover
 
@@ -46,6 +48,8 @@ def with_classes(predictor: Predictor, classes: tuple[LandCover, ...], sources: 
         network = network.with_classes(sources)
     elif isinstance(network, LateLinkNet):
         _grow_late(network, sources)
+    elif isinstance(network, SideInfNet):
+        _grow_side(network, sources)
     else:
         _grow_early(cast(EarlyFusion, network), sources, len(predictor.spec.bands))
     return predictor.successor(network, replace(predictor.spec, classes=classes))
@@ -57,6 +61,13 @@ def _grow_late(network: LateLinkNet, sources: Sources) -> None:
     network.mark_pyramid[0] = _with_inputs(cast(nn.Conv2d, network.mark_pyramid[0]), sources)
     for index, mix in enumerate(network.mark_affinity):
         network.mark_affinity[index] = _with_inputs(cast(nn.Conv2d, mix), sources, groups=heads)
+
+
+def _grow_side(network: SideInfNet, sources: Sources) -> None:
+    old = linear_layer(network.head)
+    _replace(network, old, _with_outputs(old, sources))
+    if isinstance(network.side, (Diffusion, KernelRegression)):
+        network.side.layer = _with_inputs(network.side.layer, sources)
 
 
 def _grow_early(network: EarlyFusion, sources: Sources, bands: int) -> None:

@@ -46,6 +46,10 @@ class MarkedNetwork(nn.Module, ABC):
         """What reads marks and nothing else."""
         return ()
 
+    def penalty(self) -> Tensor:
+        """What training adds to the loss of the last decode, for reasons of the network's own."""
+        return torch.zeros(())
+
     def forward(self, image: Tensor, marks: Tensor) -> Tensor:
         return self.decode(self.features(image), marks)
 

@@ -1,8 +1,9 @@
-"""Start an encoder from published weights.
+"""Start an encoder from published weights, or from those of a model that we trained.
 
-The one format read here is the ImageNet MobileNetV2 converted from TensorFlow Lite to a NumPy archive: convolutions in
-network order, batch norm folded into each weight and bias. A folded network has no norms left to train with, so
-`unfold` gives each norm the statistics of its own input and the affine map that undoes them: the function is unchanged.
+The one published format read here is the ImageNet MobileNetV2 converted from TensorFlow Lite to a NumPy archive:
+convolutions in network order, batch norm folded into each weight and bias. A folded network has no norms left to train
+with, so `unfold` gives each norm the statistics of its own input and the affine map that undoes them: the function is
+unchanged.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from terrafine.models.networks.mobilenet import ConvNorm, MobileNetV2
@@ -28,6 +31,22 @@ def load_folded_mobilenet(encoder: MobileNetV2, path: Path) -> None:
         names = [name[: -len(".weight")] for name in archive.files if name.endswith(".weight")][: len(units)]
         for unit, name in zip(units, names):
             _fill(unit, torch.from_numpy(archive[f"{name}.weight"]), torch.from_numpy(archive[f"{name}.bias"]))
+
+
+def load_trained_encoder(encoder: MobileNetV2, path: Path) -> None:
+    """Copy the encoder out of a model's weights; raises ConfigError where it has none of this make.
+
+    Extra bands of `encoder` start at zero.
+    """
+    prefix = "encoder."
+    tensors = {name[len(prefix) :]: tensor for name, tensor in load_file(path).items() if name.startswith(prefix)}
+    for name, weight in encoder.state_dict().items():
+        if weight.dim() == 4 and name in tensors and weight.shape[1] > tensors[name].shape[1]:
+            tensors[name] = F.pad(tensors[name], (0, 0, 0, 0, 0, weight.shape[1] - tensors[name].shape[1]))
+    try:
+        encoder.load_state_dict(tensors)
+    except RuntimeError as error:  # torch's word for names or shapes that differ
+        raise ConfigError(f"The encoder in '{path}' is of another make: {error}.") from error
 
 
 @torch.no_grad()

@@ -101,6 +101,14 @@ class Refinement:
         """Remove marks as one change."""
         self._change((), ids)
 
+    def hold(self, marks: Iterable[Annotation]) -> None:
+        """Hold exactly these marks, as one change."""
+        wanted = {mark.id: mark for mark in marks}
+        held = {mark.id for mark in self.marks}
+        self._change(
+            tuple(mark for name, mark in wanted.items() if name not in held), tuple(sorted(held - wanted.keys()))
+        )
+
     def learn(self, options: LearnOptions) -> Learnt:
         """Retrain on all marks."""
         started, (base, revision) = time.perf_counter(), self._revisions()

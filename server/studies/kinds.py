@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from terrafine.server.studies import clicks, mistakes, patches, sequence
+from terrafine.server.studies import clicks, mistakes, patches, sequence, strokes
 from terrafine.shared.errors import ConfigError
 
-KINDS: dict[str, ModuleType] = {"clicks": clicks, "patches": patches, "sequence": sequence, "mistakes": mistakes}
+KINDS: dict[str, ModuleType] = {
+    "clicks": clicks,
+    "patches": patches,
+    "sequence": sequence,
+    "mistakes": mistakes,
+    "strokes": strokes,
+}
 
 
 def find(name: str) -> ModuleType:

@@ -30,7 +30,7 @@ def annotations(draw):
     return Annotation("m", kind, vertices, draw(st.integers(0, CLASSES - 1)), width)
 
 
-specs = st.builds(EncodingSpec, st.sampled_from(["distance", "binary"]), st.floats(0.5, 20))
+specs = st.builds(EncodingSpec, st.sampled_from(["distance", "binary", "onehot"]), st.floats(0.5, 20))
 
 
 @settings(deadline=None, max_examples=60)
@@ -74,6 +74,22 @@ def test_it_agrees_with_a_slow_loop_over_pixels(mark, kind):
     channels = encode([mark], window, spec, CLASSES)
     assert np.allclose(channels[1], slow_encode(mark, window, spec), atol=1e-6)
     assert not channels[[0, 2]].any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(annotations())
+def test_one_hot_channels_hold_the_pixels_that_a_mark_covers(mark):
+    window = Window(-7, 3, 40, 32)
+    channels = encode([mark], window, EncodingSpec("onehot", 1.0), CLASSES)
+    covered = marked_pixels([mark], window) != UNMARKED
+    assert np.array_equal(channels[mark.class_id] == 1.0, covered)
+    assert channels.sum() == covered.sum()
+
+
+def test_a_one_hot_hairline_is_a_pixel_wide_whatever_the_scale():
+    line = Annotation("s", "stroke", ((0.0, 22.0), (80.0, 22.0)), 1, width_px=1.0)
+    channels = encode([line], Window(0, 0, 20, 20), EncodingSpec("onehot", 1.0), CLASSES, 0.25)
+    assert channels[1].sum(axis=0).tolist() == [1.0] * 20
 
 
 def test_where_marks_of_a_class_meet_the_nearer_counts():
