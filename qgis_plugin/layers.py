@@ -22,7 +22,6 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-from qgis.gui import QgsMapCanvas
 
 from terrafine.qgis_plugin.learn import networks
 from terrafine.qgis_plugin.maps.layer import MapLayer, create_map_file, open_map_layer
@@ -106,7 +105,7 @@ class SessionLayers:
 
 
 def create(
-    session: Session, raster: QgsRasterLayer, folder: Path, project: QgsProject, canvas: QgsMapCanvas
+    session: Session, raster: QgsRasterLayer, folder: Path, project: QgsProject, repainter: Repainter
 ) -> SessionLayers:
     """Make the files and layers of a new session; raises TerrafineError where the folder cannot be written."""
     classes, crs = session.model.classes, session.raster.crs
@@ -120,7 +119,7 @@ def create(
         remember(layer, role, session, raster.id())
     result.setOpacity(OPACITY)
     _add_group(f"Terrafine: {raster.name()}", (marks, result), project)
-    return _assembled(session, raster.id(), marks, result, canvas)
+    return _assembled(session, raster.id(), marks, result, repainter)
 
 
 def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
@@ -135,17 +134,17 @@ def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
     node = project.layerTreeRoot().findLayer(entry.map.layer.id())
     group = node.parent() if node else project.layerTreeRoot()
     group.insertLayer(0, layer).setExpanded(False)
-    locks = MarksLayer(layer, entry.placement, ())
+    locks = MarksLayer(layer, entry.placement, (), entry.marks.repainter)
     locks.replace(session.locks.marks)
     return locks
 
 
-def restore(project: QgsProject, canvas: QgsMapCanvas) -> Iterator[SessionLayers]:
+def restore(project: QgsProject, repainter: Repainter) -> Iterator[SessionLayers]:
     """The sessions whose layers are in the project; one whose raster or files are missing is left out."""
     marks, locks = _by_session(project, MARKS), _by_session(project, LOCKS)
     for session_id, result in _by_session(project, MAP).items():
         if session_id in marks and result.isValid() and marks[session_id].isValid():
-            found = _restored(session_id, marks[session_id], result, project, canvas)
+            found = _restored(session_id, marks[session_id], result, project, repainter)
             if found is not None:
                 _take_locks(found, locks.get(session_id))
                 yield found
@@ -204,7 +203,7 @@ def _by_session(project: QgsProject, role: str) -> dict[str, QgsMapLayer]:
 
 
 def _restored(
-    session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project: QgsProject, canvas: QgsMapCanvas
+    session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project: QgsProject, repainter: Repainter
 ) -> Optional[SessionLayers]:
     raster = project.mapLayer(str(result.customProperty(RASTER)))
     try:
@@ -212,7 +211,7 @@ def _restored(
         network = networks.loads(str(result.customProperty(NETWORK, "")), model)
         own = bool(result.customProperty(OWN_LEGEND, ""))
         session = Session(raster_file(raster), model, session_id, is_kept=True, network=network, own_legend=own)
-        found = _assembled(session, raster.id(), marks, result, canvas)
+        found = _assembled(session, raster.id(), marks, result, repainter)
     except (TerrafineError, AttributeError):  # AttributeError: the raster's layer was removed
         return None
     session.log.replace(found.marks.marks(), len(found.marks.marks()))
@@ -224,20 +223,19 @@ def _restored(
 def _take_locks(entry: SessionLayers, layer: Optional[QgsVectorLayer]) -> None:
     if layer is not None and layer.isValid():
         layer.setReadOnly(True)
-        entry.locks = MarksLayer(layer, entry.placement, ())
+        entry.locks = MarksLayer(layer, entry.placement, (), entry.marks.repainter)
         regions = entry.locks.marks()
         entry.session.locks.replace(regions, len(regions))
 
 
 def _assembled(
-    session: Session, raster_id: str, marks: QgsVectorLayer, result: QgsRasterLayer, canvas: QgsMapCanvas
+    session: Session, raster_id: str, marks: QgsVectorLayer, result: QgsRasterLayer, repainter: Repainter
 ) -> SessionLayers:
     """The session with its two layers; raises TerrafineError where its raster cannot be opened."""
     placement = Placement(open_dataset(session.raster.path))
     marks.setReadOnly(False)  # QGIS's own tools may edit it, too
-    kept = MarksLayer(marks, placement, session.history.network.legend.colored)
-    repainter = Repainter(canvas, placement, session.raster.crs)
-    return SessionLayers(session, raster_id, placement, kept, MapLayer(result, repainter))
+    kept = MarksLayer(marks, placement, session.history.network.legend.colored, repainter)
+    return SessionLayers(session, raster_id, placement, kept, MapLayer(result, placement, repainter))
 
 
 def _window(numbers: str) -> Window:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Optional
 
 from qgis.core import QgsProject, QgsRasterLayer
-from qgis.gui import QgsMapCanvas
+from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from terrafine.qgis_plugin import layers
 from terrafine.qgis_plugin.layers import SessionLayers
 from terrafine.qgis_plugin.look.layers import LookLayers
 from terrafine.qgis_plugin.maps.layer import discard
+from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks.edits import MarksEdits
 from terrafine.qgis_plugin.state import Session
 from terrafine.shared.annotation import Delta
@@ -29,9 +30,10 @@ class Sessions(QObject):
     changed = pyqtSignal()
     edited = pyqtSignal(object, object, object, int)
 
-    def __init__(self, project: QgsProject, chosen_folder: str, canvas: QgsMapCanvas) -> None:
+    def __init__(self, project: QgsProject, chosen_folder: str, iface: QgisInterface) -> None:
         super().__init__()
-        self._project, self._chosen_folder, self._canvas = project, chosen_folder, canvas
+        self._project, self._chosen_folder = project, chosen_folder
+        self.repainter = Repainter(iface)
         self._all: dict[str, SessionLayers] = {}
         self._edits: dict[str, MarksEdits] = {}
         self._looks: dict[str, LookLayers] = {}
@@ -41,7 +43,7 @@ class Sessions(QObject):
 
     def find(self) -> None:
         """Take up the sessions whose layers the project holds."""
-        for found in layers.restore(self._project, self._canvas):
+        for found in layers.restore(self._project, self.repainter):
             if found.session.id not in self._all:
                 self._add(found)
         self.changed.emit()
@@ -49,7 +51,7 @@ class Sessions(QObject):
     def create(self, session: Session, raster: QgsRasterLayer) -> None:
         """Make a session's files and layers; raises TerrafineError where they cannot be written."""
         folder = layers.session_folder(self._project, self._chosen_folder)
-        self._add(layers.create(session, raster, folder, self._project, self._canvas))
+        self._add(layers.create(session, raster, folder, self._project, self.repainter))
 
     def store_locks(self, session: Session, delta: Delta) -> None:
         """Write a change of a session's locked regions; raises TerrafineError where it cannot be written."""
@@ -99,6 +101,7 @@ class Sessions(QObject):
             entry.map.close()
         for look in self._looks.values():
             look.close()
+        self.repainter.close()
         self._all.clear()
         self._looks.clear()
         self._edits.clear()
@@ -107,7 +110,7 @@ class Sessions(QObject):
         edits = MarksEdits(entry.marks, entry.session.log)
         edits.edited.connect(lambda *what: self.edited.emit(entry, *what))
         self._all[entry.session.id], self._edits[entry.session.id] = entry, edits
-        self._looks[entry.session.id] = LookLayers(entry, self._project, self._canvas)
+        self._looks[entry.session.id] = LookLayers(entry, self._project, self.repainter)
 
     def _adopt(self) -> None:
         """Bring the files of sessions that began before the project was saved into its folder."""

@@ -51,7 +51,7 @@ class Workbench(QObject):
         self.controller.live, self.controller.preferred_model = settings.live, settings.model
         self.controller.visible = self._visible
         self.worker, self.server = Worker(CLIENT), ServerProcess()
-        self.sessions = Sessions(QgsProject.instance(), settings.folder, iface.mapCanvas())
+        self.sessions = Sessions(QgsProject.instance(), settings.folder, iface)
         self.area = Area(iface.mapCanvas(), settings.area)
         self.toolbox = Toolbox(iface.mapCanvas(), self)
         self.task = TaskMirror(lambda: self.handle(Controller.cancel))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Optional
 
 from qgis.core import QgsLayerTreeGroup, QgsLayerTreeLayer, QgsMapLayer, QgsProject
-from qgis.gui import QgsMapCanvas
 
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.layers import ROLE, SESSION, SessionLayers, remember
@@ -27,8 +26,8 @@ MEASURE = "terrafine/measure"  # property of the uncertainty's layer: the method
 class LookLayers:
     """Both layers of one session: taken up from the project, or made; one that the user removes is made again."""
 
-    def __init__(self, entry: SessionLayers, project: QgsProject, canvas: QgsMapCanvas) -> None:
-        self._entry, self._project, self._canvas = entry, project, canvas
+    def __init__(self, entry: SessionLayers, project: QgsProject, repainter: Repainter) -> None:
+        self._entry, self._project, self._repainter = entry, project, repainter
         self.uncertainty: Optional[MapLayer] = None
         self.review: Optional[ReviewLayer] = None
         found = {layer.customProperty(ROLE): layer for layer in project.mapLayers().values() if self._is_ours(layer)}
@@ -107,8 +106,7 @@ class LookLayers:
         return ReviewLayer(layer, self._entry.placement)
 
     def _written(self, layer: QgsMapLayer) -> MapLayer:
-        placement = Placement(open_dataset(layer.source()))
-        return MapLayer(layer, Repainter(self._canvas, placement, self._entry.session.raster.crs))
+        return MapLayer(layer, Placement(open_dataset(layer.source())), self._repainter)
 
     def _insert(self, layer: QgsMapLayer, role: str, above: QgsMapLayer) -> None:
         """Add the layer to the project, above another one of the session's."""

@@ -12,16 +12,17 @@ from typing import Optional, Sequence
 
 import numpy as np
 from osgeo import gdal
-from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer
+from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer, QgsRectangle
 from qgis.PyQt.QtCore import QTimer
 
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.maps.snapshot import MapCopy
+from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.qgis_plugin.styles import map_renderer
 from terrafine.shared.errors import TerrafineError
-from terrafine.shared.geo import Window, intersection, slices
+from terrafine.shared.geo import Window, buffered, intersection, slices
 from terrafine.shared.patch import Patch, crop
 from terrafine.shared.spec import NODATA_CLASS, LandCover
 
@@ -30,13 +31,14 @@ WORKING = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "SPARSE_OK=TRUE", "B
 EXPORT = ["TILED=YES", "COMPRESS=DEFLATE", "BIGTIFF=IF_SAFER"]
 SMALLEST_OVERVIEW_PX = 256
 REPAINT_EVERY_MS = 250
+RESAMPLING_REACH_PX = 2  # around a change, whose look it changes should the layer be resampled
 
 
 class MapLayer:
     """A session's map. `write` any number of patches, then `repaint` once."""
 
-    def __init__(self, layer: QgsRasterLayer, repainter: Repainter) -> None:
-        self.layer = layer
+    def __init__(self, layer: QgsRasterLayer, placement: Placement, repainter: Repainter) -> None:
+        self.layer, self._placement = layer, placement
         self._repainter = repainter
         self._changed: list[Window] = []
         self._dataset: Optional[gdal.Dataset] = None
@@ -89,17 +91,31 @@ class MapLayer:
             self._soon.start(REPAINT_EVERY_MS)
 
     def repaint(self) -> None:
-        """Show what was written: without opening the file anew, QGIS shows the pixels that it has read before.
-
-        The provider's reloadData() is not enough. A rendering that is under way gives its handle of the file back
-        afterwards, old blocks and all, and the next one paints from it; a new provider shares nothing with the old.
-        """
+        """Show what was written."""
         self._soon.stop()
         if self._dataset is not None:
             self.flush()
         if self._changed:
-            self._repainter.reopen(self.layer, self._changed)
-            self._changed.clear()
+            changed, self._changed = self._changed, []
+            self._reopen()
+            self._repainter.repaint(self.layer, self._extents(changed))
+
+    def _extents(self, windows: Sequence[Window]) -> list[QgsRectangle]:
+        try:
+            return [self._placement.extent(buffered(window, RESAMPLING_REACH_PX)) for window in windows]
+        except ValueError:  # outside what control points cover
+            return [self.layer.extent()]
+
+    def _reopen(self) -> None:
+        """Open the file anew, else QGIS shows the pixels that it has read before.
+
+        The provider's reloadData() is not enough. A rendering that is under way gives its handle of the file back
+        afterwards, old blocks and all, and the next one paints from it; a new provider shares nothing with the old.
+        It is nobody's business: the layer would ask for all of it to be repainted.
+        """
+        was_blocked = self.layer.blockSignals(True)
+        self.layer.setDataSource(self.layer.source(), self.layer.name(), "gdal")
+        self.layer.blockSignals(was_blocked)
 
     def show_classes(self, classes: Sequence[LandCover]) -> None:
         """Show the map in these colours, and write them and the names into the file for others."""

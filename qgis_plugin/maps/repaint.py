@@ -1,125 +1,127 @@
-"""Repainting the part of a raster layer that has changed, and no more.
+"""Repainting the part of the map that has changed, and no more.
 
-QGIS keeps the picture of each layer that the canvas shows and drops it when the layer asks to be repainted. Here the
-picture is put back, with the changed part painted anew, before the canvas gets round to repainting: QGIS then lays the
-pictures of all layers on each other and reads no pixels. What is out of the ordinary is left to QGIS, which paints the
-layer whole: QGIS before 3.32, which does not hand out its pictures; a canvas that is being drawn or has moved on; a
-theme with a style of its own; a change so large that painting it here would hold up the interface.
+QGIS keeps a picture of each layer that the canvas shows; a layer that asks to be repainted is read and drawn whole.
+Here the layer asks for that to happen when the canvas is drawn next, for whatever reason. Until then the changed part
+of the map, drawn with all layers, lies over the canvas's picture. What is out of the ordinary is left to QGIS: layers
+that look different in another extent or come over the network, a view that has moved on, a map without a place for the
+change.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Optional, Sequence
 
-from qgis.core import (
-    QgsCoordinateReferenceSystem,
-    QgsMapRendererCache,
-    QgsMapSettings,
-    QgsMapToPixel,
-    QgsRasterInterface,
-    QgsRasterLayer,
-    QgsRectangle,
-)
-from qgis.gui import QgsMapCanvas
-from qgis.PyQt.QtCore import QRect
-from qgis.PyQt.QtGui import QImage, QPainter
+from qgis.core import QgsMapLayer, QgsMapRendererParallelJob, QgsMapSettings, QgsRectangle
+from qgis.gui import QgisInterface
+from qgis.PyQt.QtCore import QObject, QRect, QSize, pyqtSignal
+from qgis.PyQt.QtGui import QPainter
 
-from terrafine.qgis_plugin.rasters.placement import Locator, Placement
-from terrafine.shared.geo import Window, buffered
+from terrafine.qgis_plugin.maps.overlay import Overlay
+from terrafine.qgis_plugin.maps.part import box_of, can_be_rendered_in_part, settings_of_part
 
-LARGEST_PX = 3_000_000  # of the raster and of the screen together: less than 50 ms
-RESAMPLING_REACH_PX = 2  # raster pixels around a change whose look it changes, should the layer be resampled
-RIM_PX = 1  # screen pixels around a change that a turned map may show partly
+Change = tuple[str, list[QgsRectangle]]  # id of a layer, extents in its CRS
+View = tuple[QgsRectangle, QSize, float, str]
 
 
-class Repainter:
-    """Shows on a canvas what has changed in the file of a raster layer."""
+class Repainter(QObject):
+    """Shows on QGIS's canvas what has changed in layers.
 
-    def __init__(self, canvas: QgsMapCanvas, placement: Placement, crs: QgsCoordinateReferenceSystem) -> None:
-        self._canvas, self._placement, self._crs = canvas, placement, crs
-
-    def reopen(self, layer: QgsRasterLayer, changed: Sequence[Window]) -> None:
-        """Open the layer's source anew, which makes QGIS drop its picture, and put that back with `changed` painted."""
-        settings, cache = self._canvas.mapSettings(), self._cache()
-        picture = None if cache is None else _picture(cache, layer, settings)
-        layer.setDataSource(layer.source(), layer.name(), "gdal")
-        if picture is None:
-            return
-        try:
-            boxes = [self._box(window, settings) for window in changed]
-        except ValueError:  # the map's CRS has no place for some of it
-            return
-        if sum(window.pixels for window in changed) + sum(box.width() * box.height() for box in boxes) <= LARGEST_PX:
-            _paint(picture, layer, settings, boxes)
-            cache.setCacheImage(layer.id(), picture, [layer])
-
-    def _cache(self) -> Optional[QgsMapRendererCache]:
-        """Where QGIS keeps the layers' pictures, if it lets us and nothing is being painted into it."""
-        if not hasattr(self._canvas, "cache") or self._canvas.isDrawing():
-            return None
-        return self._canvas.cache()
-
-    def _box(self, window: Window, settings: QgsMapSettings) -> QRect:
-        """The screen pixels that show a window, before the map is turned; raises ValueError where it has no place."""
-        locator = Locator(self._placement, self._crs, settings.destinationCrs(), settings.transformContext())
-        extent = locator.extent(buffered(window, RESAMPLING_REACH_PX))
-        straight = _straightened(settings)
-        return _box(extent, straight).intersected(_box(settings.visibleExtent(), straight))
-
-
-def _picture(cache: QgsMapRendererCache, layer: QgsRasterLayer, settings: QgsMapSettings) -> Optional[QImage]:
-    """The layer's picture, if it is one of what the canvas is to show now."""
-    if layer.id() in settings.layerStyleOverrides():
-        return None
-    cache.updateParameters(settings.visibleExtent(), settings.mapToPixel())
-    return cache.cacheImage(layer.id()) if cache.hasCacheImage(layer.id()) else None
-
-
-def _paint(picture: QImage, layer: QgsRasterLayer, settings: QgsMapSettings, boxes: Sequence[QRect]) -> None:
-    """Paint the layer anew in boxes of screen pixels.
-
-    On the lattice of the picture's own pixels, so that the new parts fit the old: a rendering of QGIS's for a part of
-    the map would stretch it by up to a pixel.
+    painted  a box of the canvas's pixels, QRect, shows what is new
     """
-    straight = _straightened(settings)
-    copy = layer.clone()  # whose pipe nobody else uses
-    copy.pipe().projector().setCrs(layer.crs(), settings.destinationCrs(), settings.transformContext())
-    painter = QPainter(picture)
-    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-    _turn(painter, straight, settings.rotation())
-    for box in boxes:
-        if not box.isEmpty():
-            painter.drawImage(box, _image(copy.pipe().last(), box, straight, picture.devicePixelRatio()))
-    painter.end()
+
+    painted = pyqtSignal(QRect)
+
+    def __init__(self, iface: QgisInterface) -> None:
+        super().__init__()
+        self._iface, self._canvas = iface, iface.mapCanvas()
+        self._overlay = Overlay(self._canvas)
+        self._shown: Optional[View] = None  # by the canvas's picture; None while it is being drawn
+        self._waiting: list[Change] = []  # for the canvas to be drawn
+        self._next = QRect()
+        self._job: Optional[QgsMapRendererParallelJob] = None
+        self._box = QRect()  # that the job draws
+        self._canvas.renderStarting.connect(self._make_way)
+        self._canvas.renderComplete.connect(self._see)
+        self._canvas.mapCanvasRefreshed.connect(self._go_on)
+
+    def close(self) -> None:
+        """Leave the canvas as it was found."""
+        self._canvas.renderStarting.disconnect(self._make_way)
+        self._canvas.renderComplete.disconnect(self._see)
+        self._canvas.mapCanvasRefreshed.disconnect(self._go_on)
+        self._stop()
+        self._canvas.scene().removeItem(self._overlay)
+
+    def repaint(self, layer: QgsMapLayer, extents: Sequence[QgsRectangle]) -> None:
+        """Show what has changed in extents, in the layer's CRS."""
+        settings = self._canvas.mapSettings()
+        if self._canvas.isDrawing():
+            self._waiting.append((layer.id(), list(extents)))  # it may have been read already
+            return
+        box = box_of(layer, extents, settings) if self._can_be_patched(layer, settings) else None
+        layer.triggerRepaint(box is not None)
+        if box is not None:
+            self._refresh_others(layer)
+            self._next = self._next.united(box)
+            self._render_next()
+
+    def _can_be_patched(self, layer: QgsMapLayer, settings: QgsMapSettings) -> bool:
+        is_shown = self._canvas.renderFlag() and not self._canvas.isFrozen() and layer in settings.layers()
+        return is_shown and self._shown == _view(settings) and can_be_rendered_in_part(settings)
+
+    def _refresh_others(self, layer: QgsMapLayer) -> None:
+        """Other canvases draw the layer whole."""
+        for canvas in self._iface.mapCanvases():
+            if canvas is not self._canvas and layer in canvas.layers():
+                canvas.refresh()
+
+    # ---- the canvas draws ------------------------------------------------------------------------------------------
+
+    def _make_way(self) -> None:
+        """What the canvas begins to draw holds all changes so far."""
+        self._shown = None
+        self._stop()
+
+    def _see(self, _painter: QPainter) -> None:
+        if self._canvas.isDrawing():  # else it was us who said so
+            self._shown = _view(self._canvas.mapSettings())
+            self._overlay.clear()
+
+    def _go_on(self) -> None:
+        if self._shown is None:  # the drawing was broken off
+            return
+        waiting, self._waiting = self._waiting, []
+        layers = {layer.id(): layer for layer in self._canvas.layers()}
+        for layer_id, extents in waiting:
+            if layer_id in layers:
+                self.repaint(layers[layer_id], extents)
+
+    # ---- we draw ---------------------------------------------------------------------------------------------------
+
+    def _render_next(self) -> None:
+        """Draw in the background; what changes meanwhile is next."""
+        if self._job is not None or self._next.isEmpty():
+            return
+        self._box, self._next = self._next, QRect()
+        self._job = QgsMapRendererParallelJob(settings_of_part(self._canvas.mapSettings(), self._box))
+        self._job.finished.connect(self._put)
+        self._job.start()
+
+    def _put(self) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            self._overlay.put(job.renderedImage(), self._box, self._canvas.mapSettings())
+            self.painted.emit(self._box)
+            self._render_next()
+
+    def _stop(self) -> None:
+        self._next = QRect()
+        job, self._job = self._job, None
+        if job is not None:
+            job.finished.disconnect(self._put)
+            job.cancel()
 
 
-def _straightened(settings: QgsMapSettings) -> QgsMapToPixel:
-    """Map to screen before the map is turned, which is left to the painter."""
-    straight, center = QgsMapToPixel(settings.mapToPixel()), settings.extent().center()
-    straight.setMapRotation(0.0, center.x(), center.y())
-    return straight
-
-
-def _turn(painter: QPainter, straight: QgsMapToPixel, degrees: float) -> None:
-    x, y = straight.mapWidth() / 2, straight.mapHeight() / 2
-    painter.translate(x, y)
-    painter.rotate(degrees)
-    painter.translate(-x, -y)
-
-
-def _box(extent: QgsRectangle, straight: QgsMapToPixel) -> QRect:
-    """The screen pixels of an extent, whole ones."""
-    start = straight.transform(extent.xMinimum(), extent.yMaximum())
-    end = straight.transform(extent.xMaximum(), extent.yMinimum())
-    left, top = math.floor(start.x()) - RIM_PX, math.floor(start.y()) - RIM_PX
-    return QRect(left, top, math.ceil(end.x()) + RIM_PX - left, math.ceil(end.y()) + RIM_PX - top)
-
-
-def _image(pixels: QgsRasterInterface, box: QRect, straight: QgsMapToPixel, sharpness: float) -> QImage:
-    """What the layer looks like in a box of screen pixels."""
-    start = straight.toMapCoordinates(box.x(), box.y())
-    end = straight.toMapCoordinates(box.x() + box.width(), box.y() + box.height())
-    extent = QgsRectangle(start.x(), end.y(), end.x(), start.y())
-    size = (round(side * sharpness) for side in (box.width(), box.height()))
-    return pixels.block(1, extent, *size).image()
+def _view(settings: QgsMapSettings) -> View:
+    """What tells one view from another."""
+    return settings.visibleExtent(), settings.outputSize(), settings.rotation(), settings.destinationCrs().authid()

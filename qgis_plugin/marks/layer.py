@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import AbstractSet, Iterable, Optional, Sequence
 
-from qgis.core import QgsFeature, QgsVectorLayer
+from qgis.core import QgsFeature, QgsRectangle, QgsVectorLayer
 
+from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks.file import COLUMNS, copy_file, move_table, path_of, unwritable
 from terrafine.qgis_plugin.marks.shapes import footprint, placed
 from terrafine.qgis_plugin.rasters.placement import Placement
@@ -25,8 +26,10 @@ KEY = "fid"
 class MarksLayer:
     """The marks of one session in their GeoPackage, and the layer that shows them."""
 
-    def __init__(self, layer: QgsVectorLayer, placement: Placement, classes: Sequence[LandCover]) -> None:
-        self.layer, self.placement = layer, placement
+    def __init__(
+        self, layer: QgsVectorLayer, placement: Placement, classes: Sequence[LandCover], repainter: Repainter
+    ) -> None:
+        self.layer, self.placement, self.repainter = layer, placement, repainter
         self._names = {item.id: item.name for item in classes}
         self._ids = {feature["mark_id"]: feature.id() for feature in layer.getFeatures()}  # of removed marks as well
         self._missing: set[int] = set()
@@ -62,6 +65,7 @@ class MarksLayer:
         """Write a change to the file; raises TerrafineError if the file cannot be written."""
         provider = self.layer.dataProvider()
         gone = [self._ids[mark_id] for mark_id in delta.removed if self._ids[mark_id] not in self._missing]
+        changed = self._extent(self.layer.getFeatures(gone)) if gone else QgsRectangle()
         self._missing.clear()
         if gone and not provider.deleteFeatures(gone):
             raise unwritable(provider.error().summary())
@@ -69,8 +73,16 @@ class MarksLayer:
         if not added:
             raise unwritable(provider.error().summary())
         self._ids.update({feature["mark_id"]: feature.id() for feature in features})
+        changed.combineExtentWith(self._extent(features))
         self.layer.updateExtents()
-        self.layer.triggerRepaint()
+        self.repainter.repaint(self.layer, [changed])
+
+    @staticmethod
+    def _extent(features: Iterable[QgsFeature]) -> QgsRectangle:
+        extent = QgsRectangle()
+        for feature in features:
+            extent.combineExtentWith(feature.geometry().boundingBox())
+        return extent
 
     def by_feature(self, marks: Iterable[Annotation]) -> dict[int, Annotation]:
         """Marks by the id of the feature that shows them."""

@@ -8,7 +8,7 @@ A raster with neither is drawn by QGIS with its rows running down from y = 0.
 from __future__ import annotations
 
 import math
-from typing import Iterator, Optional
+from typing import Callable, Iterator, Optional
 
 import numpy as np
 from osgeo import gdal
@@ -56,6 +56,10 @@ class Placement:
     def to_crs(self, x: float, y: float) -> tuple[float, float]:
         """Coordinates in the raster's CRS; raises ValueError where there are none."""
         return self._warp(False, x, y) if self._warper else pixel_to_map(self._shown, x, y)
+
+    def extent(self, window: Window) -> QgsRectangle:
+        """What a window covers, in the raster's CRS; raises ValueError where it has no place."""
+        return _around(window, lambda x, y: QgsPointXY(*self.to_crs(x, y)))
 
     def to_pixel(self, crs_x: float, crs_y: float) -> tuple[float, float]:
         """Pixel coordinates; raises ValueError where there are none."""
@@ -126,11 +130,7 @@ class Locator:
 
     def extent(self, window: Window) -> QgsRectangle:
         """The extent of the map that a window covers; raises ValueError where the map has no place for it."""
-        xs = (window.col, window.col + window.width / 2, window.col_end)  # edges may be curved
-        ys = (window.row, window.row + window.height / 2, window.row_end)
-        points = [self.point(x, y) for x in xs for y in ys]
-        east, north = [point.x() for point in points], [point.y() for point in points]
-        return QgsRectangle(min(east), min(north), max(east), max(north))
+        return _around(window, self.point)
 
     def _try_pixel(self, point: QgsPointXY) -> Optional[tuple[float, float]]:
         try:
@@ -138,6 +138,15 @@ class Locator:
         except ValueError:
             return None
         return (x, y) if math.isfinite(x) and math.isfinite(y) else None
+
+
+def _around(window: Window, point: Callable[[float, float], QgsPointXY]) -> QgsRectangle:
+    """The extent of a window whose pixel coordinates lie at `point`s."""
+    xs = (window.col, window.col + window.width / 2, window.col_end)  # edges may be curved
+    ys = (window.row, window.row + window.height / 2, window.row_end)
+    points = [point(x, y) for x in xs for y in ys]
+    east, north = [point.x() for point in points], [point.y() for point in points]
+    return QgsRectangle(min(east), min(north), max(east), max(north))
 
 
 def _samples(extent: QgsRectangle) -> Iterator[QgsPointXY]:

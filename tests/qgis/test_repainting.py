@@ -3,150 +3,101 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from types import SimpleNamespace
+from typing import Callable, Iterator
 
 import numpy as np
 import pytest
+from osgeo import gdal
 from qgis.core import (
-    Qgis,
     QgsCoordinateReferenceSystem,
-    QgsMapRendererCache,
-    QgsMapRendererSequentialJob,
-    QgsMapSettings,
-    QgsProject,
-    QgsRasterLayer,
+    QgsFeature,
+    QgsFillSymbol,
+    QgsGeometry,
+    QgsPalLayerSettings,
+    QgsPointClusterRenderer,
+    QgsRasterMinMaxOrigin,
+    QgsRectangle,
+    QgsSingleSymbolRenderer,
+    QgsVectorLayer,
+    QgsVectorLayerSimpleLabeling,
 )
-from qgis.PyQt.QtCore import QSize
-from qgis.PyQt.QtGui import QColor, QImage, QPainter
+from qgis.gui import QgsMapCanvas
+from qgis.PyQt.QtCore import QRect
+from qgis.PyQt.QtGui import QColor, QPainter
+from qgis.PyQt.QtTest import QTest
 
-from terrafine.qgis_plugin.maps.layer import MapLayer, create_map_file, open_map_layer
+from terrafine.qgis_plugin.maps.overlay import Overlay
 from terrafine.qgis_plugin.maps.repaint import Repainter
-from terrafine.qgis_plugin.rasters.placement import Placement
-from terrafine.qgis_plugin.rasters.raster import open_dataset
+from terrafine.qgis_plugin.styles import locks_renderer
 from terrafine.shared.geo import Window
-from terrafine.shared.patch import Patch
-from terrafine.shared.spec import LandCover
+from terrafine.shared.spec import NODATA_CLASS
 from terrafine.tests.qgis import scenes
+from terrafine.tests.qgis.analyst import until
+from terrafine.tests.qgis.map_scene import CHANGED, Scene, differing, pixels, shifted
 
 pytestmark = pytest.mark.qgis
-CLASSES = tuple(LandCover(i, f"class {i}", color) for i, color in enumerate(("#d73027", "#1a9850", "#4575b4")))
-CHANGED = Window(60, 70, 25, 13)
-FIELD_PX = 20
-POISON = QColor("#ff00ff")
-HANDS_OUT_PICTURES = Qgis.QGIS_VERSION_INT >= 33200
+ELSEWHERE = Window(120, 20, 20, 20)
 
 
-def pixels(image: QImage) -> np.ndarray:
-    """(rows, columns, 4), uint8"""
-    image = image.convertToFormat(QImage.Format.Format_ARGB32)
-    bits = image.constBits().asarray(image.sizeInBytes())
-    return np.array(bits, np.uint8).reshape(image.height(), image.width(), 4)
+@pytest.fixture(scope="module")
+def canvas(qgis_app) -> Iterator[QgsMapCanvas]:
+    canvas = QgsMapCanvas()
+    canvas.setCachingEnabled(True)
+    canvas.resize(450, 390)
+    canvas.show()
+    QTest.qWait(700)  # QGIS draws again half a second after a change of size
+    yield canvas
+    canvas.deleteLater()
 
 
-def fields(shape: tuple[int, int]) -> np.ndarray:
-    """Classes in squares of 20 pixels, so that the seam of a badly placed part would be seen."""
-    small = np.random.default_rng(2).integers(0, 3, [side // FIELD_PX + 1 for side in shape])
-    return small.repeat(FIELD_PX, 0).repeat(FIELD_PX, 1)[: shape[0], : shape[1]]
+@pytest.fixture
+def show(canvas, tmp_path) -> Iterator[Callable[..., Scene]]:
+    shown: list[Scene] = []
+
+    def make(raster: Callable[[Path], Path] = scenes.projected, look: Callable[[Scene], None] = plain) -> Scene:
+        scene = Scene(canvas, raster(tmp_path / "scene.tif"))
+        shown.append(scene)
+        look(scene)
+        scene.draw_all()
+        return scene
+
+    yield make
+    for scene in shown:
+        scene.close()
 
 
-def differing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Where pictures differ, (rows, columns)."""
-    return (a != b).any(axis=2)
-
-
-def shifted(picture: np.ndarray, by: int) -> list[np.ndarray]:
-    """The picture moved by up to that many pixels in each direction, and as it is."""
-    steps = range(-by, by + 1)
-    return [np.roll(picture, (down, right), (0, 1)) for down in steps for right in steps]
-
-
-class Canvas:
-    """A canvas that hands out its pictures, as QGIS's does from 3.32 on."""
-
-    def __init__(self, layer: QgsRasterLayer) -> None:
-        self.settings = QgsMapSettings()
-        self.settings.setLayers([layer])
-        self.settings.setDestinationCrs(layer.crs())
-        self.settings.setTransformContext(QgsProject.instance().transformContext())
-        self.settings.setOutputSize(QSize(300, 260))
-        self.settings.setExtent(layer.extent())
-        self.settings.setBackgroundColor(QColor("#ffffff"))
-        self.drawing = False
-        self._cache = QgsMapRendererCache()
-
-    def mapSettings(self) -> QgsMapSettings:  # noqa: N802 - QGIS's name
-        return self.settings
-
-    def isDrawing(self) -> bool:  # noqa: N802 - QGIS's name
-        return self.drawing
-
-    def cache(self) -> QgsMapRendererCache:
-        return self._cache
-
-    def paint(self, cached: bool = True) -> np.ndarray:
-        """What the user sees, (rows, columns, 4)."""
-        job = QgsMapRendererSequentialJob(self.settings)
-        if cached:
-            job.setCache(self._cache)
-        job.start()
-        job.waitForFinished()
-        return pixels(job.renderedImage())
-
-    def poison(self, layer: QgsRasterLayer) -> None:
-        """Replace the layer's picture with one that no honest painting yields."""
-        picture = self._cache.cacheImage(layer.id())
-        picture.fill(POISON)
-        self._cache.setCacheImage(layer.id(), picture, [layer])
-
-
-class Scene:
-    """A map of noise on a raster's grid, and the canvas that shows it."""
-
-    def __init__(self, raster: Path) -> None:
-        target = raster.with_name("map.tif")
-        source = open_dataset(str(raster))
-        self.window = Window(0, 0, source.RasterXSize, source.RasterYSize)
-        create_map_file(target, str(raster), QgsCoordinateReferenceSystem(), CLASSES)
-        self.layer = open_map_layer(target, "map", CLASSES)
-        self.canvas = Canvas(self.layer)
-        placement = Placement(source)
-        self.map = MapLayer(self.layer, Repainter(self.canvas, placement, self.layer.crs()))
-        self.write(self.window, fields(self.window.shape))
-        self.map.repaint()
-
-    def write(self, window: Window, classes: Optional[np.ndarray] = None) -> None:
-        """Put classes, by default others than those that are there, into the map's file."""
-        there = open_dataset(self.layer.source()).ReadAsArray(window.col, window.row, window.width, window.height)
-        values = (there + 1) % 3 if classes is None else classes
-        self.map.write(Patch(window, values[np.newaxis].astype(np.uint8), np.ones(window.shape, bool)))
+def plain(scene: Scene) -> None:
+    pass
 
 
 def reprojected(scene: Scene) -> None:
     crs = QgsCoordinateReferenceSystem("EPSG:3857")
-    extent = scene.canvas.settings.layerExtentToOutputExtent(scene.layer, scene.layer.extent())
-    scene.canvas.settings.setDestinationCrs(crs)
-    extent = scene.canvas.settings.layerExtentToOutputExtent(scene.layer, scene.layer.extent())
-    scene.canvas.settings.setExtent(extent)
+    scene.canvas.setDestinationCrs(crs)
+    scene.canvas.setExtent(scene.canvas.mapSettings().layerExtentToOutputExtent(scene.layer, scene.layer.extent()))
 
 
 def turned(scene: Scene) -> None:
-    scene.canvas.settings.setRotation(33.0)
+    scene.canvas.setRotation(33.0)
 
 
 def zoomed_in(scene: Scene) -> None:
     extent = scene.layer.extent()
     extent.scale(0.23)
-    scene.canvas.settings.setExtent(extent)
+    scene.canvas.setExtent(extent)
 
 
 def zoomed_out(scene: Scene) -> None:
     extent = scene.layer.extent()
     extent.scale(3.7)
-    scene.canvas.settings.setExtent(extent)
+    scene.canvas.setExtent(extent)
 
 
-def sharp(scene: Scene) -> None:
-    scene.canvas.settings.setDevicePixelRatio(2.0)
+def one_to_two(scene: Scene) -> None:
+    """A pixel of the map is two by two of the screen."""
+    extent, size = scene.layer.extent(), scene.canvas.size()
+    west, north = extent.xMinimum() - 20, extent.yMaximum() + 10
+    scene.canvas.setExtent(QgsRectangle(west, north - size.height() / 2, west + size.width() / 2, north))
 
 
 def see_through(scene: Scene) -> None:
@@ -154,96 +105,197 @@ def see_through(scene: Scene) -> None:
     scene.layer.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
 
 
-def plain(scene: Scene) -> None:
-    pass
+def under_others(scene: Scene) -> None:
+    """A see-through layer and a hatched one above the map."""
+    for share, renderer in ((0.6, None), (0.4, locks_renderer())):
+        extent = scene.layer.extent()
+        extent.scale(share)
+        layer = QgsVectorLayer("Polygon?crs=EPSG:32640", "above", "memory")
+        layer.setCrs(scene.layer.crs())
+        feature = QgsFeature()
+        feature.setGeometry(QgsGeometry.fromRect(extent))
+        layer.dataProvider().addFeatures([feature])
+        symbol = QgsFillSymbol.createSimple({"color": "#80ffff00"})
+        layer.setRenderer(renderer or QgsSingleSymbolRenderer(symbol))
+        layer.setOpacity(0.7)
+        scene.layers.insert(0, layer)
+    scene.canvas.setLayers(scene.layers)
 
 
-@pytest.mark.parametrize("look", [plain, reprojected, turned, zoomed_in, zoomed_out, sharp, see_through])
+@pytest.mark.parametrize("look", [plain, reprojected, turned, zoomed_in, zoomed_out, see_through, under_others])
 @pytest.mark.parametrize("make", [scenes.projected, scenes.rotated, scenes.geographic, scenes.control_points])
-def test_a_change_painted_alone_looks_as_if_everything_had_been_painted(make, look, tmp_path):
-    scene = Scene(make(tmp_path / "scene.tif"))
-    look(scene)
-    before = scene.canvas.paint()
-    scene.write(CHANGED)
-    scene.map.repaint()
-    after, whole = scene.canvas.paint(), scene.canvas.paint(cached=False)
+def test_a_change_painted_alone_looks_as_if_everything_had_been_painted(make, look, show):
+    scene = show(make, look)
+    before, after, whole = scene.see(), scene.change(), scene.draw_all()
     changed = differing(whole, before).sum()
     assert changed > 0
-    reach = round(scene.canvas.settings.devicePixelRatio())
-    astray = np.all([differing(after, moved) for moved in shifted(whole, reach)], axis=0)
+    astray = np.all([differing(after, moved) for moved in shifted(whole, 1)], axis=0)
     assert astray.sum() < 0.01 * changed  # QGIS itself stretches what it paints by up to a pixel
 
 
-def test_nothing_but_the_change_is_painted(tmp_path):
-    scene = Scene(scenes.projected(tmp_path / "scene.tif"))
-    scene.canvas.paint()
-    scene.canvas.poison(scene.layer)
+def test_pixel_for_pixel_the_same_where_a_pixel_of_the_map_is_whole_ones_of_the_screen(show):
+    scene = show(look=one_to_two)
+    after = scene.change()
+    assert not differing(after, scene.draw_all()).any()
+
+
+def test_nothing_but_the_change_is_painted(show):
+    scene = show(look=one_to_two)
+    before = scene.see()
+    unseen = gdal.Open(scene.layer.source(), gdal.GA_Update)
+    unseen.WriteArray(np.full(ELSEWHERE.shape, NODATA_CLASS, np.uint8), ELSEWHERE.col, ELSEWHERE.row)
+    del unseen
+    rows, cols = np.nonzero(differing(scene.change(), before))
+    assert (rows.min(), rows.max() + 1) == (2 * (CHANGED.row + 10), 2 * (CHANGED.row_end + 10))
+    assert (cols.min(), cols.max() + 1) == (2 * (CHANGED.col + 20), 2 * (CHANGED.col_end + 20))
+    assert sum(box.width() * box.height() for box in scene.painted) < 0.1 * scene.canvas.width() * scene.canvas.height()
+
+
+def test_the_canvas_s_next_picture_holds_what_was_painted_over_the_last_one(show):
+    scene = show(look=one_to_two)
+    after = scene.change()
+    scene.canvas.refresh()
+    assert not differing(scene.see(), after).any()
+    assert not any(item.isVisible() for item in scene.canvas.scene().items() if isinstance(item, Overlay))
+
+
+def test_a_change_while_the_canvas_is_being_drawn_is_painted_afterwards(show):
+    scene = show(look=one_to_two)
+
+    def change() -> None:
+        scene.canvas.renderStarting.disconnect(change)
+        scene.write(CHANGED)
+        scene.map.repaint()
+
+    scene.canvas.renderStarting.connect(change)
+    scene.canvas.refresh()
+    until(lambda: bool(scene.painted), "the change is painted", 10)
+    after = scene.see()
+    assert not differing(after, scene.draw_all()).any()
+
+
+def test_a_change_while_another_is_being_painted_is_painted_next(show):
+    scene = show(look=one_to_two)
     scene.write(CHANGED)
     scene.map.repaint()
-    painted = differing(scene.canvas.paint(), np.array([*POISON.getRgb()[2::-1], 255], np.uint8))
-    rows, cols = np.nonzero(painted)
-    scale = 260 / 160  # screen pixels a raster pixel
-    assert painted.sum() < (CHANGED.width + 8) * (CHANGED.height + 8) * scale**2
-    assert (rows.min(), rows.max()) == pytest.approx((CHANGED.row * scale, CHANGED.row_end * scale), abs=6)
-    assert (cols.min() - 20, cols.max() - 20) == pytest.approx((CHANGED.col * scale, CHANGED.col_end * scale), abs=6)
+    scene.write(ELSEWHERE)
+    scene.map.repaint()
+    until(lambda: len(scene.painted) == 2, "both are painted", 10)
+    after = scene.see()
+    assert not differing(after, scene.draw_all()).any()
 
 
-def test_pixel_for_pixel_the_same_where_a_pixel_of_the_map_is_whole_ones_of_the_screen(tmp_path):
-    scene = Scene(scenes.projected(tmp_path / "scene.tif"))
-    scene.canvas.settings.setOutputSize(QSize(480, 480))
-    scene.canvas.paint()
+def test_what_others_draw_on_the_map_is_drawn_on_its_new_part(show):
+    scene = show(look=one_to_two)
+    bar = QRect(0, 150, 450, 20)  # through the change
+
+    def draw_bar(painter: QPainter) -> None:
+        painter.fillRect(bar, QColor("#000000"))
+
+    scene.canvas.renderComplete.connect(draw_bar)
+    scene.draw_all()
+    after, whole = scene.change(), scene.draw_all()
+    scene.canvas.renderComplete.disconnect(draw_bar)
+    assert (after[bar.top() + 5, 200, :3] == 0).all()
+    assert not differing(after, whole).any()
+
+
+def labelled(scene: Scene) -> None:
+    under_others(scene)
+    scene.layers[0].setLabeling(QgsVectorLayerSimpleLabeling(QgsPalLayerSettings()))
+    scene.layers[0].setLabelsEnabled(True)
+
+
+def stretched_to_the_view(scene: Scene) -> None:
+    origin = QgsRasterMinMaxOrigin()
+    origin.setExtent(QgsRasterMinMaxOrigin.Extent.UpdatedCanvas)
+    scene.layers[1].renderer().setMinMaxOrigin(origin)
+
+
+def clustered(scene: Scene) -> None:
+    points = QgsVectorLayer("Point?crs=EPSG:32640", "points", "memory")
+    points.setRenderer(QgsPointClusterRenderer())
+    scene.layers.insert(0, points)
+    scene.canvas.setLayers(scene.layers)
+
+
+@pytest.mark.parametrize("look", [labelled, stretched_to_the_view, clustered])
+def test_a_map_that_looks_different_in_part_is_left_to_qgis(look, show):
+    scene = show(look=look)
+    scene.drawings = 0
     scene.write(CHANGED)
     scene.map.repaint()
-    assert not differing(scene.canvas.paint(), scene.canvas.paint(cached=False)).any()
+    after = scene.see()
+    assert (scene.drawings, scene.painted) == (1, [])
+    assert not differing(after, scene.draw_all()).any()
 
 
-def test_a_canvas_that_is_being_drawn_is_left_to_qgis(tmp_path):
-    scene = Scene(scenes.projected(tmp_path / "scene.tif"))
-    scene.canvas.paint()
-    scene.canvas.drawing = True
-    scene.write(CHANGED)
-    scene.map.repaint()
-    assert not scene.canvas.cache().hasCacheImage(scene.layer.id())
-    assert not differing(scene.canvas.paint(), scene.canvas.paint(cached=False)).any()
-
-
-def test_a_view_that_has_moved_on_is_left_to_qgis(tmp_path):
-    scene = Scene(scenes.projected(tmp_path / "scene.tif"))
-    scene.canvas.paint()
+def test_a_view_that_has_moved_on_is_left_to_qgis(show):
+    scene = show()
     zoomed_in(scene)
     scene.write(CHANGED)
     scene.map.repaint()
-    assert not scene.canvas.cache().hasCacheImage(scene.layer.id())
+    after = scene.see()
+    assert scene.painted == []
+    assert not differing(after, scene.draw_all()).any()
 
 
-def test_a_change_out_of_view_costs_no_painting(tmp_path):
-    scene = Scene(scenes.projected(tmp_path / "scene.tif"))
-    zoomed_in(scene)
-    scene.canvas.paint()
-    scene.canvas.poison(scene.layer)
+def test_a_change_out_of_view_costs_no_painting(show):
+    scene = show(look=zoomed_in)
+    before = scene.see()
     scene.write(Window(0, 0, 20, 20))
     scene.map.repaint()
-    assert not differing(scene.canvas.paint(), np.array([*POISON.getRgb()[2::-1], 255], np.uint8)).any()
+    assert not differing(scene.see(), before).any()
+    assert (scene.drawings, scene.painted) == (1, [])  # that of looking
 
 
-@pytest.mark.skipif(not HANDS_OUT_PICTURES, reason="QGIS hands out its pictures from 3.32 on")
-def test_in_qgis_s_canvas_a_click_paints_the_tiles_it_changes_and_nothing_else(mapped):
-    canvas = mapped.window.canvas
+def test_other_canvases_draw_the_map_as_well(show):
+    scene = show()
+    other = QgsMapCanvas()
+    other.setCachingEnabled(True)
+    other.setLayers([scene.layer])
+    other.setExtent(scene.layer.extent())
+    other.show()
+    scene.canvases.append(other)
+    other.refresh()
+    other.waitWhileRendering()
+    drawn: list[int] = []
+    other.renderStarting.connect(lambda: drawn.append(1))
+    scene.change()
+    other.waitWhileRendering()
+    assert drawn
+    other.deleteLater()
+
+
+def test_a_repainter_that_is_closed_leaves_the_canvas_as_it_was(show, canvas):
+    before = (len(canvas.scene().items()), *(canvas.receivers(signal) for signal in signals(canvas)))
+    Repainter(SimpleNamespace(mapCanvas=lambda: canvas, mapCanvases=lambda: [canvas])).close()
+    assert before == (len(canvas.scene().items()), *(canvas.receivers(signal) for signal in signals(canvas)))
+
+
+def signals(canvas: QgsMapCanvas) -> tuple:
+    return canvas.renderStarting, canvas.renderComplete, canvas.mapCanvasRefreshed
+
+
+def test_after_a_click_the_canvas_draws_nothing_but_what_it_changes(mapped):
+    canvas, repainter = mapped.window.canvas, mapped.plugin.bench.sessions.repainter
     canvas.setCachingEnabled(True)
     canvas.refresh()
     canvas.waitWhileRendering()
-    poisoned = canvas.cache().cacheImage(mapped.map_layer.id())
-    assert not poisoned.isNull()
-    poisoned.fill(POISON)
-    before = mapped.map()
-    canvas.cache().setCacheImage(mapped.map_layer.id(), poisoned, [mapped.map_layer])
+    drawings: list[int] = []
+    painted: list[QRect] = []
+    canvas.renderStarting.connect(lambda: drawings.append(1))
+    repainter.painted.connect(painted.append)
+    before, seen = mapped.map(), pixels(canvas.grab().toImage())
     mapped.mark(20.5, 20.5, (int(before[20, 20]) + 1) % 3)
+    until(lambda: len(painted) >= 2, "mark and map are painted", 10)
+    after = pixels(canvas.grab().toImage())
+    assert drawings == []
+    assert differing(after, seen).any()
+    assert max(box.width() * box.height() for box in painted) < 0.5 * canvas.width() * canvas.height()
+    canvas.clearCache()
+    canvas.refresh()
     canvas.waitWhileRendering()
-    picture = pixels(canvas.cache().cacheImage(mapped.map_layer.id()))
-    painted = differing(picture, np.array([*POISON.getRgb()[2::-1], 255], np.uint8))
-    assert painted.any()
-    assert painted.mean() < 0.5
-    changed = np.argwhere(mapped.map() != before)
-    for row, col in changed[:: max(1, len(changed) // 20)]:
-        place = mapped.at(col + 0.5, row + 0.5)
-        assert painted[place.y(), place.x()]
+    whole = pixels(canvas.grab().toImage())
+    astray = np.all([differing(after, moved) for moved in shifted(whole, 1)], axis=0)
+    assert astray.sum() < 0.02 * differing(whole, seen).sum()

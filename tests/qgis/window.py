@@ -39,6 +39,9 @@ class Window(QMainWindow):
     def mapCanvas(self) -> QgsMapCanvas:  # noqa: N802
         return self.canvas
 
+    def mapCanvases(self) -> list[QgsMapCanvas]:  # noqa: N802
+        return [self.canvas]
+
     def messageBar(self) -> QgsMessageBar:  # noqa: N802
         return self.bar
 
