@@ -5,12 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
@@ -124,7 +127,7 @@ class _Drawn:
     """The drawn scene of the demo, of any size."""
 
     def __init__(self, size_px: int) -> None:
-        self._window, self._image = Window(0, 0, size_px, size_px), scene.draw(size_px).image
+        self._window, self._image = Window(0, 0, size_px, size_px), _drawn(size_px)
 
     def read(self, window: Window) -> Patch:
         rows, cols = slices(window, self._window)
@@ -135,6 +138,12 @@ class _Drawn:
 
     def close(self) -> None:
         pass
+
+
+@lru_cache(maxsize=2)
+def _drawn(size_px: int) -> NDArray[np.uint8]:
+    """Drawing takes longer than classifying: once for all rounds."""
+    return scene.draw(size_px).image
 
 
 def _session(predictor: Predictor, size_px: int) -> Session:
@@ -155,9 +164,8 @@ def _classify(session: Session, since: Optional[int], method: str = "") -> None:
 
 def _peak_gb(folder: Path) -> float:
     """Of a process of its own, so that nothing else counts."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return float(pool.apply(_growth_gb, (str(folder),)))
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_growth_gb, str(folder)).result()
 
 
 def _growth_gb(folder: str) -> float:
