@@ -165,11 +165,11 @@ def _classify(session: Session, since: Optional[int], method: str = "") -> None:
 def _peak_gb(folder: Path) -> float:
     """Of a process of its own, so that nothing else counts."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_growth_gb, str(folder)).result()
+        return pool.submit(_growth_gb, str(folder), IMAGE_PX).result()
 
 
-def _growth_gb(folder: str) -> float:
-    session = _session(Predictor(*registry.load(Path(folder))), IMAGE_PX)
+def _growth_gb(folder: str, size_px: int) -> float:
+    session = _session(Predictor(*registry.load(Path(folder))), size_px)
     idle = _peak_bytes()
     _classify(session, None, "entropy")
     return (_peak_bytes() - idle) / 1e9
