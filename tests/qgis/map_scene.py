@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Optional
@@ -48,6 +49,11 @@ def shifted(picture: np.ndarray, by: int) -> list[np.ndarray]:
     """The picture moved by up to that many pixels in each direction, and as it is."""
     steps = range(-by, by + 1)
     return [np.roll(picture, (down, right), (0, 1)) for down in steps for right in steps]
+
+
+def sharpness(canvas: QgsMapCanvas) -> int:
+    """How many pixels of the screen one of the canvas's is wide, at least."""
+    return math.ceil(canvas.devicePixelRatioF())
 
 
 class Scene:

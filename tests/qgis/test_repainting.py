@@ -34,7 +34,7 @@ from terrafine.shared.geo import Window
 from terrafine.shared.spec import NODATA_CLASS
 from terrafine.tests.qgis import scenes
 from terrafine.tests.qgis.analyst import until
-from terrafine.tests.qgis.map_scene import CHANGED, Scene, differing, pixels, shifted
+from terrafine.tests.qgis.map_scene import CHANGED, Scene, differing, pixels, sharpness, shifted
 
 pytestmark = pytest.mark.qgis
 ELSEWHERE = Window(120, 20, 20, 20)
@@ -129,7 +129,7 @@ def test_a_change_painted_alone_looks_as_if_everything_had_been_painted(make, lo
     before, after, whole = scene.see(), scene.change(), scene.draw_all()
     changed = differing(whole, before).sum()
     assert changed > 0
-    astray = np.all([differing(after, moved) for moved in shifted(whole, 1)], axis=0)
+    astray = np.all([differing(after, moved) for moved in shifted(whole, sharpness(scene.canvas))], axis=0)
     assert astray.sum() < 0.01 * changed  # QGIS itself stretches what it paints by up to a pixel
 
 
@@ -146,8 +146,9 @@ def test_nothing_but_the_change_is_painted(show):
     unseen.WriteArray(np.full(ELSEWHERE.shape, NODATA_CLASS, np.uint8), ELSEWHERE.col, ELSEWHERE.row)
     del unseen
     rows, cols = np.nonzero(differing(scene.change(), before))
-    assert (rows.min(), rows.max() + 1) == (2 * (CHANGED.row + 10), 2 * (CHANGED.row_end + 10))
-    assert (cols.min(), cols.max() + 1) == (2 * (CHANGED.col + 20), 2 * (CHANGED.col_end + 20))
+    scale = 2 * sharpness(scene.canvas)
+    assert (rows.min(), rows.max() + 1) == (scale * (CHANGED.row + 10), scale * (CHANGED.row_end + 10))
+    assert (cols.min(), cols.max() + 1) == (scale * (CHANGED.col + 20), scale * (CHANGED.col_end + 20))
     assert sum(box.width() * box.height() for box in scene.painted) < 0.1 * scene.canvas.width() * scene.canvas.height()
 
 
@@ -196,7 +197,7 @@ def test_what_others_draw_on_the_map_is_drawn_on_its_new_part(show):
     scene.draw_all()
     after, whole = scene.change(), scene.draw_all()
     scene.canvas.renderComplete.disconnect(draw_bar)
-    assert (after[bar.top() + 5, 200, :3] == 0).all()
+    assert (after[sharpness(scene.canvas) * (bar.top() + 5), sharpness(scene.canvas) * 200, :3] == 0).all()
     assert not differing(after, whole).any()
 
 
@@ -297,5 +298,5 @@ def test_after_a_click_the_canvas_draws_nothing_but_what_it_changes(mapped):
     canvas.refresh()
     canvas.waitWhileRendering()
     whole = pixels(canvas.grab().toImage())
-    astray = np.all([differing(after, moved) for moved in shifted(whole, 1)], axis=0)
+    astray = np.all([differing(after, moved) for moved in shifted(whole, sharpness(canvas))], axis=0)
     assert astray.sum() < 0.02 * differing(whole, seen).sum()
