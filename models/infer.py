@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from terrafine.models.certainty import uncertainty
 from terrafine.models.certainty.confidence import ConfidNet
+from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import Features, MarkedNetwork
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import ModelSpec
@@ -35,12 +36,18 @@ class Predictor:
     """A network in evaluation mode on one device."""
 
     def __init__(
-        self, spec: ModelSpec, network: MarkedNetwork, device: str = "cpu", confidence: Optional[ConfidNet] = None
+        self,
+        spec: ModelSpec,
+        network: MarkedNetwork,
+        device: str = "cpu",
+        confidence: Optional[ConfidNet] = None,
+        refiner: Optional[Refiner] = None,
     ) -> None:
-        """`confidence` is needed for the uncertainty "confidnet" alone."""
+        """`confidence` is needed for the uncertainty "confidnet" alone, `refiner` for maps of more detail."""
         self.spec = spec
         self.device = torch.device(device)
         self.confidence = confidence.eval().to(self.device) if confidence is not None else None
+        self.refiner = refiner.eval().to(self.device) if refiner is not None else None
         # Channels last is 1.4 to 2 times as fast for these depthwise networks, on CPU and CUDA (docs/benchmarks.md).
         self._network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -51,7 +58,10 @@ class Predictor:
 
     def successor(self, network: MarkedNetwork, spec: Optional[ModelSpec] = None) -> Predictor:
         """A predictor with another network, and legend if `spec` says so; the rest stays what it is."""
-        return Predictor(spec or self.spec, network, str(self.device), self.confidence)
+        spec, refiner = spec or self.spec, self.refiner
+        if len(spec.classes) != len(self.spec.classes):  # the module knows as many as it was trained with
+            spec, refiner = replace(spec, detail=None), None
+        return Predictor(spec, network, str(self.device), self.confidence, refiner)
 
     @torch.inference_mode()
     def features(self, images: Floats) -> list[TileFeatures]:
@@ -65,6 +75,20 @@ class Predictor:
         """Features of B tiles and their marks float32 (B, classes, T, T) → logits float32 (B, classes, T, T)."""
         logits = self._network.decode(_batched(features), torch.from_numpy(marks).to(self.device))
         result: Floats = logits.float().cpu().numpy()
+        return result
+
+    @torch.inference_mode()
+    def refined(self, coarse: Floats, fine: Floats) -> Floats:
+        """What the refinement module makes of two maps of one place, the coarser at the finer one's pixels.
+
+        All are logits in the network's units, float32 (classes, T, T). Raises UnusableModel without a module.
+        """
+        if self.refiner is None:
+            raise UnusableModel(f"'{self.spec.name}' has no refinement module.")
+        temperature = self.spec.temperature
+        both = (torch.from_numpy(logits)[None].to(self.device) / temperature for logits in (coarse, fine))
+        logits = self.refiner(*(map_.softmax(1) for map_ in both)).log_softmax(1)
+        result: Floats = logits[0].mul(temperature).cpu().numpy()
         return result
 
     def uncertainty(

@@ -1,7 +1,8 @@
 """Names become networks; folders become models and models folders.
 
-A model folder holds `model.json` (the ModelSpec), `weights.safetensors`, `card.md` and, if it offers the uncertainty
-"confidnet", `confidence.safetensors`. Nothing in it is executable.
+A model folder holds `model.json` (the ModelSpec), `weights.safetensors`, `card.md`, if it offers the uncertainty
+"confidnet" `confidence.safetensors`, and if it offers maps of more detail `refiner.safetensors`. Nothing in it is
+executable.
 """
 
 from __future__ import annotations
@@ -21,19 +22,20 @@ from terrafine.models.certainty import confidence
 from terrafine.models.certainty.confidence import ConfidNet
 from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
-from terrafine.models.networks import sideinfnet
+from terrafine.models.networks import magnet, sideinfnet
 from terrafine.models.networks.linknet import WIDTHS, LateLinkNet, LinkNet
 from terrafine.models.networks.mobilenet import MobileNetV2
 from terrafine.models.networks.network import EarlyFusion, MarkedNetwork
 from terrafine.models.networks.staged import staged
 from terrafine.shared import spec as specs
 from terrafine.shared.errors import NotFound, TerrafineError, UnusableModel
-from terrafine.shared.spec import ModelSpec
+from terrafine.shared.spec import Detail, ModelSpec
 
 log = logging.getLogger(__name__)
 
 ZOO = Path(__file__).parent / "zoo"
 DESCRIPTION, WEIGHTS, CARD, CONFIDENCE = "model.json", "weights.safetensors", "card.md", "confidence.safetensors"
+REFINER = "refiner.safetensors"
 OWN_ENCODER = "mobilenet_v2_same"  # models/networks/mobilenet.py; all other names are the library's
 
 
@@ -58,7 +60,28 @@ def load(folder: Path) -> tuple[ModelSpec, MarkedNetwork]:
 def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
     """The model in a folder, ready to run, with its ConfidNet where it offers that; raises as `load` does."""
     spec, network = load(folder)
-    return Predictor(spec, network, device, _load_confidence(folder) if "confidnet" in spec.uncertainty else None)
+    trained = _load_confidence(folder) if "confidnet" in spec.uncertainty else None
+    return Predictor(spec, network, device, trained, _load_refiner(folder, spec) if spec.detail else None)
+
+
+def _load_refiner(folder: Path, spec: ModelSpec) -> magnet.Refiner:
+    try:
+        refiner = magnet.load(folder / REFINER)
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise UnusableModel(f"The refinement module in '{folder}' cannot be read: {error}.") from error
+    if refiner.classes != len(spec.classes):
+        raise UnusableModel(f"The refinement module in '{folder}' is for {refiner.classes} classes.")
+    return refiner
+
+
+def save_refiner(folder: Path, trained: magnet.Refiner, detail: Detail) -> None:
+    """Put a refinement module into a model folder, which offers maps of more detail from now on."""
+    magnet.save(folder / REFINER, trained)
+    _redescribe(folder, detail=detail)
+
+
+def _redescribe(folder: Path, **changes: Any) -> None:
+    (folder / DESCRIPTION).write_text(specs.dumps(dataclasses.replace(describe(folder), **changes)), "utf-8")
 
 
 def _load_confidence(folder: Path) -> ConfidNet:
@@ -71,9 +94,7 @@ def _load_confidence(folder: Path) -> ConfidNet:
 def save_confidence(folder: Path, trained: ConfidNet) -> None:
     """Put a ConfidNet into a model folder, which offers it from now on."""
     confidence.save(folder / CONFIDENCE, trained)
-    spec = describe(folder)
-    offered = tuple(dict.fromkeys((*spec.uncertainty, "confidnet")))
-    (folder / DESCRIPTION).write_text(specs.dumps(dataclasses.replace(spec, uncertainty=offered)), "utf-8")
+    _redescribe(folder, uncertainty=tuple(dict.fromkeys((*describe(folder).uncertainty, "confidnet"))))
 
 
 def describe(folder: Path) -> ModelSpec:

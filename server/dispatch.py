@@ -140,8 +140,9 @@ class Dispatcher:
     def _predict(self, request: m.Predict, caller: Caller) -> Replies:
         session = self._opened(request, caller).session
         method = "entropy" if request.uncertainty else ""
-        missing = engine.missing_pixels(session, request.window, request.changed_since)
-        return _unless(missing, engine.predict(session, request.window, request.changed_since, method, caller.work))
+        window, since = request.window, request.changed_since
+        missing = engine.missing_pixels(session, window, since, request.detail)
+        return _unless(missing, engine.predict(session, window, since, method, caller.work, request.detail))
 
     def _measure(self, request: m.MeasureUncertainty, caller: Caller) -> Replies:
         session = self._opened(request, caller).session

@@ -17,6 +17,7 @@ import torch
 from terrafine.models import registry
 from terrafine.models.certainty import confidence
 from terrafine.models.infer import Predictor
+from terrafine.models.networks import magnet
 from terrafine.shared.errors import BadRequest, ConfigError, OutOfMemory
 from terrafine.shared.spec import ModelSpec
 
@@ -98,6 +99,8 @@ def save_model(folder: Path, predictor: Predictor, spec: ModelSpec, card: str) -
         registry.save(draft, spec, predictor.network)
         if predictor.confidence is not None:
             confidence.save(draft / registry.CONFIDENCE, predictor.confidence)
+        if predictor.refiner is not None:
+            magnet.save(draft / registry.REFINER, predictor.refiner)
         (draft / registry.CARD).write_text(card, "utf-8")
         _move(draft, folder)
 

@@ -16,7 +16,7 @@ from terrafine.shared.geo import Window, contains
 from terrafine.shared.learning import LearnOptions, RankOptions
 from terrafine.shared.patch import Patch, digest
 from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import LandCover, ModelSpec
+from terrafine.shared.spec import PLAIN, LandCover, ModelSpec
 
 if TYPE_CHECKING:  # ZeroMQ may be missing where a client is only named
     from terrafine.shared.transport import Transport
@@ -115,9 +115,10 @@ class Client:
         read_pixels: ReadPixels,
         changed_since: Optional[int] = None,
         uncertainty: bool = False,
+        detail: str = PLAIN,
     ) -> Iterator[Union[m.Progress, Patch, m.Done]]:
         """Classify `window`; Done at the end."""
-        return self._with_pixels(m.Predict(session, window, changed_since, uncertainty), read_pixels, m.Done)
+        return self._with_pixels(m.Predict(session, window, changed_since, uncertainty, detail), read_pixels, m.Done)
 
     def measure_uncertainty(
         self, session: str, window: Window, read_pixels: ReadPixels, method: str = "entropy", factor: int = 1

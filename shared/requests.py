@@ -11,7 +11,7 @@ from terrafine.shared.geo import Window
 from terrafine.shared.learning import MOST_FACTOR, LearnOptions, RankOptions
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import LandCover
+from terrafine.shared.spec import DETAILS, PLAIN, LandCover
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,20 @@ class SetAnnotations:
 class Predict:
     """Classify a window at the session's current marks. → MissingPixels | Progress and PatchReady …, Done
 
-    With `changed_since` only those parts of `window` are sent that differ from the map of that revision.
-    A newer ChangeAnnotations or Predict of the same session supersedes this one (error "superseded").
+    With `changed_since` only those parts of `window` are sent that differ from the map of that revision, in the same
+    `detail`, one of spec.DETAILS; all but "plain" only where the model has ModelSpec.detail. A newer ChangeAnnotations
+    or Predict of the same session supersedes this one (error "superseded"). Raises ValueError for another detail.
     """
 
     session: str
     window: Window
     changed_since: Optional[int] = None
     uncertainty: bool = False
+    detail: str = PLAIN
+
+    def __post_init__(self) -> None:
+        if self.detail not in DETAILS:
+            raise ValueError(f"detail is one of {', '.join(DETAILS)}, not '{self.detail}'")
 
 
 @dataclass(frozen=True)

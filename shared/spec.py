@@ -49,6 +49,28 @@ class Normalisation:
 
 
 @dataclass(frozen=True)
+class Detail:
+    """How a model's map gains detail (docs/methods/magnet.md).
+
+    scales   how many model pixels a pixel of the maps that it starts from takes a side, coarsest first; each is a
+             multiple of the next
+    pixels   share of a tile's pixels that the next finer map may change
+    patches  share of the tiles that are looked at again where a map is made "fast"
+    """
+
+    scales: tuple[int, ...] = (4, 2)
+    pixels: float = 0.75
+    patches: float = 0.25
+
+    def __post_init__(self) -> None:
+        finer = (*self.scales[1:], 1)
+        if not self.scales or any(a <= b or b < 1 or a % b for a, b in zip(self.scales, finer)):
+            raise UnusableModel(f"The model's description is broken: no detail comes from the scales {self.scales}.")
+        if not (0 < self.pixels <= 1 and 0 < self.patches <= 1):
+            raise UnusableModel("The model's description is broken: detail's pixels and patches are shares in (0, 1].")
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A trained model; one that makes no sense raises UnusableModel.
 
@@ -62,6 +84,7 @@ class ModelSpec:
     tile_px        side of the square that the network sees, overlap_px of it shared with its neighbour
     temperature    logits are divided by it before the softmax
     uncertainty    the measures of uncertainty that it offers (models/certainty/uncertainty.py)
+    detail         how it makes maps of more detail; None if it does not
     """
 
     name: str
@@ -78,6 +101,7 @@ class ModelSpec:
     temperature: float = 1.0
     uncertainty: tuple[str, ...] = ("entropy", "margin", "odin")
     options: Mapping[str, Option] = field(default_factory=dict)
+    detail: Optional[Detail] = None
 
     def __post_init__(self) -> None:
         for problem, holds in _problems(self).items():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Optional
 from terrafine.server.cli import opening
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.patch import Patch
+from terrafine.shared.spec import DETAILS, PLAIN
 
 if TYPE_CHECKING:  # so that --help need not load torch
     from terrafine.server.engine.session import Session
@@ -28,8 +29,11 @@ examples:
   terrafine predict scan.jpg map.tif --model NAME --gsd 0.3
   terrafine predict image.tif map.tif --model NAME --marks corrections.gpkg
   terrafine predict image.tif map.tif --model NAME --uncertainty entropy doubt.tif
+  terrafine predict image.tif map.tif --model NAME --detail fine
 
-terrafine models lists the names of the models there are; --json says which uncertainties each has.
+terrafine models lists the names of the models there are; --json says which uncertainties each has, and whether it can
+make a map of more detail: "fine" takes about three times as long as "plain", "fast" looks at the image from afar and
+again only where it is unsure (docs/methods/magnet.md).
 """
 FEW_FEATURES_BYTES = 128 << 20  # of the tiles around the one at work, for what looks into the network twice
 
@@ -39,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("map", type=Path, metavar="OUT.tif", help="the map; replaced if it is there")
     opening.add_arguments(parser)
     parser.add_argument("--marks", type=Path, metavar="FILE", help="marks that the map obeys")
+    parser.add_argument("--detail", choices=DETAILS, default=PLAIN, help="how finely the map is drawn (default: plain)")
     parser.add_argument(
         "--uncertainty",
         nargs=2,
@@ -51,8 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     method, doubt = arguments.uncertainty[0], arguments.uncertainty[1] and Path(arguments.uncertainty[1])
     _refuse_overwriting(arguments.raster, arguments.marks, arguments.map, doubt)
-    with opening.opened(arguments, FEW_FEATURES_BYTES if method else 0) as (session, raster), ExitStack() as outputs:
-        _classify(session, method, _outputs(outputs, raster, session, arguments.map, doubt))
+    features_bytes = FEW_FEATURES_BYTES if method or arguments.detail != PLAIN else 0
+    with opening.opened(arguments, features_bytes) as (session, raster), ExitStack() as outputs:
+        _classify(session, method, arguments.detail, _outputs(outputs, raster, session, arguments.map, doubt))
     return 0
 
 
@@ -69,10 +75,10 @@ def _outputs(
     return writers
 
 
-def _classify(session: Session, method: str, writers: list[MapWriter]) -> None:
+def _classify(session: Session, method: str, detail: str, writers: list[MapWriter]) -> None:
     from terrafine.server.engine import engine
 
-    items = engine.predict(session, session.info.grid.window, method=method)
+    items = engine.predict(session, session.info.grid.window, method=method, detail=detail)
     for item in opening.with_progress(items, "classify", "patch"):
         if isinstance(item, Patch):
             for writer, band in zip(writers, item.array):

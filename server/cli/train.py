@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from terrafine.server.training.configuration import TrainingConfig, read_config
-from terrafine.server.training.run import CURVES, LOG, MODEL, train, train_confidence
+from terrafine.server.training.configuration import read_config
+from terrafine.server.training.run import CURVES, LOG, MODEL, train, train_confidence, train_refiner
 from terrafine.shared.errors import ConfigError
 
 HELP = """\
@@ -23,11 +24,12 @@ examples:
   terrafine train my-city.toml --data . --out runs/my-city --resume
   terrafine train finer.toml --data . --out runs/finer --start-from runs/my-city/model
   terrafine train my-city.toml --data . --confidence runs/my-city/model
+  terrafine train my-city.toml --data . --refiner runs/my-city/model
 
 The folder given with --out receives model/ (for `terrafine serve --models`), log.csv, curves.png and the checkpoint
 from which --resume goes on. With --confidence a trained model gets a ConfidNet, which makes "confidnet" one of its
-measures of uncertainty; nothing else of it changes. --data defaults to $TERRAFINE_DATA, then to the configuration
-file's folder.
+measures of uncertainty; with --refiner it gets a refinement module, which makes maps of more detail. Nothing else of
+it changes. --data defaults to $TERRAFINE_DATA, then to the configuration file's folder.
 """
 
 
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     aim = parser.add_mutually_exclusive_group(required=True)
     aim.add_argument("--out", type=Path, help="folder for the model, the log and the checkpoint")
     aim.add_argument("--confidence", type=Path, metavar="DIR", help="train a ConfidNet for this model folder instead")
+    aim.add_argument("--refiner", type=Path, metavar="DIR", help="train a refinement module for this model instead")
     parser.add_argument("--start-from", type=Path, metavar="DIR", help="begin with the weights of this model folder")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -50,7 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments.config)
     root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", arguments.config.parent))
     if arguments.confidence is not None:
-        return _train_confidence(config, root, arguments)
+        beside = train_confidence(config, root, arguments.confidence, arguments.device)
+        return _train_beside(beside, "the uncertainty confidnet")
+    if arguments.refiner is not None:
+        return _train_beside(train_refiner(config, root, arguments.refiner, arguments.device), "maps of more detail")
     if (arguments.out / LOG).exists() and not arguments.resume:
         hint = "Go on with --resume, or choose another --out."
         raise ConfigError(f"'{arguments.out}' holds a training already.", hint)
@@ -63,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _train_confidence(config: TrainingConfig, root: Path, arguments: argparse.Namespace) -> int:
+def _train_beside(steps: Iterator[tuple[int, int, float]], gain: str) -> int:
+    """Train what goes with a model that stays as it is."""
     with tqdm(unit="step") as bar:
         for step, steps, loss in train_confidence(config, root, arguments.confidence, arguments.device):
             bar.total = steps

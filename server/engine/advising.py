@@ -12,6 +12,7 @@ from terrafine.models.learning import advice
 from terrafine.server.engine.engine import Classifier
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_marks import TileMarks
+from terrafine.server.engine.tile_runner import TileRunner
 from terrafine.server.engine.uncertainty import Measure
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters.tiling import PIECE_PX, influence
@@ -37,7 +38,7 @@ def advise(session: Session, since: int, work: Optional[Work] = None) -> Iterato
     parts = blocks(area, PIECE_PX)
     for done, part in enumerate(parts):
         yield Progress(done, len(parts), "advise")
-        pair.fill(part, Classifier(session, work, before), Classifier(session, work))
+        pair.fill(part, Classifier(TileRunner(session, work, before)), Classifier(TileRunner(session, work)))
     yield Progress(len(parts), len(parts), "advise")
     with work.stage("advise"):
         marked = marked_pixels(_new(before, session.tile_marks), area)

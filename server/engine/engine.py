@@ -15,17 +15,16 @@ from numpy.typing import NDArray
 
 from terrafine.models.encoding import marked_pixels
 from terrafine.server.engine import uncertainty
+from terrafine.server.engine.detail import runner_of
 from terrafine.server.engine.session import Session
-from terrafine.server.engine.tile_marks import TileMarks
 from terrafine.server.engine.tile_runner import Floats, TileRunner
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters import tiling
-from terrafine.server.rasters.resample import source_window
 from terrafine.shared.annotation import bounds
-from terrafine.shared.geo import Window, bounding, intersection, intersects
+from terrafine.shared.geo import Window, intersection, intersects
 from terrafine.shared.messages import Done, Progress
 from terrafine.shared.patch import Patch
-from terrafine.shared.spec import NODATA_CLASS
+from terrafine.shared.spec import NODATA_CLASS, PLAIN
 
 STAGES = ("read", "encode", "features", "decode", "blend")
 
@@ -36,21 +35,22 @@ def predict(
     changed_since: Optional[int] = None,
     method: str = "",
     work: Optional[Work] = None,
+    detail: str = PLAIN,
 ) -> Iterator[Union[Progress, Patch, Done]]:
     """Classify `window` (raster pixels; what is outside the raster is ignored) at the session's current marks.
 
     Yields finished patches as soon as their tiles are done, each followed by the progress (in patches), and at the end
     Done with the seconds that each stage took. A patch's array is uint8 (1, rows, columns) of class ids, NODATA_CLASS
     where there is no data; with the `method` of uncertainty, if it is not empty, a second band has that, 0 … 254 for
-    0 … 1. With `changed_since`, only what can differ from the map of that revision.
+    0 … 1. With `changed_since`, only what can differ from the map of that revision in the same `detail` (detail.py).
 
-    Raises BadRequest for a method that the model does not have, Cancelled between two tiles once `work` is to stop, and
-    what the pixel source raises.
+    Raises BadRequest for a method or a detail that the model does not have, Cancelled between two tiles once `work` is
+    to stop, and what the pixel source raises.
     """
     work = work if work is not None else Work()
-    classifier = Classifier(session, work)
+    classifier = Classifier(runner_of(session, work, detail))
     measure = uncertainty.Measure(classifier.runner, method) if method else None
-    parts = _pieces(session, window, _dirty(session, changed_since))
+    parts = _pieces(classifier.runner, window, _dirty(session, changed_since))
     yield Progress(0, len(parts))
     for done, part in enumerate(parts, 1):
         yield _patch(classifier, measure, part)
@@ -58,27 +58,28 @@ def predict(
     yield Done(session.log.revision, {**dict.fromkeys(STAGES, 0.0), **work.seconds()})
 
 
-def missing_pixels(session: Session, window: Window, changed_since: Optional[int] = None) -> list[Window]:
+def missing_pixels(
+    session: Session, window: Window, changed_since: Optional[int] = None, detail: str = PLAIN
+) -> list[Window]:
     """The blocks that `predict` with the same arguments would lack, each once, as the tiles that need them come."""
-    dirty = _dirty(session, changed_since)
+    dirty, runner = _dirty(session, changed_since), runner_of(session, Work(), detail)
     if dirty is None:
-        return missing_for(session, tiling.tiles_of(session.tiling, _inside(session, window)))
-    parts = _pieces(session, window, dirty)
+        return missing_for(runner, tiling.tiles_of(session.tiling, _inside(session, window)))
+    parts = _pieces(runner, window, dirty)
     needed = dict.fromkeys(tile for part in parts for tile in tiling.tiles_of(session.tiling, part))
-    return list(dict.fromkeys(block for tile in needed for block in missing_for(session, [tile])))
+    return list(dict.fromkeys(block for tile in needed for block in missing_for(runner, [tile])))
 
 
-def missing_for(session: Session, tiles: list[Window]) -> list[Window]:
+def missing_for(runner: TileRunner, tiles: list[Window]) -> list[Window]:
     """The blocks, row-major, that the pixels of `tiles` lack, which together are a rectangle."""
-    source = source_window(bounding(tiles), session.tiling.scale)
-    return session.source.missing(intersection(source, session.tiling.raster))
+    return runner.session.source.missing(intersection(runner.needed(tiles), runner.session.tiling.raster))
 
 
 class Classifier:
-    """The map of a session, or what it would be with other marks."""
+    """The map of a session, or what it would be with a runner's other marks."""
 
-    def __init__(self, session: Session, work: Work, marks: Optional[TileMarks] = None) -> None:
-        self.runner = TileRunner(session, work, marks)
+    def __init__(self, runner: TileRunner) -> None:
+        self.runner = runner
 
     def classes(self, part: Window, logits: Floats) -> NDArray[np.uint8]:
         """Of the runner's logits: the most likely class, or the marked one: a mark is obeyed."""
@@ -101,9 +102,9 @@ def _patch(classifier: Classifier, measure: Optional[uncertainty.Measure], part:
     return Patch(part, bands, valid, runner.session.log.revision)
 
 
-def _pieces(session: Session, window: Window, dirty: Optional[frozenset[Window]]) -> list[Window]:
-    inside = _inside(session, window)
-    return tiling.pieces(session.tiling, inside, session.panel_tiles, dirty) if not inside.is_empty else []
+def _pieces(runner: TileRunner, window: Window, dirty: Optional[frozenset[Window]]) -> list[Window]:
+    inside = _inside(runner.session, window)
+    return tiling.pieces(runner.lattice, inside, runner.panel_tiles, dirty) if not inside.is_empty else []
 
 
 def _dirty(session: Session, changed_since: Optional[int]) -> Optional[frozenset[Window]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafine.models.channels import channels_of
 from terrafine.models.context import IN_CONTEXT, Context, context_of
-from terrafine.models.encoding import encode
 from terrafine.models.infer import TileFeatures
 from terrafine.models.normalise import to_network, to_unit
 from terrafine.server.engine.caches import ByteLru
@@ -18,7 +18,8 @@ from terrafine.server.engine.tile_marks import TileMarks
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters import tiling
 from terrafine.server.rasters.resample import source_window, to_model, to_raster
-from terrafine.shared.geo import Window, blocks, intersection, slices
+from terrafine.server.rasters.tiling import Tiling
+from terrafine.shared.geo import Window, blocks, bounding, intersection, slices
 from terrafine.shared.tiles import Blender
 
 READ_PX = 2048  # no more raster pixels a side are in memory as floats while they are resampled
@@ -26,17 +27,30 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Halves = NDArray[np.float16]
 LARGEST = 60_000.0  # of logits; float16 ends at 65 504
+UNMARKED = TileMarks({})
 EMPTY: Halves = np.empty(0, np.float16)  # of a tile without data: the network never sees it
 
 
 class TileRunner:
     """For one request: marks and weights do not change while it lasts. Raises Cancelled between two tiles."""
 
-    def __init__(self, session: Session, work: Work, marks: Optional[TileMarks] = None) -> None:
-        """`marks`: the session's own by default."""
+    def __init__(
+        self, session: Session, work: Work, marks: Optional[TileMarks] = None, lattice: Optional[Tiling] = None
+    ) -> None:
+        """`marks` and `lattice`, where the tiles lie: the session's own by default."""
         self.session = session
         self.work = work
         self.marks = marks if marks is not None else session.tile_marks
+        self.lattice = lattice if lattice is not None else session.tiling
+
+    @property
+    def panel_tiles(self) -> int:
+        """How many tiles wide a part of the raster may be for what its tiles share to stay in the caches."""
+        return self.session.panel_tiles
+
+    def needed(self, tiles: Sequence[Window]) -> Window:
+        """The raster pixels (they may lie outside the raster) that tiles which make a rectangle are made from."""
+        return source_window(bounding(tiles), self.lattice.scale)
 
     def valid(self, part: Window) -> Mask:
         """Where the raster has data."""
@@ -45,18 +59,18 @@ class TileRunner:
 
     def logits(self, part: Window) -> Floats:
         """Of the shown classes, float32 (shown, *part.shape), on the raster's grid."""
-        blended = self._blended(part, self._logits, len(self.session.spec.classes))
+        logits = blended(self.lattice, part, self.tile_logits, len(self.session.spec.classes), self.work)
         with self.work.stage("blend"):
-            return self.session.legend.merged(blended, self.session.spec.temperature)
+            return self.session.legend.merged(logits, self.session.spec.temperature)
 
     def uncertainty(self, part: Window, method: str) -> Floats:
         """By a method that looks into the network: float32 (*part.shape) in [0, 1], on the raster's grid."""
-        (blended,) = self._blended(part, lambda tile: self._uncertainty(tile, method), 1)
-        return np.clip(blended, 0.0, 1.0)
+        (values,) = blended(self.lattice, part, lambda tile: self._uncertainty(tile, method), 1, self.work)
+        return np.clip(values, 0.0, 1.0)
 
     def features(self, tile: Window) -> Optional[TileFeatures]:
         """What the network makes of the tile's image; None if there is no data at all."""
-        key = (self.session.name, self.session.weights.current.encoder, tile)
+        key = (self.session.name, self.lattice.scale, self.session.weights.current.encoder, tile)
         cached = self.session.caches.features.get(key)
         if cached is None:
             self.work.check()
@@ -75,35 +89,20 @@ class TileRunner:
             return to_network(unit, valid, self.session.spec), valid
 
     def channels(self, tile: Window) -> Floats:
-        """The tile's marks as the network sees them, float32 (classes, tile_px, tile_px)."""
+        """The tile's marks and side information as the network sees them, float32 (channels, tile_px, tile_px)."""
         spec, marks = self.session.spec, self.marks.of(tile)
-        if not marks:
-            return np.zeros((len(spec.classes), *tile.shape), np.float32)
-        context = self._context(tile) if spec.encoding.kind in IN_CONTEXT else None
+        context = self._context(tile) if marks and spec.encoding.kind in IN_CONTEXT else None
         with self.work.stage("encode"):
-            return encode(marks, tile, spec.encoding, len(spec.classes), self.session.tiling.scale, context)
+            return channels_of(spec, marks, tile, self.lattice.scale, context, self.session.side)
 
     def _context(self, tile: Window) -> Optional[Context]:
         """What some encodings look at beside the marks: the image, or the map without marks."""
-        unmarked = TileRunner(self.session, self.work, TileMarks({}))
-        return context_of(self.session.spec, self.image(tile)[0], lambda: unmarked._logits(tile).astype(np.float32))
+        unmarked = TileRunner(self.session, self.work, UNMARKED, self.lattice)
+        return context_of(self.session.spec, self.image(tile)[0], lambda: unmarked.tile_logits(tile).astype(np.float32))
 
-    def _blended(self, part: Window, of_tile: Callable[[Window], Halves], bands: int) -> Floats:
-        """Every blend starts anew from the values of all its tiles, float16 (bands, tile_px, tile_px) or EMPTY."""
-        lattice = self.session.tiling
-        needed = tiling.sampled(lattice, part)
-        blender = Blender(lattice.grid, needed, bands)
-        for tile in tiling.tiles_of(lattice, part):
-            values = of_tile(tile)
-            with self.work.stage("blend"):
-                if values.size:
-                    blender.feed(tile, values)
-        with self.work.stage("blend"):
-            return to_raster(blender.data, needed, part, lattice.scale, lattice.model_window)
-
-    def _logits(self, tile: Window) -> Halves:
-        """From the cache if network and marks are the same; EMPTY if the tile holds no data at all."""
-        key = (self.session.name, self.session.network, tile, self.marks.of(tile))
+    def tile_logits(self, tile: Window) -> Halves:
+        """Float16 (classes, tile_px, tile_px); EMPTY if the tile holds no data. Kept per network and marks."""
+        key = (self.session.name, self.lattice.scale, self.session.network, tile, self.marks.of(tile))
         return self._kept(self.session.caches.logits, key, tile, self._decoded)
 
     def _decoded(self, tile: Window, features: TileFeatures) -> Halves:
@@ -113,8 +112,8 @@ class TileRunner:
             return np.clip(logits, -LARGEST, LARGEST).astype(np.float16)
 
     def _uncertainty(self, tile: Window, method: str) -> Halves:
-        """Like `_logits`, float16 (1, tile_px, tile_px)."""
-        key = (self.session.name, method, self.session.network, tile, self.marks.of(tile))
+        """Like `tile_logits`, float16 (1, tile_px, tile_px)."""
+        key = (self.session.name, self.lattice.scale, method, self.session.network, tile, self.marks.of(tile))
         return self._kept(
             self.session.caches.uncertainty, key, tile, lambda _, features: self._measured(tile, features, method)
         )
@@ -143,7 +142,7 @@ class TileRunner:
 
     def _unit(self, tile: Window) -> tuple[Floats, Mask]:
         """Pixels in [0, 1] and their mask; in pieces, for a fine raster has many."""
-        session, scale = self.session, self.session.tiling.scale
+        session, scale = self.session, self.lattice.scale
         image = np.zeros((len(session.info.bands), *tile.shape), np.float32)
         valid = np.zeros(tile.shape, bool)
         for part in blocks(tile, max(32, int(READ_PX * scale))):
@@ -155,3 +154,19 @@ class TileRunner:
             unit = to_unit(pixels.array, session.info)
             image[:, rows, cols], valid[rows, cols] = to_model(unit, pixels.valid, source, part, scale)
         return image, valid
+
+
+def blended(lattice: Tiling, part: Window, of_tile: Callable[[Window], Halves], bands: int, work: Work) -> Floats:
+    """`part` of a raster from the tiles on it, each float16 (bands, tile_px, tile_px) or EMPTY: float32 (bands, …).
+
+    Every blend starts anew from the values of all its tiles.
+    """
+    needed = tiling.sampled(lattice, part)
+    blender = Blender(lattice.grid, needed, bands)
+    for tile in tiling.tiles_of(lattice, part):
+        values = of_tile(tile)
+        with work.stage("blend"):
+            if values.size:
+                blender.feed(tile, values)
+    with work.stage("blend"):
+        return to_raster(blender.data, needed, part, lattice.scale, lattice.model_window)

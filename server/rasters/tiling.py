@@ -75,6 +75,11 @@ def tiling_of(grid: Grid, spec: ModelSpec) -> tuple[Tiling, str]:
     return Tiling(grid.width, grid.height, scale, spec.tile_px, spec.overlap_px, spec.encoding.radius_px), warning
 
 
+def coarser(tiling: Tiling, factor: int) -> Tiling:
+    """The same raster on a grid whose pixels are so many model pixels wide."""
+    return replace(tiling, scale=tiling.scale / factor)
+
+
 def sampled(tiling: Tiling, window: Window) -> Window:
     """The model pixels between which the raster pixels of `window` are sampled."""
     if tiling.scale == 1.0 or window.is_empty:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional, TypeVar, Union
 
 from terrafine.models.data import Augmentation
+from terrafine.models.detail.train import RefinerOptions
 from terrafine.models.train import MarkOptions, TrainOptions
 from terrafine.shared import spec as specs
 from terrafine.shared.errors import ConfigError, TerrafineError
@@ -79,6 +80,7 @@ class TrainingConfig:
     encoder_weights: Optional[str]
     data: DataOptions
     training: TrainOptions
+    refiner: RefinerOptions
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -105,7 +107,8 @@ def parse(document: Mapping[str, Any], name: str) -> TrainingConfig:
     weights = model.pop("encoder_weights", "") or None
     if not document["data"].get("train"):
         raise ConfigError(f"'{name}' lacks [data] train, the images to train on.")
-    return TrainingConfig(_spec(model), weights, data_options(document), _training(document.get("training", {})))
+    training, refiner = _training(document.get("training", {})), _refiner(document.get("refiner", {}))
+    return TrainingConfig(_spec(model), weights, data_options(document), training, refiner)
 
 
 def _spec(table: dict[str, Any]) -> ModelSpec:
@@ -141,6 +144,15 @@ def _training(table: Mapping[str, Any]) -> TrainOptions:
     marks = options(MarkOptions, "training.marks", table.pop("marks", {}))
     augmentation = options(Augmentation, "training.augmentation", table.pop("augmentation", {}))
     return dataclasses.replace(options(TrainOptions, "training", table), marks=marks, augmentation=augmentation)
+
+
+def _refiner(table: Mapping[str, Any]) -> RefinerOptions:
+    wanted = options(RefinerOptions, "refiner", table)
+    try:
+        wanted.detail  # noqa: B018
+    except TerrafineError as error:
+        raise ConfigError(f"[refiner]: {error.message}") from error
+    return wanted
 
 
 def options(kind: type[Options], name: str, table: Mapping[str, Any]) -> Options:

@@ -17,9 +17,11 @@ import torch.nn.functional as F  # noqa: N812
 from terrafine.models import registry
 from terrafine.models.certainty import calibration, confidence
 from terrafine.models.data import Scene
+from terrafine.models.detail import train as refining
 from terrafine.models.metrics import VOID
 from terrafine.models.networks import pretrained
 from terrafine.models.networks.mobilenet import MobileNetV2
+from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.models.train import Trainer, validate
 from terrafine.server.training.configuration import TrainingConfig
@@ -79,6 +81,23 @@ def train_confidence(
     confidnet = confidence.for_network(network, spec)
     yield from confidence.train_confidence(confidnet, network, spec, scenes)
     registry.save_confidence(model, confidnet)
+
+
+def train_refiner(
+    config: TrainingConfig, root: Path, model: Path, device: str = "cpu"
+) -> Iterator[tuple[int, int, float]]:
+    """Train a refinement module for the model in a folder, on the data that `config` names, and put it there.
+
+    Yields (done, of how much, loss). The model's own spec counts, not the one in `config`.
+    """
+    spec, network = registry.load(model)
+    network = network.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    scenes = training_scenes(dataclasses.replace(config, spec=spec), root)
+    options = config.refiner
+    torch.manual_seed(options.seed)
+    refiner = Refiner(len(spec.classes), options.stride).to(torch.device(device))
+    yield from refining.train_refiner(refiner, network, spec, scenes, options, config.training.augmentation)
+    registry.save_refiner(model, refiner, options.detail)
 
 
 def _prepared(

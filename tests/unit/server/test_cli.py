@@ -11,10 +11,12 @@ import pytest
 import rasterio
 from rasterio.warp import transform
 
-from terrafine.models.registry import build, describe, save
+from terrafine.models.networks.magnet import Refiner
+from terrafine.models.registry import build, describe, save, save_refiner
 from terrafine.server import cli
 from terrafine.server.cli import main
 from terrafine.server.engine import engine
+from terrafine.shared.spec import Detail
 
 PLACES = [(5.5, 6.5), (100.5, 20.5), (60.5, 80.5)]
 
@@ -47,6 +49,23 @@ def test_predict_writes_a_map_and_its_uncertainty(models: Path, raster: Path, tm
     with rasterio.open(tmp_path / "map.tif") as result, rasterio.open(tmp_path / "doubt.tif") as doubt:
         assert set(np.unique(result.read(1))) <= {0, 1, 2}
         assert doubt.read(1).max() < 255
+
+
+@pytest.mark.parametrize("detail", ["fine", "fast"])
+def test_predict_writes_a_map_of_more_detail(models: Path, raster: Path, tmp_path: Path, detail: str) -> None:
+    shutil.copytree(models, tmp_path / "models")
+    refiner = Refiner(3)
+    refiner.head.bias.data[1] = 50.0  # of the one class that it sees everywhere
+    save_refiner(tmp_path / "models" / "tiny", refiner, Detail((2,), 1.0, 1.0))
+    assert predict(tmp_path / "models", raster, tmp_path / "map.tif", "--detail", detail) == 0
+    with rasterio.open(tmp_path / "map.tif") as result:
+        assert set(np.unique(result.read(1))) == {1}
+
+
+def test_a_detail_that_is_not_offered_leaves_no_map(models: Path, raster: Path, tmp_path: Path, capsys) -> None:
+    assert predict(models, raster, tmp_path / "map.tif", "--detail", "fine") == 2
+    assert "no refinement module" in capsys.readouterr().err
+    assert not (tmp_path / "map.tif").exists()
 
 
 @pytest.fixture

@@ -1,0 +1,119 @@
+"""Train a refinement module beside the frozen network whose maps it refines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from terrafine.models.data import Augmentation, Scene
+from terrafine.models.detail.lessons import Lesson, draw_lessons
+from terrafine.models.metrics import VOID
+from terrafine.models.networks.magnet import Refiner
+from terrafine.models.networks.network import MarkedNetwork
+from terrafine.models.train import schedule
+from terrafine.shared.spec import Detail, ModelSpec
+
+HARDEST = 0.2  # at least this share of the pixels counts in the loss
+
+
+@dataclass(frozen=True)
+class RefinerOptions:
+    """How a refinement module is trained and used.
+
+    lessons         tiles that the frozen network sees, at two scales each; the module learns from crops of them
+    sure            pixels whose true class has this probability do not count in the loss; 1: all count
+    stride          of the module's grid (networks/magnet.py)
+    scales          shared.spec.Detail's, and so are pixels and patches
+    """
+
+    lessons: int = 120
+    steps: int = 500
+    batch: int = 8
+    crop_px: int = 256
+    lr: float = 2e-3
+    weight_decay: float = 1e-4
+    warmup: int = 30
+    seed: int = 1
+    sure: float = 0.7
+    stride: int = 4
+    mixed_precision: bool = True
+    scales: tuple[int, ...] = (4, 2)
+    pixels: float = 0.75
+    patches: float = 0.25
+
+    @property
+    def detail(self) -> Detail:
+        """Raises UnusableModel for scales and shares that make no sense."""
+        return Detail(self.scales, self.pixels, self.patches)
+
+
+def train_refiner(
+    refiner: Refiner,
+    network: MarkedNetwork,
+    spec: ModelSpec,
+    scenes: Sequence[Scene],
+    options: RefinerOptions,
+    augmentation: Augmentation,
+) -> Iterator[tuple[int, int, float]]:
+    """Train `refiner` beside the frozen `network`, on its device; yields (done, of how much, loss).
+
+    What the network makes of the lessons comes first: their steps have the loss NaN.
+    """
+    total = options.lessons + options.steps
+    drawn = draw_lessons(network, spec, scenes, options.scales, options.lessons, augmentation, options.seed)
+    lessons = []
+    for lesson in drawn:
+        lessons.append(lesson)
+        yield len(lessons), total, float("nan")
+    optimiser = torch.optim.AdamW(refiner.parameters(), options.lr, weight_decay=options.weight_decay)
+    refiner.train()
+    for step in range(options.steps):
+        rng = np.random.default_rng((options.seed, 1, step))
+        optimiser.param_groups[0]["lr"] = options.lr * schedule(step, options.warmup, options.steps)
+        loss = _loss(refiner, _batch(lessons, options, rng), spec.temperature, options)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        yield options.lessons + step + 1, total, float(loss.detach())
+    refiner.eval()
+
+
+def hard_cross_entropy(logits: Tensor, truth: Tensor, sure: float, hardest: float = HARDEST) -> Tensor:
+    """Mean cross entropy over the pixels that are not settled: online hard example mining (Shrivastava et al. 2016).
+
+    logits   (B, classes, H, W); truth uint8 (B, H, W), void left out
+    sure     pixels whose class has less than this probability count …
+    hardest  … and at least this share of all pixels that are not void, the hardest
+    """
+    losses = F.cross_entropy(logits.float(), truth.long(), ignore_index=VOID, reduction="none")[truth != VOID]
+    if losses.numel() == 0:
+        return logits.sum() * 0.0
+    losses = losses.sort(descending=True).values
+    unsettled = int((losses > -np.log(sure)).sum())
+    return losses[: max(unsettled, round(hardest * losses.numel()), 1)].mean()
+
+
+def _batch(
+    lessons: Sequence[Lesson], options: RefinerOptions, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits of the coarser maps and of the finer ones (B, classes, C, C), and the truth uint8 (B, C, C)."""
+    chosen = (lessons[index] for index in rng.integers(len(lessons), size=options.batch))
+    crops = [lesson.crop(options.crop_px, rng) for lesson in chosen]
+    maps = (np.stack([getattr(crop, name) for crop in crops]) for name in ("coarse", "fine", "truth"))
+    coarse, fine, truth = (torch.from_numpy(array) for array in maps)
+    return coarse.float(), fine.float(), truth
+
+
+def _loss(
+    refiner: Refiner, batch: tuple[Tensor, Tensor, Tensor], temperature: float, options: RefinerOptions
+) -> Tensor:
+    device = next(refiner.parameters()).device
+    coarse, fine, truth = (tensor.to(device) for tensor in batch)
+    with torch.autocast(device.type, torch.bfloat16, enabled=options.mixed_precision):
+        logits = refiner((coarse / temperature).softmax(1), (fine / temperature).softmax(1))
+    return hard_cross_entropy(logits, truth, options.sure)

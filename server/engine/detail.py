@@ -1,0 +1,151 @@
+"""Maps of more detail, from coarse to fine: MagNet's progressive inference (Huynh et al. 2021) over a tiled raster.
+
+A stack of grids lies on the raster, the model's own and coarser ones, each with its tiles. From the coarsest on, the
+map so far is brought to the next grid, the network looks at that grid's tiles, and the refinement module says from both
+what changes. No more is in memory than the tiles around the one at work. "fine" does so everywhere; "fast" looks again
+only at the tiles of which the map so far is least sure, the same share of every square of GROUP × GROUP tiles.
+
+Marks have the last word. All of this is done without them, so that a mark changes no tile but those that see it; they
+then add to the refined logits what they add to those of the plain map. A refreshed map is the map from scratch, and a
+click costs what it costs on the plain map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from terrafine.models.certainty.uncertainty import margin
+from terrafine.models.detail.selection import best, merged
+from terrafine.server.engine.session import Session
+from terrafine.server.engine.tile_runner import LARGEST, UNMARKED, Floats, Halves, TileRunner, blended
+from terrafine.server.engine.work import Work
+from terrafine.server.rasters.tiling import Tiling, coarser, influence, sampled
+from terrafine.shared.errors import BadRequest
+from terrafine.shared.geo import Window, bounding, intersection, slices
+from terrafine.shared.spec import DETAILS, FAST, PLAIN, Detail
+
+GROUP = 4
+PANEL_SHARE = 4  # of the tiles of a plain panel: every tile has its plain logits and its refined ones, at every scale
+SCORE_BYTES = 256  # that a tile's doubt and its key take, about
+
+
+def runner_of(session: Session, work: Work, detail: str) -> TileRunner:
+    """What makes the session's map in that `detail`; raises BadRequest for one that its model does not offer."""
+    if detail == PLAIN:
+        return TileRunner(session, work)
+    if detail not in DETAILS:
+        raise BadRequest(f"There is no detail '{detail}'.", f"There are: {', '.join(DETAILS)}.")
+    how = session.spec.detail
+    if how is None:
+        hint = "Use 'plain'; 'terrafine train --refiner' trains one. New classes have none."
+        raise BadRequest(f"'{session.spec.name}' has no refinement module for maps of more detail.", hint)
+    return DetailRunner(session, work, how if detail == FAST else replace(how, patches=1.0))
+
+
+class DetailRunner(TileRunner):
+    """The session's map, refined."""
+
+    def __init__(self, session: Session, work: Work, how: Detail) -> None:
+        super().__init__(session, work)
+        self._refined = TileRunner(session, work, UNMARKED, coarser(session.tiling, how.scales[0]))
+        for scale, finer in zip(how.scales, (*how.scales[1:], 1)):
+            self._refined = Refined(self._refined, scale, finer, how)
+        self._plain = TileRunner(session, work, UNMARKED)
+
+    @property
+    def panel_tiles(self) -> int:
+        return max(GROUP, self.session.panel_tiles // PANEL_SHARE)
+
+    def needed(self, tiles: Sequence[Window]) -> Window:
+        return self._refined.needed(tiles)
+
+    def tile_logits(self, tile: Window) -> Halves:
+        refined = self._refined.tile_logits(tile)
+        if not self.marks.of(tile) or not refined.size:
+            return refined
+        marked, plain = super().tile_logits(tile), self._plain.tile_logits(tile)
+        heard = marked.astype(np.float32) - plain.astype(np.float32)
+        return _halves(refined.astype(np.float32) + heard)
+
+
+class Refined(TileRunner):
+    """The map of one grid, made from that of a coarser one."""
+
+    def __init__(self, so_far: TileRunner, scale: int, finer: int, how: Detail) -> None:
+        """`so_far` has pixels of `scale` model pixels, this map of `finer`."""
+        session = so_far.session
+        super().__init__(session, so_far.work, UNMARKED, coarser(session.tiling, finer))
+        self._so_far, self._how = so_far, how
+        grid = self.lattice.grid
+        self._between = Tiling(grid.width, grid.height, finer / scale, grid.tile_px, grid.overlap_px, 0.0)
+
+    def needed(self, tiles: Sequence[Window]) -> Window:
+        around = [other for tile in tiles for other in self._rivals(tile)]
+        return self._so_far.needed(self._so_far.lattice.grid.plan(sampled(self._between, bounding(around))))
+
+    def tile_logits(self, tile: Window) -> Halves:
+        """The map so far, and in its most doubtful pixels what the refinement module says."""
+        session, cache = self.session, self.session.caches.logits
+        key = (session.name, self.lattice.scale, session.network, tile, self._how)
+        cached = cache.get(key)
+        if cached is None:
+            cached = self._looked_at(tile) if self._is_doubtful(tile) else _halves(self._before(tile))
+            cache.put(key, cached, cached.nbytes)
+        return cached
+
+    def _looked_at(self, tile: Window) -> Halves:
+        plain = super().tile_logits(tile)
+        if not plain.size:
+            return plain
+        before, on_raster = self._before(tile), (slice(None), *self._on_raster(tile))
+        self.work.check()
+        with self.work.stage("refine"):
+            refined = self.session.predictor.refined(before, plain.astype(np.float32))
+            temperature = self.session.spec.temperature
+            before[on_raster] = merged(before[on_raster], refined[on_raster], self._how.pixels, temperature)
+            return _halves(before)
+
+    def _before(self, tile: Window) -> Floats:
+        """The logits of the map so far at the tile's pixels."""
+        classes = len(self.session.spec.classes)
+        return blended(self._between, tile, self._so_far.tile_logits, classes, self.work)
+
+    def _is_doubtful(self, tile: Window) -> bool:
+        rivals = self._rivals(tile)
+        if len(rivals) == 1:
+            return True
+        doubts = np.array([self._doubt(other) for other in rivals])
+        return bool(best(doubts, self._how.patches)[rivals.index(tile)])
+
+    def _rivals(self, tile: Window) -> list[Window]:
+        """The tiles, row-major, of which only a share is looked at: those of the square that `tile` is in."""
+        if self._how.patches >= 1.0:
+            return [tile]
+        side = GROUP * self.lattice.grid.step_px
+        square = Window(tile.col // side * side, tile.row // side * side, side, side)
+        found = self.lattice.grid.plan(square)
+        return [other for other in found if other.col >= square.col and other.row >= square.row]
+
+    def _doubt(self, tile: Window) -> float:
+        """How unsure the map so far is of the tile's pixels on the raster, on average; those without data are not."""
+        session = self.session
+        key = (session.name, self.lattice.scale, session.network, tile, self._how, "doubt")
+        doubt = session.caches.scores.get(key)
+        if doubt is None:
+            self.work.check()
+            unsure = margin(self._before(tile), session.spec.temperature)[self._on_raster(tile)]
+            valid = self.valid(influence(self.lattice, tile))
+            doubt = float(unsure.mean()) * float(valid.mean())
+            session.caches.scores.put(key, doubt, SCORE_BYTES)
+        return doubt
+
+    def _on_raster(self, tile: Window) -> tuple[slice, slice]:
+        """The tile's pixels that are the raster's."""
+        return slices(intersection(tile, self.lattice.grid.window), tile)
+
+
+def _halves(logits: Floats) -> Halves:
+    return np.clip(logits, -LARGEST, LARGEST).astype(np.float16)
