@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
 from terrafine.qgis_plugin.requests import ServerRequest
+from terrafine.qgis_plugin.words import in_users_words
 from terrafine.shared.annotation import Delta
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window
@@ -116,6 +117,8 @@ class Tell:
 
 
 def told(error: TerrafineError) -> Tell:
+    """What is said of an error, in the user's language."""
+    error = in_users_words(error)
     return Tell(error.message, error.hint)
 
 

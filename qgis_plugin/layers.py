@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import AbstractSet, Optional
 
 from qgis.core import (
     QgsApplication,
@@ -23,8 +23,9 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.learn import networks
-from terrafine.qgis_plugin.maps.layer import MapLayer, create_map_file, open_map_layer
+from terrafine.qgis_plugin.maps.layer import MapLayer, create_map_file, discard, open_map_layer
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks import file as marks_file
 from terrafine.qgis_plugin.marks.file import add_table, create_marks_file, move_table, open_table, path_of
@@ -35,7 +36,7 @@ from terrafine.qgis_plugin.rasters.raster import open_dataset, raster_file
 from terrafine.qgis_plugin.state import Session
 from terrafine.qgis_plugin.styles import locks_renderer, marks_renderer
 from terrafine.shared import spec
-from terrafine.shared.errors import TerrafineError
+from terrafine.shared.errors import NotFound, TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 
@@ -77,9 +78,9 @@ class SessionLayers:
     def show_network(self) -> None:
         """Show the legend as it is now, and let the project remember it and what was learnt."""
         network = self.session.history.network
+        self.map.layer.setCustomProperty(NETWORK, networks.dumps(network))
         self.map.show_classes(network.legend.colored)
         self.marks.show_classes(network.legend.colored, network.legend.removed)
-        self.map.layer.setCustomProperty(NETWORK, networks.dumps(network))
 
     def before(self) -> Optional[QgsRasterLayer]:
         """The map from before the last learning, with the looks of the map; None where there is none."""
@@ -95,10 +96,10 @@ class SessionLayers:
 
     def move_to(self, folder: Path) -> list[Path]:
         """Work on copies in another folder from now on; returns the files left behind. Raises TerrafineError."""
-        left = [*self.marks.move_to(folder), *self.map.move_to(folder)]
+        left = self.marks.move_to(folder)
         if self.locks is not None:
             move_table(self.locks.layer, path_of(self.marks.layer))
-        return left
+        return [*left, *self.map.move_to(folder)]
 
     def layer_ids(self) -> set[str]:
         return {self.marks.layer.id(), self.map.layer.id()}
@@ -110,8 +111,13 @@ def create(
     """Make the files and layers of a new session; raises TerrafineError where the folder cannot be written."""
     classes, crs = session.model.classes, session.raster.crs
     marks_path, map_path = _paths(folder, session)
-    create_marks_file(marks_path, crs)
-    create_map_file(map_path, session.raster.path, crs, classes)
+    try:
+        create_marks_file(marks_path, crs)
+        create_map_file(map_path, session.raster.path, crs, classes)
+    except TerrafineError:
+        for path in (marks_path, map_path):
+            discard(path)
+        raise
     marks = open_table(marks_path, marks_file.MARKS, f"{raster.name()}: marks", marks_renderer(classes))
     result = open_map_layer(map_path, f"{raster.name()}: land cover", classes)
     for layer, role in ((marks, MARKS), (result, MAP)):
@@ -139,15 +145,30 @@ def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
     return locks
 
 
-def restore(project: QgsProject, repainter: Repainter) -> Iterator[SessionLayers]:
-    """The sessions whose layers are in the project; one whose raster or files are missing is left out."""
-    marks, locks = _by_session(project, MARKS), _by_session(project, LOCKS)
-    for session_id, result in _by_session(project, MAP).items():
-        if session_id in marks and result.isValid() and marks[session_id].isValid():
-            found = _restored(session_id, marks[session_id], result, project, repainter)
-            if found is not None:
-                _take_locks(found, locks.get(session_id))
-                yield found
+def sessions_in(project: QgsProject, going: AbstractSet[str] = frozenset()) -> list[str]:
+    """Ids of the sessions whose layers are in the project, and not among those that are `going`."""
+    marks, maps = _by_session(project, MARKS), _by_session(project, MAP)
+    both = ((session_id, {maps[session_id].id(), marks[session_id].id()}) for session_id in maps if session_id in marks)
+    return [session_id for session_id, layer_ids in both if not layer_ids & going]
+
+
+def restore(session_id: str, project: QgsProject, repainter: Repainter) -> SessionLayers:
+    """A session of the project as it was left; raises TerrafineError that says which of its files is missing."""
+    marks, result = (_by_session(project, role)[session_id] for role in (MARKS, MAP))
+    for layer in (marks, result):
+        _demand(layer)
+    found = _restored(session_id, marks, result, project, repainter)
+    _take_locks(found, _by_session(project, LOCKS).get(session_id))
+    return found
+
+
+def _demand(layer: QgsMapLayer) -> None:
+    if not layer.isValid():
+        why = tr("The file of the layer '{name}' is missing: {source}.")
+        raise NotFound(
+            why.format(name=layer.name(), source=layer.source()),
+            tr("Copy the folder whose name ends in _terrafine along with the project, then open it again."),
+        )
 
 
 def session_folder(project: QgsProject, chosen: str) -> Path:
@@ -157,8 +178,8 @@ def session_folder(project: QgsProject, chosen: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        why = f"The folder {folder} cannot be made: {error.strerror}."
-        raise TerrafineError(why, "Save the project where you may write.") from error
+        why = tr("The folder {folder} cannot be made: {why}.").format(folder=folder, why=error.strerror)
+        raise TerrafineError(why, tr("Save the project where you may write.")) from error
     return folder
 
 
@@ -204,20 +225,27 @@ def _by_session(project: QgsProject, role: str) -> dict[str, QgsMapLayer]:
 
 def _restored(
     session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project: QgsProject, repainter: Repainter
-) -> Optional[SessionLayers]:
-    raster = project.mapLayer(str(result.customProperty(RASTER)))
-    try:
-        model = spec.loads(str(result.customProperty(MODEL)))
-        network = networks.loads(str(result.customProperty(NETWORK, "")), model)
-        own = bool(result.customProperty(OWN_LEGEND, ""))
-        session = Session(raster_file(raster), model, session_id, is_kept=True, network=network, own_legend=own)
-        found = _assembled(session, raster.id(), marks, result, repainter)
-    except (TerrafineError, AttributeError):  # AttributeError: the raster's layer was removed
-        return None
+) -> SessionLayers:
+    raster = _raster_of(result, project)
+    model = spec.loads(str(result.customProperty(MODEL)))
+    network = networks.loads(str(result.customProperty(NETWORK, "")), model)
+    own = bool(result.customProperty(OWN_LEGEND, ""))
+    session = Session(raster_file(raster), model, session_id, is_kept=True, network=network, own_legend=own)
+    found = _assembled(session, raster.id(), marks, result, repainter)
     session.log.replace(found.marks.marks(), len(found.marks.marks()))
     session.mapped = _window(str(result.customProperty(MAPPED, "")))
     session.shown = session.now
     return found
+
+
+def _raster_of(result: QgsMapLayer, project: QgsProject) -> QgsRasterLayer:
+    raster = project.mapLayer(str(result.customProperty(RASTER)))
+    if raster is None:
+        raise NotFound(
+            tr("The image of the map '{name}' is no longer in the project.").format(name=result.name()),
+            tr("Its marks and its map stay as layers."),
+        )
+    return raster
 
 
 def _take_locks(entry: SessionLayers, layer: Optional[QgsVectorLayer]) -> None:

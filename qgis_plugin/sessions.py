@@ -11,13 +11,17 @@ from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from terrafine.qgis_plugin import layers
+from terrafine.qgis_plugin.effects import Tell, told
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.layers import SessionLayers
 from terrafine.qgis_plugin.look.layers import LookLayers
 from terrafine.qgis_plugin.maps.layer import discard
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks.edits import MarksEdits
+from terrafine.qgis_plugin.marks.file import path_of
 from terrafine.qgis_plugin.state import Session
 from terrafine.shared.annotation import Delta
+from terrafine.shared.errors import TerrafineError
 
 
 class Sessions(QObject):
@@ -25,9 +29,11 @@ class Sessions(QObject):
 
     changed  sessions have come or gone with the project or with their layers
     edited   SessionLayers whose marks were edited with QGIS's tools: marks added, ids removed, edits that are no marks
+    news     a Tell: what the user should know of layers and files that are gone, or cannot be had or written
     """
 
     changed = pyqtSignal()
+    news = pyqtSignal(object)
     edited = pyqtSignal(object, object, object, int)
 
     def __init__(self, project: QgsProject, chosen_folder: str, iface: QgisInterface) -> None:
@@ -37,15 +43,15 @@ class Sessions(QObject):
         self._all: dict[str, SessionLayers] = {}
         self._edits: dict[str, MarksEdits] = {}
         self._looks: dict[str, LookLayers] = {}
+        self._going: set[str] = set()  # layers that are in the project still, but not for long
         project.layersWillBeRemoved.connect(self._forget)
         project.readProject.connect(self.find)
         project.projectSaved.connect(self._adopt)
 
     def find(self) -> None:
-        """Take up the sessions whose layers the project holds."""
-        for found in layers.restore(self._project, self.repainter):
-            if found.session.id not in self._all:
-                self._add(found)
+        """Take up the sessions whose layers the project holds, and say which cannot be."""
+        for problem in self._take_up():
+            self.news.emit(told(problem))
         self.changed.emit()
 
     def create(self, session: Session, raster: QgsRasterLayer) -> None:
@@ -74,10 +80,17 @@ class Sessions(QObject):
         return self._looks[session.id]
 
     def matching(self, raster: Optional[QgsRasterLayer], model: str) -> Optional[Session]:
-        """The newest session on that raster with that model; without a model, the newest on that raster."""
+        """The newest session on that raster with that model; without a model, the newest on that raster.
+
+        A layer that was removed and added again is the same raster.
+        """
+        if raster is None:
+            return None
+        self._take_up()  # some may have been repaired meanwhile
         found = None
         for entry in self._all.values():
-            if raster is not None and entry.raster_id == raster.id() and model in ("", entry.session.model.name):
+            is_its = entry.raster_id == raster.id() or entry.session.raster.path == raster.source()
+            if is_its and model in ("", entry.session.model.name):
                 found = entry.session
         return found
 
@@ -112,15 +125,40 @@ class Sessions(QObject):
         self._all[entry.session.id], self._edits[entry.session.id] = entry, edits
         self._looks[entry.session.id] = LookLayers(entry, self._project, self.repainter)
 
+    def _take_up(self) -> list[TerrafineError]:
+        """Returns why sessions that the project holds cannot be worked on."""
+        problems = []
+        for session_id in layers.sessions_in(self._project, self._going):
+            try:
+                if session_id not in self._all:
+                    self._add(layers.restore(session_id, self._project, self.repainter))
+            except TerrafineError as problem:
+                problems.append(problem)
+        return problems
+
     def _adopt(self) -> None:
         """Bring the files of sessions that began before the project was saved into its folder."""
-        home = layers.session_folder(self._project, self._chosen_folder)
-        waiting = layers.waiting_folder(self._chosen_folder)
-        moving = [(entry, self._looks[key]) for key, entry in self._all.items() if entry.is_in(waiting)]
-        left = [path for entry, look in moving for path in (*entry.move_to(home), *look.move_to(home))]
-        if left:
+        moved, left = False, []
+        for key, entry in self._all.items():
+            try:
+                before = entry.map.layer.source()
+                left += self._brought_home(entry, self._looks[key])
+            except TerrafineError as error:
+                self.news.emit(told(error))
+            moved |= entry.map.layer.source() != before
+        if moved:
             name = self._project.fileName()
             QTimer.singleShot(0, lambda: self._save_again(name, left))  # when QGIS has finished writing the project
+
+    def _brought_home(self, entry: SessionLayers, look: LookLayers) -> list[Path]:
+        """Returns the files that can go when the project is saved. Raises TerrafineError."""
+        home = layers.session_folder(self._project, self._chosen_folder)
+        is_waiting = entry.is_in(layers.waiting_folder(self._chosen_folder))
+        if is_waiting or not (entry.marks.is_stored or entry.is_in(home)):
+            left = [*entry.move_to(home), *look.move_to(home)]
+            return left if is_waiting else []  # another project may have the others
+        entry.marks.store()
+        return []
 
     def _save_again(self, name: str, left: list[Path]) -> None:
         """Let the project file refer to the files' new place; only then do the old ones go."""
@@ -129,14 +167,51 @@ class Sessions(QObject):
                 discard(path)
 
     def _forget(self, layer_ids: list[str]) -> None:
+        self._going = set(layer_ids)
         for entry in self._all.values():
             if entry.locks is not None and entry.locks.layer.id() in layer_ids:
                 entry.locks = None  # made again when it is needed; what is locked stays so
         for look in self._looks.values():
             look.forget(layer_ids)
         gone = [key for key, entry in self._all.items() if entry.layer_ids() & set(layer_ids)]
-        for key in gone:
-            self._all.pop(key).map.close()
-            del self._edits[key], self._looks[key]
+        is_closing = not self._project.fileName() and set(layer_ids) == set(self._project.mapLayers())
+        self._part_from([self._let_go(key) for key in gone], is_closing)
         if gone:
             self.changed.emit()
+        self._going = set()
+
+    def _let_go(self, key: str) -> SessionLayers:
+        entry = self._all.pop(key)
+        try:
+            entry.marks.store()  # what could not be written before
+        except TerrafineError as error:
+            self.news.emit(told(error))
+        entry.map.close()
+        del self._edits[key], self._looks[key]
+        return entry
+
+    def _part_from(self, gone: list[SessionLayers], is_closing: bool) -> None:
+        """Say where marks are that no project refers to any more."""
+        if not is_closing:
+            for entry in gone:
+                self.news.emit(_parting(entry))
+            return
+        waiting = layers.waiting_folder(self._chosen_folder)
+        files = [_marks_path(entry) for entry in gone if entry.is_in(waiting) and entry.session.log.marks]
+        if files:
+            hint = tr("Its marks are kept in {files}.").format(files=", ".join(files))
+            self.news.emit(Tell(tr("The project was closed before it was saved."), hint))
+
+
+def _parting(entry: SessionLayers) -> Tell:
+    """What is said when the user removes a layer of a session."""
+    name, count = entry.session.raster.name, len(entry.session.log.marks)
+    words = tr("The work on '{name}' has ended, for one of its layers was removed.").format(name=name)
+    if not count:
+        return Tell(words, tr("Classify again to begin anew."))
+    hint = tr("Its marks ({count}) are in {file} still: add that file as a layer and import it to go on with them.")
+    return Tell(words, hint.format(count=count, file=_marks_path(entry)))
+
+
+def _marks_path(entry: SessionLayers) -> str:
+    return str(path_of(entry.marks.layer))

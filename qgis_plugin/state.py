@@ -124,7 +124,9 @@ class Session:
 
 @dataclass(frozen=True)
 class Work:
-    """What the server is doing. `since` is when the user asked for it, by the controller's clock."""
+    """What the server is doing. `since` is when the user asked for it, by the controller's clock; `found` is whether
+    any pixel was classified.
+    """
 
     job: int
     kind: Kind
@@ -133,6 +135,7 @@ class Work:
     since: float
     progress: Optional[Progress] = None
     cancelling: bool = False
+    found: bool = False
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class Workbench(QObject):
         self.controller.visible = self._visible
         self.worker, self.server = Worker(CLIENT), ServerProcess()
         self.sessions = Sessions(QgsProject.instance(), settings.folder, iface)
+        self.sessions.news.connect(self.tell)
         self.area = Area(iface.mapCanvas(), settings.area)
         self.toolbox = Toolbox(iface.mapCanvas(), self)
         self.task = TaskMirror(lambda: self.handle(Controller.cancel))
@@ -177,9 +178,8 @@ class Workbench(QObject):
     def _show_uncertainty(self, effect: effects.ShowUncertainty) -> None:
         try:
             self._look().show_uncertainty(effect.patch, effect.method, effect.factor)
-        except TerrafineError:
-            self.handle(Controller.cancel)  # the next patches would fare no better
-            raise
+        except TerrafineError as error:
+            self._give_up(error)
 
     def _visible(self) -> Window:
         """What the canvas shows of the session's raster."""
@@ -200,9 +200,20 @@ class Workbench(QObject):
         canvas.refresh()
 
     def _show_patch(self, patch: Patch) -> None:
-        gains, work = self._current().show_patch(patch), self.controller.work
+        try:
+            gains, work = self._current().show_patch(patch), self.controller.work
+        except TerrafineError as error:
+            self._give_up(error)
+            return
         if work is not None and work.kind is Kind.REFINING:  # what is classified for the first time is no step's doing
             self._current().session.history.note(patch.revision, gains)
+
+    def _give_up(self, error: TerrafineError) -> None:
+        """A patch could not be written, and the next ones would fare no better: stop, and say so once."""
+        work = self.controller.work
+        if work is not None and not work.cancelling:
+            self.tell(told(error))
+            self.handle(Controller.cancel)
 
     def _show_map(self) -> None:
         current = self.sessions.of(self.controller.session)

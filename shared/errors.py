@@ -25,9 +25,13 @@ from __future__ import annotations
 
 
 class TerrafineError(Exception):
-    """Base of all errors that are meant for a person; `message` says what happened, `hint` what to do."""
+    """Base of all errors that are meant for a person; `message` says what happened, `hint` what to do.
+
+    `is_remote` tells an error that the other side has sent, in English, from one that was raised here.
+    """
 
     code = "internal"
+    is_remote = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -110,4 +114,6 @@ BY_CODE = _tree(TerrafineError)
 
 def error_from_code(code: str, message: str, hint: str = "") -> TerrafineError:
     """Return the error that `code` names; a code this version does not know gives a plain TerrafineError."""
-    return BY_CODE.get(code, TerrafineError)(message, hint)
+    error = BY_CODE.get(code, TerrafineError)(message, hint)
+    error.is_remote = True
+    return error

@@ -16,6 +16,7 @@ from qgis.PyQt.QtWidgets import (
 
 from terrafine.qgis_plugin.state import WAITED_FOR, Kind, Link, View
 from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
+from terrafine.qgis_plugin.words import sentence
 
 LEARN = "learn"  # Advice.action
 
@@ -78,7 +79,7 @@ class LearnPanel(QWidget):
         has_advice = is_free and view.advice is not None and view.advice.action == LEARN
         self.advice_row.setVisible(has_advice)
         if has_advice:
-            self.advice.setText(self.tr("Advice: {reason}").format(reason=view.advice.reason))
+            self.advice.setText(self.tr("Advice: {reason}").format(reason=sentence(view.advice.reason)))
 
     def _show_lesson(self, view: View) -> None:
         """Shares of marked pixels that the model has right without being told, before and after."""

@@ -12,6 +12,7 @@ from qgis.PyQt.QtCore import pyqtSignal
 
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.link.servers import Server
+from terrafine.qgis_plugin.words import in_users_words, translated
 from terrafine.shared.errors import (
     ConfigError,
     ConnectionFailed,
@@ -43,10 +44,7 @@ def diagnose(server: Server, keys: Optional[ClientKeys]) -> str:
     try:
         welcome, models = client.hello(), client.models()
     except UnsupportedVersion as error:
-        raise UnsupportedVersion(
-            tr("The server and this plugin are of different versions: {reason}").format(reason=error.message),
-            tr("Install the same version of both."),
-        ) from error
+        raise translated(error) from error
     finally:
         client.close()
     if not models:
@@ -115,7 +113,7 @@ class ServerCheck(QgsTask):
         try:
             self._words = diagnose(self._server, self._keys)
         except TerrafineError as error:
-            self._words = str(error)
+            self._words = str(in_users_words(error))
             return False
         return True
 

@@ -18,6 +18,7 @@ from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.link.work import ServerWork
 from terrafine.qgis_plugin.rasters.raster import RasterFile, Reader
 from terrafine.qgis_plugin.requests import ServerRequest
+from terrafine.qgis_plugin.words import translated
 from terrafine.shared.errors import Cancelled, ConnectionFailed, NotFound, TerrafineError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class _Connection(threading.Thread):
             while self._serve_one():
                 pass
         except TerrafineError as error:
-            ended = error
+            ended = translated(error)
         finally:
             if self._client is not None:
                 self._client.close()

@@ -18,7 +18,7 @@ from qgis.core import (
 
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.look.review import Fate, Query, Review
-from terrafine.qgis_plugin.marks.file import unwritable
+from terrafine.qgis_plugin.marks.file import unwritten
 from terrafine.qgis_plugin.marks.shapes import footprint, placed
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.shared import codec
@@ -71,30 +71,33 @@ class ReviewLayer:
         }
         self._remove([window for window in self._rows if window not in rows])
         self._add({window: row for window, row in rows.items() if window not in self._rows})
-        self._change({window: row for window, row in rows.items() if self._rows.get(window, row) != row})
-        self._rows = rows
+        self._change({window: row for window, row in rows.items() if self._rows[window] != row})
         task = replace(review, patches=(), revision=-1, current=None)
         self.layer.setCustomProperty(TASK, json.dumps(codec.encode(task, [])))
         self.layer.updateExtents()
         self.layer.triggerRepaint()
 
     def _remove(self, windows: list[Window]) -> None:
-        self._check(self.layer.dataProvider().deleteFeatures([self._ids.pop(window) for window in windows]))
+        self._check(self.layer.dataProvider().deleteFeatures([self._ids[window] for window in windows]))
+        for window in windows:
+            del self._ids[window], self._rows[window]
 
     def _add(self, rows: dict[Window, Row]) -> None:
         features = [self._feature(window, row) for window, row in rows.items()]
         added, features = self.layer.dataProvider().addFeatures(features)
         self._check(added)
         self._ids.update(zip(rows, (feature.id() for feature in features)))
+        self._rows.update(rows)
 
     def _change(self, rows: dict[Window, Row]) -> None:
         places = [self.layer.fields().indexOf(column) for column in list(COLUMNS)[:4]]
         changes = {self._ids[window]: dict(zip(places, row)) for window, row in rows.items()}
         self._check(not changes or self.layer.dataProvider().changeAttributeValues(changes))
+        self._rows.update(rows)
 
     def _check(self, is_done: bool) -> None:
         if not is_done:
-            raise unwritable(self.layer.dataProvider().error().summary())
+            raise unwritten(self.layer.dataProvider())
 
     def _feature(self, window: Window, row: Row) -> QgsFeature:
         feature = QgsFeature(self.layer.fields())

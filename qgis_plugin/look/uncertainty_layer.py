@@ -20,7 +20,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-from terrafine.qgis_plugin.maps.layer import WORKING, place_like, unwritable
+from terrafine.qgis_plugin.maps.layer import WORKING, finish_file, place_like, unwritable
 from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.shared.geo import Window
 from terrafine.shared.learning import MOST_FACTOR
@@ -51,6 +51,7 @@ def create_uncertainty_file(path: Path, like: str, crs: QgsCoordinateReferenceSy
     band.SetDescription("uncertainty")
     band.SetNoDataValue(NODATA_CLASS)
     band.SetScale(1 / LEVELS)
+    finish_file(target)
 
 
 def open_uncertainty_layer(path: Path, name: str, crs: QgsCoordinateReferenceSystem) -> QgsRasterLayer:

@@ -18,6 +18,7 @@ from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.link.servers import Server
 from terrafine.qgis_plugin.requests import Advise, Predict, RankPatches, ServerRequest, Snapshot
 from terrafine.qgis_plugin.state import NOTHING, WAITED_FOR, Kind, Link, Session, Work
+from terrafine.qgis_plugin.words import warning_in_users_words
 from terrafine.shared.errors import Cancelled, ConnectionFailed, NotFound, Superseded, TerrafineError
 from terrafine.shared.geo import Window, bounding, intersection
 from terrafine.shared.messages import Advice, Progress
@@ -152,7 +153,7 @@ class WorkEvents(ABC):
         return [CancelWork(), told(error)]
 
     def warned(self, job: int, warnings: tuple[str, ...]) -> list[Effect]:
-        return [Tell(warning) for warning in warnings]
+        return [Tell(warning_in_users_words(warning)) for warning in warnings]
 
     def progressed(self, job: int, progress: Progress) -> list[Effect]:
         if self.work is not None and self._is_current(job):
@@ -163,6 +164,7 @@ class WorkEvents(ABC):
         """A finished part of the map; one that belongs to overtaken work is stale and dropped."""
         if not self._is_current(job):
             return []
+        self.work = replace(self.work, found=self.work.found or bool(patch.valid.any()))
         if self.session.mapped.is_empty:
             self.session.shown = self.work.now
         self.session.mapped = bounding([self.session.mapped, patch.window])
@@ -178,7 +180,7 @@ class WorkEvents(ABC):
         since = self.session.shown
         self.session.take(work)
         self.seconds = self._clock() - work.since
-        return [ShowMap(), *self._afterwards(work, since)]
+        return [ShowMap(), *_nothing_there(work), *self._afterwards(work, since)]
 
     def advised(self, job: int, advice: Advice) -> list[Effect]:
         """What the last marks suggest: to go on marking, or to learn."""
@@ -241,3 +243,11 @@ class WorkEvents(ABC):
 
     def _is_current(self, job: int) -> bool:
         return self.work is not None and self.work.job == job and self.session is not None
+
+
+def _nothing_there(work: Work) -> list[Effect]:
+    """What is said of an area that was classified and is as empty as before."""
+    if work.kind is not Kind.CLASSIFYING or work.found:
+        return []
+    hint = tr("Choose another area, or look at the image's nodata value in its properties.")
+    return [Tell(tr("Nothing was classified: the image has no values there."), hint)]

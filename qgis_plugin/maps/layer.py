@@ -16,6 +16,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer, QgsRectangle
 from qgis.PyQt.QtCore import QTimer
 
 from terrafine.qgis_plugin.language import tr
+from terrafine.qgis_plugin.maps.pixels import read_pixels, write_pixels
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.maps.snapshot import MapCopy
 from terrafine.qgis_plugin.rasters.placement import Placement
@@ -56,16 +57,17 @@ class MapLayer:
         if self._dataset is None:
             self._dataset = _opened(self.layer.source())
         inside = intersection(patch.window, _window_of(self._dataset))
-        part, band = crop(patch, inside), self._dataset.GetRasterBand(1)
-        old = band.ReadAsArray(inside.col, inside.row, inside.width, inside.height)
+        part, old = crop(patch, inside), read_pixels(self._dataset.GetRasterBand(1), inside)
         new = np.where(part.valid, part.array[0], NODATA_CLASS).astype(np.uint8)
         if kept is not None:
             new = np.where(kept[slices(inside, patch.window)], old, new)
         differs = new != old
         if not differs.any():
             return Counter()
-        if band.WriteArray(new, inside.col, inside.row) != gdal.CE_None:
-            raise unwritable(gdal.GetLastErrorMsg())
+        why = write_pixels(self._dataset, inside, new)
+        if why:
+            self._dataset = None
+            raise unwritable(why)
         self._changed.append(_around(differs, inside))
         return _gains(old[differs], new[differs])
 
@@ -162,6 +164,15 @@ def create_map_file(path: Path, like: str, crs: QgsCoordinateReferenceSystem, cl
         raise unwritable(gdal.GetLastErrorMsg())
     place_like(target, source, crs)
     _describe(target.GetRasterBand(1), classes)
+    finish_file(target)
+
+
+def finish_file(new: gdal.Dataset) -> None:
+    """Write a new file through to the disk; raises TerrafineError where that fails."""
+    gdal.ErrorReset()
+    new.FlushCache()
+    if gdal.GetLastErrorType() >= gdal.CE_Failure:
+        raise unwritable(gdal.GetLastErrorMsg())
 
 
 def open_map_layer(path: Path, name: str, classes: Sequence[LandCover]) -> QgsRasterLayer:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Mapping, Optional
 
 from osgeo import gdal, ogr, osr
-from qgis.core import QgsCoordinateReferenceSystem, QgsFeatureRenderer, QgsVectorLayer
+from qgis.core import QgsCoordinateReferenceSystem, QgsFeatureRenderer, QgsVectorDataProvider, QgsVectorLayer
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.shared.errors import TerrafineError
 
 MARKS, LOCKS = "marks", "locked"  # tables
@@ -73,9 +74,25 @@ def copy_file(old: Path, new: Path) -> list[Path]:
     return [old, *(old.with_name(old.name + journal) for journal in ("-wal", "-shm"))]
 
 
+def unwritten(provider: QgsVectorDataProvider) -> TerrafineError:
+    """Why QGIS could not write into a table."""
+    why = provider.errors()[-1:] or [tr("unknown reason")]
+    provider.clearErrors()
+    return unwritable(why[0])
+
+
 def unwritable(why: str) -> TerrafineError:
+    """Nothing is lost as long as QGIS runs: what is not in the file is written with the next mark, or on saving."""
     return TerrafineError(
-        f"The marks could not be saved: {why}.", "Check that the project's folder can be written and has space left."
+        tr("The marks could not be saved: {why}.").format(why=why),
+        tr("Until then QGIS alone remembers them: make room, or save the project elsewhere."),
+    )
+
+
+def _unmade(why: str) -> TerrafineError:
+    return TerrafineError(
+        tr("The file for the marks could not be made: {why}.").format(why=why),
+        tr("Check that the project's folder can be written and has space left."),
     )
 
 
@@ -83,8 +100,12 @@ def _create_table(
     file: Optional[gdal.Dataset], name: str, crs: QgsCoordinateReferenceSystem, columns: Mapping[str, int]
 ) -> None:
     reference = osr.SpatialReference(crs.toWkt()) if crs.isValid() else None
+    gdal.ErrorReset()
     table = None if file is None else file.CreateLayer(name, reference, ogr.wkbPolygon)
     if table is None:
-        raise unwritable(gdal.GetLastErrorMsg())
+        raise _unmade(gdal.GetLastErrorMsg())
     for column, kind in columns.items():
         table.CreateField(ogr.FieldDefn(column, kind))
+    file.FlushCache()  # only now is the table made
+    if gdal.GetLastErrorType() >= gdal.CE_Failure:
+        raise _unmade(gdal.GetLastErrorMsg())

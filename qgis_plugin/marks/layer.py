@@ -13,7 +13,7 @@ from typing import AbstractSet, Iterable, Optional, Sequence
 from qgis.core import QgsFeature, QgsRectangle, QgsVectorLayer
 
 from terrafine.qgis_plugin.maps.repaint import Repainter
-from terrafine.qgis_plugin.marks.file import COLUMNS, copy_file, move_table, path_of, unwritable
+from terrafine.qgis_plugin.marks.file import COLUMNS, copy_file, move_table, path_of, unwritten
 from terrafine.qgis_plugin.marks.shapes import footprint, placed
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.qgis_plugin.styles import marks_renderer
@@ -33,6 +33,9 @@ class MarksLayer:
         self._names = {item.id: item.name for item in classes}
         self._ids = {feature["mark_id"]: feature.id() for feature in layer.getFeatures()}  # of removed marks as well
         self._missing: set[int] = set()
+        self._unwritten: dict[str, Annotation] = {}  # marks that the file should have, and
+        self._undeleted: dict[str, int] = {}  # features that it should not: its disk was full, say
+        self._was_refused = False
 
     def show_classes(self, classes: Sequence[LandCover], dimmed: AbstractSet[int] = frozenset()) -> None:
         """Show marks in these colours, those of `dimmed` faintly, and name all so, those in the file too.
@@ -54,7 +57,7 @@ class MarksLayer:
         changes = {key: {column: self._names[class_id]} for key, class_id in found if class_id in class_ids}
         provider = self.layer.dataProvider()
         if changes and not provider.changeAttributeValues(changes):
-            raise unwritable(provider.error().summary())
+            raise unwritten(provider)
 
     def marks(self) -> tuple[Annotation, ...]:
         """All marks in the file, oldest first."""
@@ -62,20 +65,53 @@ class MarksLayer:
         return tuple(_mark(feature) for feature in features)
 
     def apply(self, delta: Delta) -> None:
-        """Write a change to the file; raises TerrafineError if the file cannot be written."""
-        provider = self.layer.dataProvider()
-        gone = [self._ids[mark_id] for mark_id in delta.removed if self._ids[mark_id] not in self._missing]
-        changed = self._extent(self.layer.getFeatures(gone)) if gone else QgsRectangle()
+        """Write a change, and what could not be written before; raises TerrafineError if the file cannot be written."""
+        for mark_id in delta.removed:
+            if self._unwritten.pop(mark_id, None) is None and self._ids[mark_id] not in self._missing:
+                self._undeleted[mark_id] = self._ids[mark_id]
         self._missing.clear()
-        if gone and not provider.deleteFeatures(gone):
-            raise unwritable(provider.error().summary())
-        added, features = provider.addFeatures([self._feature(mark) for mark in delta.added])
-        if not added:
-            raise unwritable(provider.error().summary())
-        self._ids.update({feature["mark_id"]: feature.id() for feature in features})
-        changed.combineExtentWith(self._extent(features))
+        for mark in delta.added:
+            if self._undeleted.pop(mark.id, None) is None:
+                self._unwritten[mark.id] = mark
+        self.store()
+
+    @property
+    def is_stored(self) -> bool:
+        """Does the file hold what it should?"""
+        return not self._unwritten and not self._undeleted
+
+    def store(self) -> None:
+        """Write what the file lacks still; raises TerrafineError if it cannot be written."""
+        if self.is_stored:
+            return
+        if self._was_refused:
+            self.layer.setDataSource(self.layer.source(), self.layer.name(), "ogr")  # it may be open for reading only
+        self._was_refused = True
+        changed = self._delete()
+        changed.combineExtentWith(self._add())
+        self._was_refused = False
         self.layer.updateExtents()
         self.repainter.repaint(self.layer, [changed])
+
+    def _delete(self) -> QgsRectangle:
+        """Returns what that changes, in the layer's CRS."""
+        gone = list(self._undeleted.values())
+        changed = self._extent(self.layer.getFeatures(gone)) if gone else QgsRectangle()
+        provider = self.layer.dataProvider()
+        if gone and not provider.deleteFeatures(gone):
+            raise unwritten(provider)
+        self._undeleted.clear()
+        return changed
+
+    def _add(self) -> QgsRectangle:
+        """Returns what that changes, in the layer's CRS."""
+        provider = self.layer.dataProvider()
+        added, features = provider.addFeatures([self._feature(mark) for mark in self._unwritten.values()])
+        if not added:
+            raise unwritten(provider)
+        self._ids.update({feature["mark_id"]: feature.id() for feature in features})
+        self._unwritten.clear()
+        return self._extent(features)
 
     @staticmethod
     def _extent(features: Iterable[QgsFeature]) -> QgsRectangle:
@@ -86,7 +122,7 @@ class MarksLayer:
 
     def by_feature(self, marks: Iterable[Annotation]) -> dict[int, Annotation]:
         """Marks by the id of the feature that shows them."""
-        return {self._ids[mark.id]: mark for mark in marks}
+        return {self._ids[mark.id]: mark for mark in marks if mark.id in self._ids}
 
     def class_of(self, feature: QgsFeature, mark: Optional[Annotation] = None) -> Optional[int]:
         """The class that a feature names, by its id or, if that is the mark's still, by its name; None for neither."""
@@ -108,13 +144,18 @@ class MarksLayer:
         """Let the file hold exactly these; raises TerrafineError if it cannot be written."""
         self.layer.dataProvider().truncate()
         self._ids.clear()
+        self._unwritten.clear()
+        self._undeleted.clear()
         self.apply(Delta(0, 0, added=tuple(marks)))
 
     def move_to(self, folder: Path) -> list[Path]:
         """Work on a copy in another folder from now on; returns the files left behind. Raises TerrafineError."""
         old = path_of(self.layer)
+        if old.parent == folder:
+            return []
         left = copy_file(old, folder / old.name)
         move_table(self.layer, folder / old.name)
+        self.store()
         return left
 
     def _feature(self, mark: Annotation) -> QgsFeature:

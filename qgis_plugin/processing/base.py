@@ -21,6 +21,7 @@ from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource, 
 from terrafine.qgis_plugin.finish.filters import Report
 from terrafine.qgis_plugin.maps.layer import export_map
 from terrafine.qgis_plugin.widgets import icon
+from terrafine.qgis_plugin.words import in_users_words
 from terrafine.shared.errors import Cancelled, TerrafineError
 from terrafine.shared.geo import Window
 
@@ -89,7 +90,7 @@ class Algorithm(QgsProcessingAlgorithm):
         except Cancelled:
             return {}
         except TerrafineError as error:
-            raise QgsProcessingException(str(error)) from error
+            raise QgsProcessingException(str(in_users_words(error))) from error
 
     def work(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback

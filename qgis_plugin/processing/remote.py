@@ -15,6 +15,7 @@ from terrafine.qgis_plugin.link.servers import Server, client_keys, load_servers
 from terrafine.qgis_plugin.processing.base import check
 from terrafine.qgis_plugin.rasters.raster import RasterFile, Reader
 from terrafine.qgis_plugin.settings import Settings
+from terrafine.qgis_plugin.words import warning_in_users_words
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import NotFound, TerrafineError
 from terrafine.shared.geo import Window
@@ -113,7 +114,7 @@ class Remote:
         self.info = self.reader.describe(self.spec)
         opened = self.client.open_session(self._session, self.spec.name, self.info)
         for warning in opened.warnings:
-            self._feedback.pushWarning(warning)
+            self._feedback.pushWarning(warning_in_users_words(warning))
 
     def _close(self) -> None:
         self._feedback.canceled.disconnect(self.client.cancel)
