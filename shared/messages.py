@@ -20,6 +20,7 @@ from terrafine.shared.replies import (
     MissingPixels,
     Models,
     ModelSaved,
+    ObjectFound,
     PatchesRanked,
     PatchReady,
     PixelsStored,
@@ -36,6 +37,7 @@ from terrafine.shared.requests import (
     Cancel,
     ChangeAnnotations,
     CloseSession,
+    FindObject,
     Hello,
     Learn,
     ListModels,
@@ -50,6 +52,7 @@ from terrafine.shared.requests import (
     SaveModel,
     SetAnnotations,
     SetLegend,
+    SetSideInformation,
     UseWeights,
 )
 
@@ -66,6 +69,7 @@ __all__ = [
     "CloseSession",
     "Done",
     "Failed",
+    "FindObject",
     "Hello",
     "Learn",
     "Learnt",
@@ -76,6 +80,7 @@ __all__ = [
     "MissingPixels",
     "ModelSaved",
     "Models",
+    "ObjectFound",
     "OfferPixels",
     "OpenSession",
     "PatchReady",
@@ -95,6 +100,7 @@ __all__ = [
     "SessionOpened",
     "SetAnnotations",
     "SetLegend",
+    "SetSideInformation",
     "UseWeights",
     "Welcome",
 ]

@@ -10,7 +10,7 @@ from terrafine.shared.geo import Window
 Box = tuple[float, float, float, float]
 Points = tuple[tuple[float, float], ...]
 MOST_CLICKS = 100
-SMALLEST_BOX_PX, LARGEST_BOX_PX = 2.0, 4096.0
+SMALLEST_BOX_PX, LARGEST_BOX_PX = 2.0, 2048.0
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Union
 
+import numpy as np
+
 from terrafine.shared.geo import Window
 from terrafine.shared.learning import RankedPatch
+from terrafine.shared.objects import Points
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import ModelSpec
 
@@ -123,6 +126,24 @@ class Advice:
 
 
 @dataclass(frozen=True)
+class ObjectFound:
+    """`mask` bool (*window.shape): the object, nothing of it lies outside the window. `outline`, of its part around the
+    first click inside, is a ring without holes, in raster pixel coordinates; empty where nothing was found. `score`,
+    0 … 1, is how sure the model is of the object's pixels.
+    """
+
+    window: Window
+    mask: np.ndarray
+    outline: Points
+    score: float
+    seconds: Seconds = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.mask.dtype != np.bool_ or self.mask.shape != self.window.shape:
+            raise ValueError(f"a mask {self.mask.shape} of {self.mask.dtype} does not fit {self.window}")
+
+
+@dataclass(frozen=True)
 class Learnt:
     """`weights` is the server's name for what was learnt, for UseWeights. `right_before` and `right_after` are the
     shares of the marked pixels that the network has right by itself, without their marks; `changed`, where the map may
@@ -187,6 +208,7 @@ Reply = Union[
     Done,
     PatchesRanked,
     Advice,
+    ObjectFound,
     Learnt,
     MapChanged,
     ModelSaved,

@@ -11,6 +11,7 @@ FEATURES_BYTES = 1 << 30
 LOGITS_BYTES = 512 << 20
 UNCERTAINTY_BYTES = 64 << 20
 SCORES_BYTES = 16 << 20
+OBJECTS_BYTES = 64 << 20
 
 
 class ByteLru(Generic[Value]):

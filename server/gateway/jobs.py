@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -19,7 +19,15 @@ MAX_JOBS = 1024
 MAX_WAITING_BYTES = 512 << 20
 SHARE = 4  # one client may fill a quarter of the queue
 BEGINNING_OR_END = (m.OpenSession, m.CloseSession)
-CHANGES = (m.ChangeAnnotations, m.SetAnnotations, m.Learn, m.UseWeights, m.SetLegend, *BEGINNING_OR_END)
+CHANGES = (
+    m.ChangeAnnotations,
+    m.SetAnnotations,
+    m.Learn,
+    m.UseWeights,
+    m.SetLegend,
+    m.SetSideInformation,
+    *BEGINNING_OR_END,
+)
 LOOKS = (m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise)
 _NUMBERS = count(1)
 
@@ -84,6 +92,11 @@ class JobQueue:
     def busy(self) -> bool:
         with self._changed:
             return self._running is not None or any(job.has_begun for job in self._waiting)
+
+    def waiting(self) -> Counter[str]:
+        """How many jobs each client has here, but for the one that has its turn."""
+        with self._changed:
+            return Counter(job.client for job in self._waiting)
 
     def put(self, job: Job) -> list[Job]:
         """Append a job; returns the waiting jobs that it overtook, which are out of the queue and must be answered.
@@ -201,4 +214,6 @@ def _overtakes(newer: Job, older: Job) -> bool:
         return False
     if isinstance(older.message, LOOKS):
         return isinstance(newer.message, (*CHANGES, type(older.message)))
+    if isinstance(older.message, m.FindObject):
+        return isinstance(newer.message, (m.FindObject, *BEGINNING_OR_END))
     return isinstance(older.message, m.Learn) and isinstance(newer.message, BEGINNING_OR_END)

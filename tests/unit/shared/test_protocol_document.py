@@ -29,6 +29,7 @@ from terrafine.shared.messages import (
     Reply,
     Request,
 )
+from terrafine.shared.objects import ObjectGuide
 from terrafine.shared.patch import Patch, digest
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import EncodingSpec, LandCover, ModelSpec, Normalisation
@@ -37,7 +38,7 @@ DOCUMENT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encodi
 REQUESTS, REPLIES = get_args(Request), get_args(Reply)
 VALUES = (
     Window, Patch, Annotation, Delta, RasterInfo, Grid, ModelSpec, LandCover, Normalisation, EncodingSpec, LearnOptions,
-    RankOptions, RankedPatch,
+    RankOptions, RankedPatch, ObjectGuide,
 )  # fmt: skip
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", np.ndarray: "buffer"}
 CLICK = Delta(0, 1, (Annotation("m1", "point", ((12.5, 7.5),), 3),))
