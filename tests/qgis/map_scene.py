@@ -45,15 +45,15 @@ def differing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a != b).any(axis=2)
 
 
-def shifted(picture: np.ndarray, by: int) -> list[np.ndarray]:
-    """The picture moved by up to that many pixels in each direction, and as it is."""
-    steps = range(-by, by + 1)
-    return [np.roll(picture, (down, right), (0, 1)) for down in steps for right in steps]
-
-
 def sharpness(canvas: QgsMapCanvas) -> int:
     """How many pixels of the screen one of the canvas's is wide, at least."""
     return math.ceil(canvas.devicePixelRatioF())
+
+
+def astray(a: np.ndarray, b: np.ndarray, canvas: QgsMapCanvas) -> int:
+    """How many pixels of a picture are none of those near them in another: QGIS itself moves what it paints by one."""
+    steps = range(-sharpness(canvas), sharpness(canvas) + 1)
+    return int(np.all([differing(a, np.roll(b, (down, right), (0, 1))) for down in steps for right in steps], 0).sum())
 
 
 class Scene:
