@@ -66,6 +66,14 @@ def _becomes(spec: ModelSpec, data: DataOptions) -> Optional[tuple[int, ...]]:
     return tuple(entry.id if entry.id in kept else other for entry in spec.classes)
 
 
+def session_of(subject: Subject, predictor: Predictor) -> Session:
+    """A session on the raster, with its legend."""
+    session = Session(subject.info, subject.source, predictor)
+    if subject.becomes:
+        learning.set_legend(session, 0, 1, predictor.spec.classes, subject.becomes)
+    return session
+
+
 class Refinement:
     """A session on a subject, and its map, which follows every change.
 
@@ -75,10 +83,7 @@ class Refinement:
     """
 
     def __init__(self, subject: Subject, predictor: Predictor) -> None:
-        self.session = Session(subject.info, subject.source, predictor)
-        if subject.becomes:
-            classes = predictor.spec.classes
-            learning.set_legend(self.session, *self._revisions(), classes, subject.becomes)
+        self.session = session_of(subject, predictor)
         valid = subject.source.read(self.whole).valid
         self.truth = np.where(valid, subject.truth, np.uint8(VOID))
         self.map = np.full(self.truth.shape, NODATA_CLASS, np.uint8)

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 
 from terrafine.models import registry
-from terrafine.models.infer import Predictor
 from terrafine.server.engine.learning import with_legend
 from terrafine.server.studies import kinds
 from terrafine.server.studies.study import Row, Study, merged, settings
@@ -79,7 +78,8 @@ def _result(study: Study, row: Row, seed: int, place: Place, progress: Progress)
     path = folder / RESULT
     if not path.exists():
         words = f"{row.name}, seed {seed}"
-        model = _folder(row.weights) if row.weights else _trained(document, trained_in, place, words, progress)
+        weights = row.weights.format(seed=seed)
+        model = _folder(weights) if weights else _trained(document, trained_in, place, words, progress)
         _write(path, dataclasses.asdict(_measured(study, row, seed, model, place, words, progress)))
     return Result(**json.loads(path.read_text("utf-8")))
 
@@ -109,7 +109,7 @@ def _measured(study: Study, row: Row, seed: int, model: Path, place: Place, word
     def tick(done: int, total: int) -> None:
         progress(f"{words}: {study.kind}", done, total)
 
-    predictor = Predictor(*registry.load(model), place.device)
+    predictor = registry.load_predictor(model, place.device)
     if row.legend:
         predictor = with_legend(predictor, registry.describe(_folder(row.legend)).classes)
     found = kinds.find(study.kind).measure(Task(row, predictor, images, data, study.length, seed, tick))

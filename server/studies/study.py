@@ -68,12 +68,13 @@ class Review:
 class Row:
     """One line of the table.
 
-    weights  the zoo's name of a model, or its folder; none: one is trained
+    weights  the zoo's name of a model, or its folder, with "{seed}" for the seed's number; none: one is trained
     changes  of the configuration that it is trained by: tables "model", "data", "training", merged into it key by key;
              what is reported on is the configuration's own
     trained  the name of another row whose trained model this one has
     seeds    0: as many as the study has; 1 where chance plays no part
     legend   a model whose classes the network is given: those that it does not know start from nothing
+    way      to draw a map (studies/detail.py)
     """
 
     name: str
@@ -85,10 +86,11 @@ class Row:
     review: Review = field(default_factory=Review)
     legend: str = ""
     trained: str = ""
+    way: str = ""
 
 
 PARTS = {"annotator": Annotator, "learning": Relearning, "review": Review}
-ROW_KEYS = {"name", "weights", "seeds", "legend", "trained", *PARTS, *TRAINED}
+ROW_KEYS = {"name", "weights", "seeds", "legend", "trained", "way", *PARTS, *TRAINED}
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _row(study: str, table: Mapping[str, Any]) -> Row:
     _check_keys(study, table, ROW_KEYS, {"name"})
     changes = {key: table[key] for key in TRAINED if key in table}
     parts: dict[str, Any] = {key: options(kind, key, table.get(key, {})) for key, kind in PARTS.items()}
-    plain = {key: table[key] for key in ("weights", "seeds", "legend", "trained") if key in table}
+    plain = {key: table[key] for key in ("weights", "seeds", "legend", "trained", "way") if key in table}
     return Row(table["name"], changes=changes, **plain, **parts)
 
 
@@ -182,5 +184,5 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 def settings(study: Study, row: Row) -> dict[str, Any]:
     """What a result of this row depends on besides the base configuration, as JSON."""
     used = {name: dataclasses.asdict(getattr(row, name)) for name in PARTS}
-    told = {key: getattr(row, key) for key in ("legend", "trained") if getattr(row, key)}
+    told = {key: getattr(row, key) for key in ("legend", "trained", "way") if getattr(row, key)}
     return {"kind": study.kind, "length": study.length, "weights": row.weights, **told, **used}
