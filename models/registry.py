@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from terrafine.models import channels
 from terrafine.models.certainty import confidence
 from terrafine.models.certainty.confidence import ConfidNet
 from terrafine.models.forest import PixelForest
@@ -41,6 +42,10 @@ OWN_ENCODER = "mobilenet_v2_same"  # models/networks/mobilenet.py; all other nam
 
 def build(spec: ModelSpec) -> MarkedNetwork:
     """A network with random weights, as `spec` describes it; raises UnusableModel for names nobody knows."""
+    if spec.side.names and spec.architecture != "sideinfnet":
+        raise UnusableModel(f"'{spec.name}' has no place for side information.", "Its architecture is no SideInfNet.")
+    if spec.task != "map":
+        raise UnusableModel(f"'{spec.name}' finds single objects; it makes no map.", "Choose another model.")
     return ARCHITECTURES.get(spec.architecture, _build_from_library)(spec)
 
 
@@ -48,17 +53,22 @@ def load(folder: Path) -> tuple[ModelSpec, MarkedNetwork]:
     """Read a model folder; the network is in evaluation mode. Raises NotFound or UnusableModel."""
     spec = describe(folder)
     network = build(spec)
+    load_weights(folder, spec, network)
+    return spec, network.eval()
+
+
+def load_weights(folder: Path, spec: ModelSpec, network: nn.Module) -> None:
+    """Give `network`, which `spec` describes, the weights of a model folder; raises UnusableModel."""
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError) as error:
         raise UnusableModel(f"The weights of '{spec.name}' cannot be read: {error}.") from error
     except RuntimeError as error:  # torch's word for names or shapes that differ
         raise UnusableModel(f"The weights of '{spec.name}' do not fit its model.json: {error}.") from error
-    return spec, network.eval()
 
 
 def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
-    """The model in a folder, ready to run, with its ConfidNet where it offers that; raises as `load` does."""
+    """The model in a folder, ready to run, with what goes with what it offers; raises as `load` does."""
     spec, network = load(folder)
     trained = _load_confidence(folder) if "confidnet" in spec.uncertainty else None
     return Predictor(spec, network, device, trained, _load_refiner(folder, spec) if spec.detail else None)
@@ -144,24 +154,27 @@ def _build_linknet(spec: ModelSpec) -> MarkedNetwork:
     if set(spec.options) - {"fusion"} or spec.options.get("fusion", "late") not in ("late", "early"):
         raise UnusableModel("LinkNet has no options but 'fusion'.", 'fusion is "late" or "early".')
     classes = len(spec.classes)
-    encoder, channels = _encoder(spec.encoder, len(spec.bands) + (classes if early else 0))
+    encoder, channels = encoder_of(spec.encoder, len(spec.bands) + (classes if early else 0))
     return EarlyFusion(LinkNet(encoder, channels, classes)) if early else LateLinkNet(encoder, channels, classes)
 
 
-def _encoder(name: str, bands: int) -> tuple[nn.Module, tuple[int, ...]]:
+def encoder_of(name: str, bands: int, output_stride: int = 32) -> tuple[nn.Module, tuple[int, ...]]:
+    """An encoder with five maps and their channels; raises UnusableModel for a name that has none."""
     if name == OWN_ENCODER:
-        encoder = MobileNetV2(bands)
+        encoder = MobileNetV2(bands, output_stride)
         return encoder, encoder.channels
-    inner = _library_encoder(name, bands)
+    inner = _library_encoder(name, bands, output_stride)
     channels = tuple(inner.out_channels[1:])
     if len(channels) != len(WIDTHS) or 0 in channels:
         raise UnusableModel(f"The encoder '{name}' lacks a map at one of the strides 2 to 32.", "Use early fusion.")
     return _WithoutInput(inner), channels
 
 
-def _library_encoder(name: str, bands: int) -> Any:
+def _library_encoder(name: str, bands: int, output_stride: int = 32) -> Any:
     try:
-        return _library(name).encoders.get_encoder(name, in_channels=bands, depth=5, weights=None)
+        return _library(name).encoders.get_encoder(
+            name, in_channels=bands, depth=5, weights=None, output_stride=output_stride
+        )
     except (KeyError, ValueError, RuntimeError) as error:
         raise UnusableModel(f"There is no encoder '{name}' for late fusion: {error}.") from error
 
@@ -169,7 +182,7 @@ def _library_encoder(name: str, bands: int) -> Any:
 def _build_sideinfnet(spec: ModelSpec) -> MarkedNetwork:
     name, bands, classes = spec.encoder, len(spec.bands), len(spec.classes)
     encoder = MobileNetV2(bands) if name == OWN_ENCODER else staged(_library_encoder(name, bands), name)
-    return sideinfnet.build(encoder, classes, classes, spec.options)
+    return sideinfnet.build(encoder, channels.count(spec), classes, spec.options)
 
 
 class _WithoutInput(nn.Module):

@@ -17,6 +17,7 @@ from terrafine.models.encoding import HAIRLINE_PX
 from terrafine.models.metrics import VOID
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import ConfigError
+from terrafine.shared.side import SideInformation
 
 PROTOCOLS = ("ritm", "disir")
 OFF_CENTRE_PX = 0.75  # a straight line runs at most this far from the centres of the pixels it is rounded to
@@ -201,6 +202,20 @@ def strokes_in(truth: Classes, rng: np.random.Generator, options: Strokes) -> li
 
 def _moved(mark: Annotation, x: float, y: float) -> Annotation:
     return replace(mark, vertices=tuple((px + x, py + y) for px, py in mark.vertices))
+
+
+def noisy_scores(
+    truth: Classes, count: int, noise: float, classes: int, rng: np.random.Generator
+) -> SideInformation:
+    """Points anywhere in the truth, each with a score a class: 1 for its own, 0 for others, and normal errors on all.
+
+    As if somebody had photographed the ground there, and a classifier had looked at the photographs.
+    """
+    known = np.flatnonzero(truth != VOID)
+    rows, cols = np.divmod(rng.choice(known, count if known.size else 0), truth.shape[1])
+    scores = np.eye(classes)[truth[rows, cols]] + rng.normal(0, noise, (len(rows), classes))
+    points = np.stack([cols, rows], 1) + 0.5
+    return SideInformation(points.astype(np.float32), scores.astype(np.float32))
 
 
 def relabelled(truth: Classes, classes: int, rng: np.random.Generator) -> Classes:

@@ -20,27 +20,32 @@ from typing import Optional, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from terrafine.models import losses, metrics, simulate
+from terrafine.models import channels, checkpoint, losses, metrics, simulate
 from terrafine.models.context import Context, context_of
 from terrafine.models.data import Augmentation, CropSampler, Scene
-from terrafine.models.encoding import encode
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.models.normalise import to_network
+from terrafine.models.objects.samples import ObjectOptions
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window
+from terrafine.shared.side import NOWHERE, SideInformation
 from terrafine.shared.spec import ModelSpec
 
 FEW_NUMBERS = ("shortcut", "affinity.", "side.weights", "side.bandwidth")  # parameters that weigh marks as a whole
 
 
+Beside = tuple[Optional[Context], SideInformation]  # what channels are made from besides marks
+
+
 @dataclass(frozen=True)
 class MarkOptions:
     """How marks are simulated: none in a share `none` of the crops, otherwise 1 … `most`, fewer more often.
+
+    Side information, for models that are told any, is `side_points` points at most, fewer more often, in crops with
+    marks, with scores of the classes (`simulate.noisy_scores`) that are off by a normal error of `side_noise`.
 
     Marks drawn from the truth are equally often of each class if `balanced`, by area if not; `on_border` puts them on
     the rims of regions instead of anywhere in them.
@@ -54,6 +59,8 @@ class MarkOptions:
     relabel: float = 0.35
     most: int = 24
     rounds: int = 3
+    side_points: int = 64
+    side_noise: float = 0.5
     stroke_share: float = 0.15
     from_errors_after: float = 0.1
     balanced: bool = True
@@ -64,7 +71,8 @@ class MarkOptions:
 class TrainOptions:
     """How long and how hard. Rates follow a warm-up and half a cosine; `ema` is the decay of the averaged weights.
 
-    An encoder_lr of 0 freezes the encoder: a step then takes about half the time.
+    An encoder_lr of 0 freezes the encoder: a step then takes about half the time. `objects` is for networks that find
+    single ones, which have no use for `marks`, `affinity_lr` and `balance`.
     """
 
     steps: int = 6000
@@ -83,6 +91,7 @@ class TrainOptions:
     mixed_precision: bool = True
     marks: MarkOptions = field(default_factory=MarkOptions)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    objects: ObjectOptions = field(default_factory=ObjectOptions)
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,7 @@ class Trainer:
                 values = self._train_step(batch, np.random.default_rng((self.options.seed, 1, self.step)))
                 self.step += 1
                 if self.step % self.options.checkpoint_every == 0 or self.step == self.options.steps:
-                    self.save_checkpoint()
+                    checkpoint.save(self.folder, self.step, self.network, self.averaged, self.optimiser)
                 yield self.step, values
 
     def batch(self, step: int) -> Batch:
@@ -150,7 +159,8 @@ class Trainer:
             counts = [_how_many(self.options.marks, rng) for _ in batch.truth]
             meant = self._relabelled(batch.truth.numpy(), counts, rng)
             contexts = [_context(self.spec, *pair) for pair in zip(batch.images, plain.detach())]
-            marks = self._simulate(features, plain, meant, contexts, counts, rng)
+            sides = [self._points(right, count, rng) for right, count in zip(meant, counts)]
+            marks = self._simulate(features, plain, meant, list(zip(contexts, sides)), counts, rng)
             marked = self.network.decode(features, marks)
         marked_truth = torch.from_numpy(meant).to(self.device)
         plain_loss = losses.cross_entropy(plain, truth, self.class_weights)
@@ -178,6 +188,13 @@ class Trainer:
     def _marks_shape(self, batch: Batch) -> tuple[int, ...]:
         return (len(batch.truth), len(self.spec.classes), *batch.truth.shape[1:])
 
+    def _points(self, truth: NDArray[np.uint8], marks: int, rng: np.random.Generator) -> SideInformation:
+        """Side information for a crop, if the model is told any and the crop has marks."""
+        if not (marks and self.spec.side.names):
+            return NOWHERE
+        options, classes = self.options.marks, len(self.spec.classes)
+        return simulate.noisy_scores(truth, _log_uniform(options.side_points, rng), options.side_noise, classes, rng)
+
     def _relabelled(
         self, truth: NDArray[np.uint8], counts: Sequence[int], rng: np.random.Generator
     ) -> NDArray[np.uint8]:
@@ -192,11 +209,11 @@ class Trainer:
         features: tuple[Tensor, ...],
         plain: Tensor,
         truth: NDArray[np.uint8],
-        contexts: Sequence[Optional[Context]],
+        beside: Sequence[Beside],
         counts: Sequence[int],
         rng: np.random.Generator,
     ) -> Tensor:
-        """`counts` marks for the crops, some a round, each round on the errors that are left."""
+        """`counts` marks for the crops, some a round, each round on the errors that are left, and what is beside."""
         options = self.options.marks
         drawn: list[list[Annotation]] = [[] for _ in truth]
         rounds = int(rng.integers(1, options.rounds + 1))
@@ -210,58 +227,31 @@ class Trainer:
                     marks += simulate.marks_from_errors(seen, right, share, rng, options.stroke_share)
                 else:
                     marks += simulate.marks_from_truth(right, share, rng, options.balanced, options.on_border)
-            channels = self._encode(drawn, contexts, truth.shape[1:])
+            told = self._encode(drawn, beside, truth.shape[1:])
             if index < rounds - 1:
-                prediction = self.network.decode(features, channels)
-        return channels
+                prediction = self.network.decode(features, told)
+        return told
 
     def _encode(
-        self, drawn: Sequence[Sequence[Annotation]], contexts: Sequence[Optional[Context]], shape: tuple[int, ...]
+        self, drawn: Sequence[Sequence[Annotation]], beside: Sequence[Beside], shape: tuple[int, ...]
     ) -> Tensor:
-        window, spec = Window(0, 0, shape[1], shape[0]), self.spec
-        channels = [
-            encode(marks, window, spec.encoding, len(spec.classes), context=context)
-            for marks, context in zip(drawn, contexts)
+        window = Window(0, 0, shape[1], shape[0])
+        told = [
+            channels.channels_of(self.spec, marks, window, context=context, side=side)
+            for marks, (context, side) in zip(drawn, beside)
         ]
-        return torch.from_numpy(np.stack(channels)).to(self.device)
+        return torch.from_numpy(np.stack(told)).to(self.device)
 
     def _set_learning_rates(self) -> None:
         factor = schedule(self.step, self.options.warmup, self.options.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
-    # ---- checkpoints: safetensors, nothing executable --------------------------------------------------------------
-
-    def save_checkpoint(self) -> None:
-        """Write everything that the next step needs, under its final name only when it is whole."""
-        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        tensors |= {f"averaged.{name}": tensor for name, tensor in self.averaged.state_dict().items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        unfinished = self.folder / f"{CHECKPOINT}.part"
-        save_file(
-            {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()},
-            unfinished, {"step": str(self.step)},
-        )  # fmt: skip
-        unfinished.replace(self.folder / CHECKPOINT)
-
     def resume(self) -> bool:
         """Go on from the checkpoint in the folder; False if there is none."""
-        path = self.folder / CHECKPOINT
-        if not path.exists():
-            return False
-        with safe_open(path, "pt") as archive:
-            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
-            self.step = int(archive.metadata()["step"])
-        self.network.load_state_dict(_under("network.", tensors))
-        self.averaged.load_state_dict(_under("averaged.", tensors))
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _under("optimiser.", tensors).items():
-            index, key = name.split(".")
-            state.setdefault(int(index), {})[key] = tensor
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
-        return True
+        step = checkpoint.restore(self.folder, self.network, self.averaged, self.optimiser)
+        self.step = step or 0
+        return step is not None
 
     @property
     def result(self) -> MarkedNetwork:
@@ -299,8 +289,8 @@ def validate(
         context = _context(spec, torch.from_numpy(image), network.decode(features, empty)[0])
         marks: list[Annotation] = []
         for count in range(clicks + 1):
-            channels = encode(marks, window, spec.encoding, len(spec.classes), context=context)
-            logits = network.decode(features, torch.from_numpy(channels)[None].to(device))
+            told = channels.channels_of(spec, marks, window, context=context)
+            logits = network.decode(features, torch.from_numpy(told)[None].to(device))
             prediction = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
             if count in pooled:
                 pooled[count] += metrics.confusion(scene.truth, prediction, len(spec.classes))
@@ -319,7 +309,11 @@ def _how_many(options: MarkOptions, rng: np.random.Generator) -> int:
     """0 with probability `none`, else log-uniform in 1 … most."""
     if rng.random() < options.none:
         return 0
-    return int(round(math.exp(rng.uniform(0, math.log(options.most)))))
+    return _log_uniform(options.most, rng)
+
+
+def _log_uniform(most: int, rng: np.random.Generator) -> int:
+    return int(round(math.exp(rng.uniform(0, math.log(most)))))
 
 
 def _parameter_groups(network: MarkedNetwork, options: TrainOptions) -> list[dict[str, object]]:
@@ -337,7 +331,3 @@ def _parameter_groups(network: MarkedNetwork, options: TrainOptions) -> list[dic
         else:
             groups[options.lr].append(parameter)
     return [{"params": parameters, "lr": rate, "initial_lr": rate} for rate, parameters in groups.items()]
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional, Union
 
 from terrafine.server.answers import FOREIGN_ERRORS, MAX_WINDOWS, failed, failure, welcome
-from terrafine.server.engine import advising, engine, learning, ranking, uncertainty
+from terrafine.server.engine import advising, engine, learning, ranking, side, uncertainty
 from terrafine.server.engine.sessions import Opened, Sessions
 from terrafine.server.engine.work import Stopped, Work, never
 from terrafine.server.model_card import card_of
@@ -57,6 +57,7 @@ class Dispatcher:
             m.Learn: self._learn,
             m.UseWeights: self._use_weights,
             m.SetLegend: self._set_legend,
+            m.SetSideInformation: self._set_side,
             m.SaveModel: self._save,
             m.CloseSession: self._close,
         }
@@ -175,6 +176,11 @@ class Dispatcher:
     def _set_legend(self, request: m.SetLegend, caller: Caller) -> Replies:
         session = self._opened(request, caller).session
         changed = learning.set_legend(session, request.base, request.revision, request.classes, request.becomes)
+        yield m.MapChanged(session.log.revision, changed)
+
+    def _set_side(self, request: m.SetSideInformation, caller: Caller) -> Replies:
+        session = self._opened(request, caller).session
+        changed = side.set_side(session, request.base, request.revision, request.side)
         yield m.MapChanged(session.log.revision, changed)
 
     def _save(self, request: m.SaveModel, caller: Caller) -> Replies:

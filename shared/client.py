@@ -14,8 +14,10 @@ from terrafine.shared.conversation import IDLE_TIMEOUT_S, PING_TIMEOUT_S, Conver
 from terrafine.shared.errors import BadRequest, OutOfMemory
 from terrafine.shared.geo import Window, contains
 from terrafine.shared.learning import LearnOptions, RankOptions
+from terrafine.shared.objects import ObjectGuide
 from terrafine.shared.patch import Patch, digest
 from terrafine.shared.raster import RasterInfo
+from terrafine.shared.side import SideInformation
 from terrafine.shared.spec import PLAIN, LandCover, ModelSpec
 
 if TYPE_CHECKING:  # ZeroMQ may be missing where a client is only named
@@ -103,6 +105,9 @@ class Client:
     ) -> m.MapChanged:
         return self._talk.ask(m.SetLegend(session, base, revision, tuple(classes), tuple(becomes)), m.MapChanged)
 
+    def set_side_information(self, session: str, base: int, revision: int, side: SideInformation) -> m.MapChanged:
+        return self._talk.ask(m.SetSideInformation(session, base, revision, side), m.MapChanged)
+
     def save_model(self, session: str, name: str, title: str) -> ModelSpec:
         return self._talk.ask(m.SaveModel(session, name, title), m.ModelSaved).model
 
@@ -139,6 +144,12 @@ class Client:
     def advise(self, session: str, since: int, read_pixels: ReadPixels) -> Iterator[Union[m.Progress, m.Advice]]:
         """Whether the change since revision `since` calls for more marks or for learning; Advice at the end."""
         return self._with_pixels(m.Advise(session, since), read_pixels, m.Advice)
+
+    def find_object(
+        self, session: str, model: str, guide: ObjectGuide, read_pixels: ReadPixels
+    ) -> Iterator[Union[m.Progress, m.ObjectFound]]:
+        """One object from a box and clicks, by a model for that; ObjectFound at the end."""
+        return self._with_pixels(m.FindObject(session, model, guide), read_pixels, m.ObjectFound)
 
     def cancel(self) -> None:
         """Make the iterator that is running raise Cancelled; without one, nothing happens. From any thread."""
@@ -190,7 +201,7 @@ class Client:
         return self._talk.ask(offer, m.MissingPixels, cancellable=True).windows
 
 
-_NeedsPixels = Union[m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise, m.Learn]
+_NeedsPixels = Union[m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise, m.FindObject, m.Learn]
 
 
 def _new_blocks(reply: m.MissingPixels, sent: set[Window]) -> tuple[Window, ...]:

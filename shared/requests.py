@@ -9,8 +9,10 @@ from typing import Optional, Union
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.geo import Window
 from terrafine.shared.learning import MOST_FACTOR, LearnOptions, RankOptions
+from terrafine.shared.objects import ObjectGuide
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
+from terrafine.shared.side import SideInformation
 from terrafine.shared.spec import DETAILS, PLAIN, LandCover
 
 
@@ -149,6 +151,19 @@ class Advise:
 
 
 @dataclass(frozen=True)
+class FindObject:
+    """One object from a box and clicks, by a model whose task that is. → MissingPixels | ObjectFound
+
+    Nothing is changed by it. `model` needs bands that the session's model sees. Each click sends all of them again:
+    what the server saw of the box is kept. A newer FindObject of the same session supersedes this one.
+    """
+
+    session: str
+    model: str
+    guide: ObjectGuide
+
+
+@dataclass(frozen=True)
 class Learn:
     """Retrain the session's network on its marks (DISCA). → MissingPixels | Progress …, Learnt, or RevisionMismatch
 
@@ -192,6 +207,19 @@ class SetLegend:
 
 
 @dataclass(frozen=True)
+class SetSideInformation:
+    """What a model that takes side information is told besides marks, instead of what it was told before. → MapChanged
+
+    Values are as they were measured, a number for each of `ModelSpec.side.names`; no points: it is told nothing.
+    """
+
+    session: str
+    base: int
+    revision: int
+    side: SideInformation
+
+
+@dataclass(frozen=True)
 class SaveModel:
     """Keep what the session has learnt as a model of the server's, under a name that is free. → ModelSaved"""
 
@@ -227,9 +255,11 @@ Request = Union[
     MeasureUncertainty,
     RankPatches,
     Advise,
+    FindObject,
     Learn,
     UseWeights,
     SetLegend,
+    SetSideInformation,
     SaveModel,
     Cancel,
     CloseSession,

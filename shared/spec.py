@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Union
+from typing import Any, Mapping, Optional, Union
 
 from terrafine.shared import codec
 from terrafine.shared.errors import BadRequest, UnusableModel
+from terrafine.shared.side import SideFields
 
 FORMAT = 1  # of model.json
 TASKS = ("map", "object")
@@ -85,6 +86,8 @@ class ModelSpec:
     temperature    logits are divided by it before the softmax
     uncertainty    the measures of uncertainty that it offers (models/certainty/uncertainty.py)
     detail         how it makes maps of more detail; None if it does not
+    side           numbers at points that it can be told besides marks; none for most
+    task           what it does, one of TASKS: classify a raster, or find one object from a box and clicks
     """
 
     name: str
@@ -101,6 +104,8 @@ class ModelSpec:
     temperature: float = 1.0
     uncertainty: tuple[str, ...] = ("entropy", "margin", "odin")
     options: Mapping[str, Option] = field(default_factory=dict)
+    side: SideFields = SideFields()
+    task: str = "map"
     detail: Optional[Detail] = None
 
     def __post_init__(self) -> None:
@@ -149,10 +154,11 @@ def _problems(spec: ModelSpec) -> dict[str, bool]:
         "std must be positive": not all(value > 0 for value in spec.normalisation.std),
         f"encoding is one of {', '.join(ENCODINGS)} with a positive radius_px": spec.encoding.kind not in ENCODINGS
         or not spec.encoding.radius_px > 0,
+        "the encoding onehot needs a radius_px of 1 or more": spec.encoding.kind == "onehot"
+        and spec.encoding.radius_px < 1,
         "tile_px must be a multiple of 32": spec.tile_px <= 0 or spec.tile_px % 32 != 0,
         "overlap_px must be even, and less than half of tile_px": not 0 <= spec.overlap_px < spec.tile_px / 2
         or spec.overlap_px % 2 != 0,
         "temperature must be positive": not spec.temperature > 0,
+        f"task is one of {', '.join(TASKS)}": spec.task not in TASKS,
     }
-        "the encoding onehot needs a radius_px of 1 or more": spec.encoding.kind == "onehot"
-        and spec.encoding.radius_px < 1,

@@ -66,8 +66,11 @@ def _grow_late(network: LateLinkNet, sources: Sources) -> None:
 def _grow_side(network: SideInfNet, sources: Sources) -> None:
     old = linear_layer(network.head)
     _replace(network, old, _with_outputs(old, sources))
+    network.inputs += len(sources) - old.out_channels
     if isinstance(network.side, (Diffusion, KernelRegression)):
-        network.side.layer = _with_inputs(network.side.layer, sources)
+        layer, classes = network.side.layer, old.out_channels
+        numbers = range(classes, layer.in_channels)  # side information, which knows no classes
+        network.side.layer = _with_inputs(layer, [*sources, *numbers])
 
 
 def _grow_early(network: EarlyFusion, sources: Sources, bands: int) -> None:

@@ -22,7 +22,7 @@ class Example:
 
     features  what `Predictor.features` made of its image, or None
     image     float32 (bands, T, T), normalised
-    channels  float32 (classes, T, T): the encoded marks
+    channels  float32 (channels, T, T): the encoded marks, a channel a class, and side information
     marked    int16 (T, T): the class of each marked pixel, UNMARKED (−1) elsewhere
     valid     bool (T, T): where there is data
     """
@@ -44,7 +44,7 @@ class Lesson:
     """An example as tensors on one device, batches of one.
 
     features    of the image, by the network before learning
-    channels    the marks as input (1, classes, T, T), all 0 if they are none
+    channels    the marks as input (1, classes, T, T), all 0 if they are none; then side information, if there is any
     rows, cols  of the marked pixels, whose classes are `classes`; int64 (M,)
     shown_as    float32 (classes, classes): 1 where the class of the row is shown as that of the column; a removed class
                 has none
@@ -71,8 +71,9 @@ class Lesson:
 
     @property
     def unseen(self) -> Tensor:
-        """Channels without marks."""
-        return torch.zeros_like(self.channels)
+        """Channels without marks; side information, which comes after them, stays."""
+        classes = self.before.shape[1]
+        return torch.cat([torch.zeros_like(self.channels[:, :classes]), self.channels[:, classes:]], 1)
 
 
 @torch.no_grad()

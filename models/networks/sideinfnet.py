@@ -32,18 +32,25 @@ DEFAULTS: dict[str, Option] = {"spread": "diffusion", "dimension": 64, "rate": 0
 
 
 class SideInfNet(MarkedNetwork):
-    """Any encoder in stages, `side` that turns annotations (B, K, H, W) into (B, dimension, H/4, W/4).
+    """Any encoder in stages, and `side`, which turns annotations into (B, dimension, H/4, W/4).
 
-    rate  share of the gated blocks that training aims to run; 0: no gates
+    inputs  K, of channels of annotations: marks, a channel a class, then other side information, which may be left out
+    rate    share of the gated blocks that training aims to run; 0: no gates
     """
 
     measures = ("odin", "mc-dropout")
 
     def __init__(
-        self, encoder: Union[MobileNetV2, Staged], side: nn.Module, dimension: int, classes: int, rate: float
+        self,
+        encoder: Union[MobileNetV2, Staged],
+        side: nn.Module,
+        dimension: int,
+        inputs: int,
+        classes: int,
+        rate: float,
     ) -> None:
         super().__init__()
-        self.encoder, self.side, self.rate = encoder, side, rate
+        self.encoder, self.side, self.inputs, self.rate = encoder, side, inputs, rate
         low, middle, deep = (encoder.channels[level] for level in (1, 3, 4))
         self.fuse = _fusion(low, dimension)
         self.gates = nn.ModuleDict(self._new_gates() if rate else {})
@@ -87,7 +94,8 @@ class SideInfNet(MarkedNetwork):
 
     def _encoded(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
         """The context at stride 16 and the fused map at stride 4, narrowed."""
-        fused = self.fuse(torch.cat([features[0], self.side(marks).to(features[0].dtype)], 1))
+        told = F.pad(marks, (0, 0, 0, 0, 0, self.inputs - marks.shape[1]))
+        fused = self.fuse(torch.cat([features[0], self.side(told).to(features[0].dtype)], 1))
         _, middle, deep = self._later_stages(fused)
         deep = F.interpolate(self.deep(deep), middle.shape[-2:], mode="bilinear", align_corners=False)
         return self.pyramid(self.middle(middle) + deep), self.skip(fused)
@@ -133,11 +141,11 @@ def build(encoder: Union[MobileNetV2, Staged], inputs: int, classes: int, option
     if chosen["spread"] not in ("diffusion", "kernel", "none") or dimension < 1 or not 0 <= rate <= 1 or rounds < 0:
         raise UnusableModel(f"SideInfNet cannot be built with {dict(options)}.")
     if chosen["spread"] == "none":
-        return SideInfNet(encoder, Silence(), 0, classes, rate)
+        return SideInfNet(encoder, Silence(), 0, inputs, classes, rate)
     if chosen["spread"] == "kernel":
-        return SideInfNet(encoder, KernelRegression(inputs, dimension), dimension, classes, rate)
+        return SideInfNet(encoder, KernelRegression(inputs, dimension), dimension, inputs, classes, rate)
     diffusion = Diffusion(inputs, dimension, bool(chosen["sparse"]), rounds)
-    return SideInfNet(encoder, diffusion, dimension, classes, rate)
+    return SideInfNet(encoder, diffusion, dimension, inputs, classes, rate)
 
 
 class _Pyramid(nn.Module):

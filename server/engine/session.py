@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from terrafine.models.infer import Predictor, TileFeatures
-from terrafine.server.engine.caches import FEATURES_BYTES, LOGITS_BYTES, SCORES_BYTES, UNCERTAINTY_BYTES, ByteLru
+from terrafine.models.objects.finder import Seen
+from terrafine.server.engine.caches import (
+    FEATURES_BYTES,
+    LOGITS_BYTES,
+    OBJECTS_BYTES,
+    SCORES_BYTES,
+    UNCERTAINTY_BYTES,
+    ByteLru,
+)
 from terrafine.server.engine.legend import Legend
 from terrafine.server.engine.tile_marks import TileMarks
 from terrafine.server.engine.weights import WeightsKept
@@ -20,6 +28,7 @@ from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
 from terrafine.shared.errors import BadRequest, NotFound
 from terrafine.shared.geo import Window, bounding
 from terrafine.shared.raster import RasterInfo
+from terrafine.shared.side import NOWHERE
 from terrafine.shared.spec import ModelSpec
 
 REVISIONS_KEPT = 1000  # whoever holds an older map gets all of it again
@@ -29,13 +38,15 @@ Tiles = frozenset[Window]
 @dataclass
 class Caches:
     """What was computed, shared in memory by all sessions: features of the image by tile and encoder; logits and
-    uncertainty (float16) by tile, network and the marks that the tile sees; patches' mean uncertainty by all of that.
+    uncertainty (float16) by tile, network and the marks that the tile sees; patches' mean uncertainty by all of that;
+    what was seen of objects by box and first click.
     """
 
     features: ByteLru[TileFeatures] = field(default_factory=lambda: ByteLru(FEATURES_BYTES))
     logits: ByteLru[NDArray[np.float16]] = field(default_factory=lambda: ByteLru(LOGITS_BYTES))
     uncertainty: ByteLru[NDArray[np.float16]] = field(default_factory=lambda: ByteLru(UNCERTAINTY_BYTES))
     scores: ByteLru[float] = field(default_factory=lambda: ByteLru(SCORES_BYTES))
+    objects: ByteLru[Seen] = field(default_factory=lambda: ByteLru(OBJECTS_BYTES))
 
     def by_name(self) -> dict[str, ByteLru[Any]]:
         return {item.name: getattr(self, item.name) for item in fields(self)}
@@ -77,6 +88,7 @@ class Session:
         self.tiling, warning = tiling_of(info.grid, predictor.spec)
         self.warnings: tuple[str, ...] = (warning,) if warning else ()
         self.log = AnnotationLog()
+        self.side = NOWHERE
         self._legend = Legend.of(predictor.spec.classes)
         self._history: dict[int, _Change] = {0: _Change(frozenset(), ())}
         self._touched: dict[Annotation, Tiles] = {}  # mark → tiles that see it, oldest mark first
@@ -92,8 +104,10 @@ class Session:
 
     @property
     def network(self) -> Hashable:
-        """Tells the networks apart that this session had: logits are good for one of them."""
-        return self.weights.current.name, len(self.spec.classes)
+        """Tells the networks apart that this session had, and what they were told beside marks: logits are good for
+        one of them.
+        """
+        return self.weights.current.name, len(self.spec.classes), self.side.digest
 
     @property
     def panel_tiles(self) -> int:
@@ -145,6 +159,11 @@ class Session:
         if not newer:
             self._history.clear()
         return self._marks_changed(before)
+
+    def resume(self, marks: tuple[Annotation, ...], revision: int) -> None:
+        """Hold exactly `marks`, as a journal has it. What earlier revisions changed is not remembered."""
+        self.replace(marks, revision)
+        self._history = {revision: self._history[revision]}
 
     def move_on(self, base: int, revision: int, everywhere: bool) -> Window:
         """A change that is none of marks, of the whole map or of nothing in it; returns the raster window that differs.

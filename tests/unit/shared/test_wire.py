@@ -36,6 +36,7 @@ from terrafine.shared.messages import (
 )
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import DTYPES, RasterInfo
+from terrafine.shared.side import SideFields, SideInformation
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
 KINDS = (*get_args(Request), *get_args(Reply))
@@ -83,6 +84,15 @@ def patches(draw) -> Patch:
     return Patch(window, values, draw(arrays.arrays(np.bool_, (height, width))), draw(COUNTS))
 
 
+@st.composite
+def side_information(draw) -> SideInformation:
+    points, numbers = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    finite = st.floats(-1e6, 1e6, width=32)
+    return SideInformation(
+        *(draw(arrays.arrays(np.float32, (points, width), elements=finite)) for width in (2, numbers))
+    )
+
+
 RANGE = st.tuples(st.floats(-100, 0), st.floats(1, 100))
 COLOURS = st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=3).map(tuple)
 KINDS_OF_VALUES = st.tuples(st.sampled_from(DTYPES), st.none()) | st.tuples(st.just("uint8"), COLOURS)
@@ -107,6 +117,7 @@ SPECS = st.builds(
     normalisation=st.just(Normalisation((0.5,), (0.2,))),
     temperature=st.floats(0.1, 10),
     options=st.dictionaries(TEXT, st.one_of(TEXT, COUNTS, NUMBERS, st.booleans()), max_size=3),
+    side=st.just(SideFields(("height",), (10.0,), (5.0,))),
 )
 LEARN_OPTIONS = st.builds(
     LearnOptions, st.sampled_from(SCOPES), st.none() | st.integers(1, 1000), st.none() | st.floats(1e-9, 10),
@@ -117,6 +128,7 @@ RANK_OPTIONS = st.builds(
 )
 for known, strategy in {
     str: TEXT, int: COUNTS, float: NUMBERS, Window: WINDOWS, Annotation: MARKS, Patch: patches(), RasterInfo: RASTERS,
+    SideInformation: side_information(),
     ModelSpec: SPECS, Delta: filled(Delta), LearnOptions: LEARN_OPTIONS, RankOptions: RANK_OPTIONS,
 }.items():  # fmt: skip
     st.register_type_strategy(known, strategy)
