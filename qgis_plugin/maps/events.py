@@ -40,7 +40,8 @@ class WorkEvents(ABC):
         self.will_retry = False  # the server that was lost: it was there, and may come back
         self._is_retrying = False
         self.device = ""
-        self.models: tuple[ModelSpec, ...] = ()
+        self.models: tuple[ModelSpec, ...] = ()  # that classify
+        self.finders: tuple[ModelSpec, ...] = ()  # that find objects
         self.model: Optional[ModelSpec] = None
         self.own_legend = False  # the model's classes are the user's
         self.preferred_model = ""  # the one that was used last time
@@ -60,6 +61,11 @@ class WorkEvents(ABC):
         if self.session is not None:
             return self.session.history.network.legend.shown
         return self.model.classes if self.model else ()
+
+    def take_models(self, models: tuple[ModelSpec, ...]) -> None:
+        """What the server has."""
+        self.models = tuple(model for model in models if model.task == "map")
+        self.finders = tuple(model for model in models if model.task == "object")
 
     def choose_model(self, name: str) -> list[Effect]:
         """Take the model of that name, else the first; without a server the model of the session stays."""

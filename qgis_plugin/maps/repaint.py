@@ -13,13 +13,13 @@ from typing import Optional, Sequence
 
 from qgis.core import QgsMapLayer, QgsMapRendererParallelJob, QgsMapSettings, QgsRectangle
 from qgis.gui import QgisInterface
+from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, QRect, QSize, pyqtSignal
 from qgis.PyQt.QtGui import QPainter
 
 from terrafine.qgis_plugin.maps.overlay import Overlay
 from terrafine.qgis_plugin.maps.part import box_of, can_be_rendered_in_part, settings_of_part
 
-Change = tuple[str, list[QgsRectangle]]  # id of a layer, extents in its CRS
 View = tuple[QgsRectangle, QSize, float, str]
 
 
@@ -36,7 +36,7 @@ class Repainter(QObject):
         self._iface, self._canvas = iface, iface.mapCanvas()
         self._overlay = Overlay(self._canvas)
         self._shown: Optional[View] = None  # by the canvas's picture; None while it is being drawn
-        self._waiting: list[Change] = []  # for the canvas to be drawn
+        self._waiting: list[tuple[QgsMapLayer, Sequence[QgsRectangle]]] = []  # for the canvas to be drawn
         self._next = QRect()
         self._job: Optional[QgsMapRendererParallelJob] = None
         self._box = QRect()  # that the job draws
@@ -55,8 +55,8 @@ class Repainter(QObject):
     def repaint(self, layer: QgsMapLayer, extents: Sequence[QgsRectangle]) -> None:
         """Show what has changed in extents, in the layer's CRS."""
         settings = self._canvas.mapSettings()
-        if self._canvas.isDrawing():
-            self._waiting.append((layer.id(), list(extents)))  # it may have been read already
+        if self._canvas.isDrawing() and layer in settings.layers():
+            self._waiting.append((layer, extents))  # it may have been read already
             return
         box = box_of(layer, extents, settings) if self._can_be_patched(layer, settings) else None
         layer.triggerRepaint(box is not None)
@@ -91,10 +91,9 @@ class Repainter(QObject):
         if self._shown is None:  # the drawing was broken off
             return
         waiting, self._waiting = self._waiting, []
-        layers = {layer.id(): layer for layer in self._canvas.layers()}
-        for layer_id, extents in waiting:
-            if layer_id in layers:
-                self.repaint(layers[layer_id], extents)
+        for layer, extents in waiting:
+            if not sip.isdeleted(layer):
+                self.repaint(layer, extents)
 
     # ---- we draw ---------------------------------------------------------------------------------------------------
 

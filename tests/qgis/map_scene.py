@@ -61,6 +61,7 @@ class Scene:
 
     def __init__(self, canvas: QgsMapCanvas, raster: Path) -> None:
         self.canvas = canvas
+        canvas.waitWhileRendering()
         target, source = raster.with_name("map.tif"), open_dataset(str(raster))
         create_map_file(target, str(raster), QgsCoordinateReferenceSystem(), CLASSES)
         self.layer = open_map_layer(target, "map", CLASSES)
