@@ -37,7 +37,7 @@ class LearnPanel(QWidget):
                 "Marks correct the map around them. Let the model learn from them, and it gets the rest right, too."
             )
         )
-        self.follow = QPushButton(self.tr("Learn"))
+        self.follow = QPushButton(self.tr("Learn now"))
         self.follow.setToolTip(self.tr("Follow the advice: learn from your marks now"))
         self.scope = self._scopes(scope)
         self.learn = QPushButton(icon("learn"), self.tr("Learn from my marks"))

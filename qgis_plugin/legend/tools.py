@@ -1,4 +1,4 @@
-"""What can be done with the legend's classes: a row of small buttons below it, and the legend's context menu."""
+"""What can be done with the legend's classes: a row of small buttons above it, and the legend's context menu."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ class LegendTools(QWidget):
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(0)
+        line.addStretch(1)
         for button in self._buttons():
             line.addWidget(button)
-        line.addStretch(1)
 
     def _connect(self) -> None:
         self.add.clicked.connect(lambda: self.add_asked.emit())

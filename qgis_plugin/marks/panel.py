@@ -86,10 +86,9 @@ class MarksPanel(QWidget):
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(heading(self.tr("Correct the map")))
+        column.addLayout(row(heading(self.tr("Correct the map")), self.legend_tools))
         column.addWidget(self.invitation)
         column.addWidget(self.legend)
-        column.addWidget(self.legend_tools)
         column.addWidget(self.tools)
         column.addWidget(self._width_row())
         column.addWidget(self.live)

@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-QUIET = {"OMP_NUM_THREADS": "1"}
 os.environ["QGIS_AUTH_DB_DIR_PATH"] = tempfile.mkdtemp()  # before QGIS is there: not the user's own keys
 if importlib.util.find_spec("qgis") is None:  # the server's environment: these tests are for QGIS's Python
     collect_ignore_glob = ["*.py"]
-
-
-@pytest.fixture(scope="session")
-def server_python() -> str:
-    """The Python that has the server."""
-    python = os.environ.get("TERRAFINE_SERVER_PYTHON", str(ROOT / ".venv/bin/python"))
-    if not Path(python).is_file():
-        pytest.fail(f"there is no server to test with: {python} (set TERRAFINE_SERVER_PYTHON)")
-    return python
-
-
-@pytest.fixture(scope="session")
-def models_folder(server_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    script = Path(__file__).with_name("make_models.py")
-    subprocess.run([server_python, str(script), str(folder)], check=True, env={**os.environ, **QUIET})
-    return folder
-
-
-@pytest.fixture(scope="session")
-def address(server_python: str, models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that somebody else has started; what it saves does not last."""
-    command = [server_python, "-m", "terrafine.server.cli", "serve", "--port", "0", "--announce", "-"]
-    command += ["--exit-with-stdin", "--models", str(models_folder)]
-    command += ["--save-models", str(tmp_path_factory.mktemp("saved"))]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env={**os.environ, **QUIET}) as process:
-        yield json.loads(process.stdout.readline())["address"]
-        process.stdin.close()
-        process.wait(30)
 
 
 @pytest.fixture(scope="session", autouse=True)

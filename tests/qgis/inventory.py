@@ -1,0 +1,91 @@
+"""What a plugin could leave behind in QGIS, counted."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import tempfile
+import threading
+from collections import Counter
+from pathlib import Path
+
+from qgis.core import QgsApplication, QgsProject
+from qgis.gui import QgsDockWidget, QgsMapCanvas, QgsMapTool
+from qgis.PyQt.QtCore import QCoreApplication, QEvent, QObject
+from qgis.PyQt.QtWidgets import QAction, QApplication, QMainWindow, QMenu, QToolBar, QWidget
+
+PLUGIN = "terrafine.qgis_plugin"
+ROUNDS = 3  # of what Qt puts off, and what that puts off
+
+
+def census(window: QMainWindow, canvas: QgsMapCanvas) -> dict[str, int]:
+    """How many there are of each kind, when everything that was put off is done."""
+    for _ in range(ROUNDS):
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        QApplication.processEvents()
+        gc.collect()
+    return {**_widgets(window), **_map(canvas), **_listeners(canvas), **_process(), **_python()}
+
+
+def _widgets(window: QMainWindow) -> dict[str, int]:
+    kinds = {"docks": QgsDockWidget, "actions": QAction, "widgets": QWidget, "objects": QObject}
+    found = {name: len(window.findChildren(kind)) for name, kind in kinds.items()}
+    found["menu entries"] = sum(len(menu.actions()) for menu in window.findChildren(QMenu))
+    found["tool bar entries"] = sum(len(bar.actions()) for bar in window.findChildren(QToolBar))
+    found["windows"] = len(QApplication.topLevelWidgets())
+    return found
+
+
+def _map(canvas: QgsMapCanvas) -> dict[str, int]:
+    return {
+        "map tools": len(canvas.findChildren(QgsMapTool)),
+        "canvas items": len(canvas.scene().items()),
+        "layers": len(QgsProject.instance().mapLayers()),
+        "providers": len(QgsApplication.processingRegistry().providers()),
+        "tasks": QgsApplication.taskManager().countActiveTasks(),
+    }
+
+
+def _listeners(canvas: QgsMapCanvas) -> dict[str, int]:
+    """Of what outlives the plugin."""
+    project, tree = QgsProject.instance(), QgsProject.instance().layerTreeRoot()
+    signals = {
+        canvas: ("extentsChanged", "mapToolSet", "renderComplete", "destinationCrsChanged", "layersChanged"),
+        project: ("layersAdded", "layersWillBeRemoved", "readProject", "projectSaved", "cleared", "crsChanged"),
+        tree: ("visibilityChanged", "removedChildren", "addedChildren"),
+        QgsApplication.taskManager(): ("allTasksFinished", "statusChanged"),
+        QApplication.instance(): ("aboutToQuit", "focusChanged"),
+    }
+    return {f"listeners of {n}": item.receivers(getattr(item, n)) for item, names in signals.items() for n in names}
+
+
+def _process() -> dict[str, int]:
+    """Of this process: threads of Python, child processes, open sockets, pipes and files, temporary files."""
+    temporary = sum(1 for path in Path(tempfile.gettempdir()).rglob("*") if not path.is_dir())
+    found = {"threads": threading.active_count(), "temporary files": temporary}
+    if Path("/proc/self").is_dir():
+        found["child processes"] = len(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+        kinds = Counter(_kind(link) for link in Path("/proc/self/fd").iterdir())
+        found.update({f"open: {kind}": count for kind, count in kinds.items()})
+    return found
+
+
+def _kind(link: Path) -> str:
+    try:
+        return os.readlink(link).split(":")[0]
+    except OSError:  # the one that lists this folder
+        return "gone"
+
+
+def _python() -> dict[str, int]:
+    """Objects of the plugin's own classes, and what it could have hooked into Python's logging."""
+    alive = Counter(type(item).__name__ for item in gc.get_objects() if type(item).__module__.startswith(PLUGIN))
+    handlers = len(logging.getLogger().handlers) + len(logging.getLogger("terrafine").handlers)
+    return {"log handlers": handlers, **{f"alive: {name}": count for name, count in alive.items()}}
+
+
+def differences(before: dict[str, int], after: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """What there is more of than before: both counts by name."""
+    names = sorted({*before, *after})
+    return {n: (before.get(n, 0), after.get(n, 0)) for n in names if after.get(n, 0) > before.get(n, 0)}
