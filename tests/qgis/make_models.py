@@ -1,13 +1,21 @@
-"""Run with the server's Python: writes tiny models with random weights into the folder named on the command line."""
+"""Run with the server's Python: writes tiny models into the folder named on the command line.
+
+Those for maps have random weights. The one for objects is made by hand: the object is what lies near a click inside, and
+not near one outside.
+"""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from terrafine.models import registry
+from terrafine.models.networks.iog import IOG
+from terrafine.models.objects import build
 from terrafine.shared.spec import EncodingSpec, LandCover, ModelSpec, Normalisation
 
 CLASSES = (LandCover(0, "water", "#4477aa"), LandCover(1, "land", "#ccbb44"), LandCover(2, "building", "#ee6677"))
@@ -29,7 +37,39 @@ def tiny(name: str, title: str) -> ModelSpec:
     )
 
 
+def finder() -> ModelSpec:
+    return replace(
+        tiny("finder", "Finder"), architecture="iog", gsd_m=0.0, overlap_px=0, task="object", options={"fwhm_px": 32.0}
+    )
+
+
+@torch.no_grad()
+def by_hand(network: IOG) -> IOG:
+    """The heat maps of the clicks go through unchanged; the answer is inside less outside."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.zero_()
+            if module.bias is not None:
+                module.bias.zero_()
+    heat = [*network.clicks, *network.reduce, *network.fuse, network.fine.levels[0]]
+    for unit in heat:
+        _carry(unit[-1] if isinstance(unit[0], nn.Sequential) else unit)
+    _carry(network.pooling.mix, begin=96)
+    network.fine.head.weight[0, 0, 1, 1], network.fine.head.weight[0, 1, 1, 1] = 1.0, -1.0
+    network.fine.head.bias.fill_(-0.25)
+    return network
+
+
+def _carry(unit: nn.Sequential, begin: int = 0) -> None:
+    """Let the first two channels through, of those from `begin` on."""
+    weight = unit[0].weight
+    middle = weight.shape[-1] // 2
+    for channel in range(2):
+        weight[channel, begin + channel, middle, middle] = 1.0
+
+
 if __name__ == "__main__":
     for seed, spec in enumerate((tiny("tiny", "Tiny"), tiny("tiny-two", "Tiny, the second"))):
         torch.manual_seed(seed)
         registry.save(Path(sys.argv[1]) / spec.name, spec, registry.build(spec))
+    registry.save(Path(sys.argv[1]) / "finder", finder(), by_hand(build.build(finder())))

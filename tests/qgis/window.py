@@ -80,8 +80,8 @@ class Window(QMainWindow):
         self.canvas.setExtent(extent)
         self.canvas.waitWhileRendering()
 
-    def click(self, at: QPoint) -> None:
-        QTest.mouseClick(self.canvas.viewport(), LEFT, NONE, at)
+    def click(self, at: QPoint, button: Qt.MouseButton = LEFT) -> None:
+        QTest.mouseClick(self.canvas.viewport(), button, NONE, at)
 
     def drag(self, *path: QPoint) -> None:
         """Press at the first point, move along the others with the button held, release at the last."""

@@ -1,0 +1,1 @@
+"""Single objects: drag a box, click, correct, accept."""
