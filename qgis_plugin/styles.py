@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import AbstractSet, Sequence
 
+from osgeo import gdal
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsFillSymbol,
@@ -12,6 +13,7 @@ from qgis.core import (
     QgsMarkerSymbol,
     QgsPalettedRasterRenderer,
     QgsRasterDataProvider,
+    QgsRasterLayer,
     QgsRendererCategory,
     QgsSimpleFillSymbolLayer,
     QgsSimpleMarkerSymbolLayer,
@@ -62,6 +64,15 @@ def locks_renderer() -> QgsSingleSymbolRenderer:
     rim = {"style": "no", "outline_color": "#202020", "outline_width": "0.3"}
     symbol.appendSymbolLayer(QgsSimpleFillSymbolLayer.create(rim))
     return QgsSingleSymbolRenderer(symbol)
+
+
+def show_named_classes(layer: QgsRasterLayer) -> None:
+    """Of a class map's file, QGIS shows all 256 colours at first: keep those of classes, which have names."""
+    renderer, dataset = layer.renderer(), gdal.Open(layer.source())
+    names = dataset.GetRasterBand(1).GetCategoryNames() if dataset else None
+    if isinstance(renderer, QgsPalettedRasterRenderer) and names:
+        classes = [entry for entry in renderer.classes() if entry.value < len(names) and names[int(entry.value)]]
+        layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, classes))
 
 
 def map_renderer(provider: QgsRasterDataProvider, classes: Sequence[LandCover]) -> QgsPalettedRasterRenderer:

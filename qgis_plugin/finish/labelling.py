@@ -1,6 +1,6 @@
 """Labelling samples: the panel, the keys and the canvas around a walk through a layer of samples.
 
-What the map says of a sample stays hidden: the map's layer is switched off meanwhile, and nothing shows the map class.
+What the map says of a sample stays hidden: layers that show a class are switched off meanwhile.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from qgis.core import (
 from qgis.gui import QgisInterface, QgsRubberBand
 from qgis.PyQt.QtCore import QObject, Qt
 from qgis.PyQt.QtGui import QColor
-from qgis.PyQt.QtWidgets import QAction
+from qgis.PyQt.QtWidgets import QAction, QDockWidget
 
+from terrafine.qgis_plugin.dock import OBJECT_NAME as DOCK
 from terrafine.qgis_plugin.finish.labelling_dock import KEYS, LabellingDock
 from terrafine.qgis_plugin.finish.sample_layer import SAMPLED, legend_of
 from terrafine.qgis_plugin.finish.tables import outline
 from terrafine.qgis_plugin.finish.walk import Walk
 from terrafine.qgis_plugin.keys import Keys, chord
+from terrafine.qgis_plugin.layers import ROLE
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.qgis_plugin.rasters.raster import open_dataset, raster_file
 from terrafine.qgis_plugin.widgets import icon
@@ -50,7 +52,7 @@ class Labelling(QObject):
         self.walk: Optional[Walk] = None
         self._keys: list[Keys] = []
         self._frame: Optional[QgsRubberBand] = None
-        self._hidden = ""  # id of the map's layer, while it is switched off
+        self._hidden: list[str] = []  # ids of the layers that would show a class, while they are switched off
         self.action = QAction(icon("terrafine"), self.tr("Label samples…"), iface.mainWindow())
         self.action.setObjectName("TerrafineLabelSamples")
         self.action.triggered.connect(self.open)
@@ -75,6 +77,7 @@ class Labelling(QObject):
         if self.dock is None:
             self._make_dock()
         self.dock.show()
+        self.dock.raise_()
         self._begin()
 
     def _make_dock(self) -> None:
@@ -85,6 +88,9 @@ class Labelling(QObject):
         self.dock.layer.layerChanged.connect(self._begin)
         self.dock.visibilityChanged.connect(self._seen)
         self._iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+        beside = self._iface.mainWindow().findChild(QDockWidget, DOCK)
+        if beside is not None and beside.isVisible():
+            self._iface.mainWindow().tabifyDockWidget(beside, self.dock)
         numbers = {chord(Qt.Key.Key_1 + place): lambda place=place: self._press(place) for place in range(KEYS)}
         others = {chord(Qt.Key.Key_N): self._next, chord(Qt.Key.Key_Backspace): self._back}
         self._keys = [Keys(widget, {**numbers, **others}, self._is_at_work) for widget in (self._canvas, self.dock)]
@@ -103,7 +109,7 @@ class Labelling(QObject):
         if classes and isinstance(layer, QgsVectorLayer):
             self.walk = Walk(layer)
             layer.willBeDeleted.connect(self._stop)
-            self._hide_map()
+            self._hide_maps()
         self._show(first=True)
 
     def _seen(self, visible: bool) -> None:
@@ -144,8 +150,9 @@ class Labelling(QObject):
         if self._frame is not None:
             self._canvas.scene().removeItem(self._frame)
             self._frame = None
-        self._switch_map(self._hidden, True)
-        self._hidden = ""
+        for layer_id in self._hidden:
+            self._switch(layer_id, True)
+        self._hidden = []
 
     # ---- what the user sees ----------------------------------------------------------------------------------------
 
@@ -196,14 +203,16 @@ class Labelling(QObject):
         layer = QgsProject.instance().mapLayer(str(self.walk.layer.customProperty(SAMPLED, "")))
         return layer if isinstance(layer, QgsRasterLayer) else None
 
-    def _hide_map(self) -> None:
-        sampled = self._map()
-        if sampled is not None and self._switch_map(sampled.id(), False):
-            self._hidden = sampled.id()
+    def _hide_maps(self) -> None:
+        """The map that was sampled, and Terrafine's own layers: maps that it was made of, marks, where to look."""
+        layers = QgsProject.instance().mapLayers().values()
+        sampled = self.walk.layer.customProperty(SAMPLED, "")
+        telling = (layer.id() for layer in layers if layer.id() == sampled or layer.customProperty(ROLE))
+        self._hidden = [layer_id for layer_id in telling if self._switch(layer_id, False)]
 
-    def _switch_map(self, layer_id: str, on: bool) -> bool:
+    def _switch(self, layer_id: str, on: bool) -> bool:
         """Show or hide a layer; has that changed anything?"""
-        node = QgsProject.instance().layerTreeRoot().findLayer(layer_id) if layer_id else None
+        node = QgsProject.instance().layerTreeRoot().findLayer(layer_id)
         if node is None or node.itemVisibilityChecked() == on:
             return False
         node.setItemVisibilityChecked(on)

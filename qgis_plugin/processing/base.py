@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Mapping
 
 from qgis.core import (
     QgsProcessingAlgorithm,
@@ -13,6 +14,8 @@ from qgis.core import (
     QgsProcessingParameterExtent,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
+    QgsProcessingUtils,
+    QgsRasterLayer,
 )
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
@@ -20,6 +23,7 @@ from qgis.PyQt.QtGui import QIcon
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource, class_source
 from terrafine.qgis_plugin.finish.filters import Report
 from terrafine.qgis_plugin.maps.layer import export_map
+from terrafine.qgis_plugin.styles import show_named_classes
 from terrafine.qgis_plugin.widgets import icon
 from terrafine.qgis_plugin.words import in_users_words
 from terrafine.shared.errors import Cancelled, TerrafineError
@@ -35,6 +39,7 @@ class Algorithm(QgsProcessingAlgorithm):
 
     ID = ""
     GROUP_ID = ""
+    _results: Mapping[str, Any] = MappingProxyType({})
 
     def createInstance(self) -> QgsProcessingAlgorithm:
         return type(self)()
@@ -86,11 +91,19 @@ class Algorithm(QgsProcessingAlgorithm):
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         try:
-            return self.work(parameters, context, feedback)
+            self._results = self.work(parameters, context, feedback)
+            return self._results
         except Cancelled:
             return {}
         except TerrafineError as error:
             raise QgsProcessingException(str(in_users_words(error))) from error
+
+    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+        """Have a result that is a class map show its classes alone."""
+        layer = QgsProcessingUtils.mapLayerFromString(str(self._results.get(OUTPUT, "")), context)
+        if isinstance(layer, QgsRasterLayer):
+            show_named_classes(layer)
+        return {}
 
     def work(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
