@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from terrafine.models.infer import Predictor
 from terrafine.models.metrics import VOID
-from terrafine.server.engine import engine, learning, ranking
+from terrafine.server.engine import advising, engine, learning, ranking
 from terrafine.server.engine.session import Session
 from terrafine.server.rasters import raster_io
 from terrafine.server.rasters.pixels import PixelSource
@@ -24,7 +24,7 @@ from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import Window, slices
 from terrafine.shared.learning import LearnOptions, RankedPatch, RankOptions
-from terrafine.shared.messages import Learnt, PatchesRanked
+from terrafine.shared.messages import Advice, Learnt, PatchesRanked
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import NODATA_CLASS, ModelSpec
@@ -128,6 +128,10 @@ class Refinement:
     def rank(self, options: RankOptions) -> tuple[RankedPatch, ...]:
         """The patches of the whole raster in the order in which they are proposed."""
         return _last(ranking.rank(self.session, self.whole, options), PatchesRanked).patches
+
+    def advise(self, since: int) -> Advice:
+        """What the marks since that revision call for."""
+        return _last(advising.advise(self.session, since), Advice)
 
     def close(self) -> None:
         self.session.close()

@@ -1,4 +1,6 @@
-"""One mistake, two answers: the mark alone, or learning from it; which suits mistakes of what size (DIAL, figure 9)."""
+"""One mistake, two answers: the mark alone, or learning from it. Which suits mistakes of what size (DIAL, figure 9)? And
+is the advice right?
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from terrafine.models.learning import advice
 from terrafine.models.metrics import VOID
 from terrafine.models.simulate import Mistake, deepest, mistakes, point_in
 from terrafine.server.evaluation.refinement import Refinement
@@ -18,21 +21,29 @@ SMALLEST_PX = 50
 
 @dataclass(frozen=True)
 class Sample:
-    """A mistake of so many pixels, and the pixels of the raster that are right afterwards and were not before."""
+    """A mistake of so many pixels, and how many more of the raster are right after each answer.
+
+    advised  the answer that the advice was for
+    """
 
     area: int
     marked: int
     learnt: int
+    advised: str
+
+    @property
+    def better(self) -> str:
+        return advice.LEARN if self.learnt > self.marked else advice.MARK
 
 
 def measure(task: Task) -> Measured:
     """`length` mistakes of each raster, spread evenly over their sizes, each mended from the same first map."""
     samples: list[Sample] = []
-    for index, subject in enumerate(task.subjects()):
+    for subject in task.subjects():
         refinement = Refinement(subject, task.predictor)
         for mistake in _spread(mistakes(refinement.map, refinement.truth), task.length):
             samples.append(_sample(refinement, mistake, task))
-            task.tick(index * task.length + len(samples) % task.length, len(task.images) * task.length)
+            task.tick(len(samples), len(task.images) * task.length)
         refinement.close()
     return summary(samples)
 
@@ -46,15 +57,15 @@ def _spread(found: list[Mistake], count: int) -> list[Mistake]:
 
 def _sample(refinement: Refinement, mistake: Mistake, task: Task) -> Sample:
     """Both answers to one mistake; everything is taken back afterwards."""
-    start = _right(refinement)
+    start, since = _right(refinement), refinement.session.log.revision
     mark = point_in(mistake, deepest(mistake), task.chance(mistake.area))
     refinement.mark(mark)
-    marked = _right(refinement) - start
+    marked, advised = _right(refinement) - start, refinement.advise(since).action
     refinement.learn(task.row.learning.options)
     learnt = _right(refinement) - start
     refinement.use_weights("")
     refinement.unmark(mark.id)
-    return Sample(mistake.area, marked, learnt)
+    return Sample(mistake.area, marked, learnt, advised)
 
 
 def _right(refinement: Refinement) -> int:
@@ -71,6 +82,12 @@ def summary(samples: list[Sample]) -> Measured:
 
     curves = {"pixels gained by the mark": means("marked"), "pixels gained by learning": means("learnt")}
     curves["size of the mistake"] = means("area")
-    better = np.array([sample.learnt > sample.marked for sample in ordered])
-    figures = {"share where learning is better": float(better.mean()), "mistakes": float(len(ordered))}
+    better = [sample.better for sample in ordered]
+    right, constant = advice.agreement([sample.advised for sample in ordered], better)
+    figures = {
+        "mistakes": float(len(ordered)),
+        "share where learning is better": better.count(advice.LEARN) / len(better),
+        "share where the advice was right": right,
+        "share where the better constant answer is": constant,
+    }
     return Measured(list(range(1, len(groups) + 1)), curves, figures)

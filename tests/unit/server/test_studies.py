@@ -315,6 +315,16 @@ def test_each_mistake_is_mended_both_ways_from_the_same_map(task):
     assert 0 <= found.figures["share where learning is better"] <= 1
 
 
+def test_the_advice_is_held_against_the_better_constant_answer():
+    samples = [mistakes.Sample(area, 10, learnt, advised) for area, learnt, advised in (
+        (1, 20, "learn"), (2, 5, "mark"), (3, 5, "mark"), (4, 5, "learn"), (5, 30, "mark"),
+    )]  # fmt: skip
+    figures = mistakes.summary(samples).figures
+    assert figures["share where learning is better"] == pytest.approx(2 / 5)
+    assert figures["share where the advice was right"] == pytest.approx(3 / 5)
+    assert figures["share where the better constant answer is"] == pytest.approx(3 / 5)
+
+
 def test_the_auroc_is_the_share_of_pairs_in_the_right_order():
     rng = np.random.default_rng(0)
     scores, wrong = rng.integers(0, 5, 60) / 4, rng.random(60) < 0.3
