@@ -1,5 +1,5 @@
-"""One mistake, two answers: the mark alone, or learning from it. Which suits mistakes of what size (DIAL, figure 9)? And
-is the advice right?
+"""One mistake, two answers: the mark alone, or learning from it. Which suits mistakes of what size (DIAL, figure 9)?
+And is the advice right?
 """
 
 from __future__ import annotations
