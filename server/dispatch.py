@@ -9,8 +9,10 @@ from typing import Any, Optional, Union
 
 from terrafine.server.answers import FOREIGN_ERRORS, MAX_WINDOWS, failed, failure, welcome
 from terrafine.server.engine import advising, engine, learning, ranking, side, uncertainty
-from terrafine.server.engine.sessions import Opened, Sessions
+from terrafine.server.engine.sessions import Kept, Sessions
 from terrafine.server.engine.work import Stopped, Work, never
+from terrafine.server.journal import records
+from terrafine.server.journal.folder import StateFolder
 from terrafine.server.model_card import card_of
 from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
@@ -37,9 +39,10 @@ Handler = Callable[[Any, Caller], Replies]
 class Dispatcher:
     """Answers requests, one at a time: it is not meant for several threads."""
 
-    def __init__(self, zoo: Zoo) -> None:
+    def __init__(self, zoo: Zoo, state: Optional[StateFolder] = None) -> None:
+        """`state` is where sessions are written down; by default, in a temporary folder."""
         self.zoo = zoo
-        self.sessions = Sessions(zoo)
+        self.sessions = Sessions(zoo, state)
         self._handlers: dict[type, Handler] = {
             m.Hello: self._hello,
             m.Ping: self._ping,
@@ -89,7 +92,7 @@ class Dispatcher:
                 yield failure(message, error)
 
     def close(self) -> None:
-        """Forget all sessions and remove what they kept on disk."""
+        """Let go of all sessions, and of what they kept on disk, but for what is to last."""
         self.sessions.close_all()
 
     def _handler(self, message: m.Message) -> Handler:
@@ -116,75 +119,87 @@ class Dispatcher:
     def _offer_pixels(self, request: m.OfferPixels, caller: Caller) -> Replies:
         if len(request.windows) > MAX_WINDOWS:
             raise TooLarge(f"{len(request.windows)} blocks were offered; {MAX_WINDOWS} are allowed.")
-        opened = self._opened(request, caller)
-        missing, replaced = opened.store.offer(request.windows, request.digests)
+        kept = self._kept(request, caller)
+        missing, replaced = kept.store.offer(request.windows, request.digests)
         if replaced:
-            opened.session.forget()
+            kept.session.forget()
+        here = {window: digest for window, digest in zip(request.windows, request.digests) if window not in missing}
+        if here:
+            kept.note(records.Pixels(tuple(here), tuple(here.values())))
         yield m.MissingPixels(tuple(missing))
 
     def _put_pixels(self, request: m.PutPixels, caller: Caller) -> Replies:
-        opened = self._opened(request, caller)
-        if opened.store.put(request.patch):
-            opened.session.forget()
+        kept = self._kept(request, caller)
+        if kept.store.put(request.patch):
+            kept.session.forget()
+        kept.note(records.Pixels((request.patch.window,), (kept.store.digest_at(request.patch.window),)))
         yield m.PixelsStored(request.patch.window)
 
     def _change(self, request: m.ChangeAnnotations, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
-        changed = session.change(request.delta)
-        yield m.AnnotationsChanged(session.log.revision, changed)
+        kept = self._kept(request, caller)
+        changed = kept.session.change(request.delta)
+        kept.note(records.Change(request.delta))
+        yield m.AnnotationsChanged(kept.session.log.revision, changed)
 
     def _set(self, request: m.SetAnnotations, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
-        changed = session.replace(request.annotations, request.revision)
-        yield m.AnnotationsChanged(session.log.revision, changed)
+        kept = self._kept(request, caller)
+        changed = kept.session.replace(request.annotations, request.revision)
+        kept.note(records.Marks(request.annotations, request.revision))
+        yield m.AnnotationsChanged(kept.session.log.revision, changed)
 
     def _predict(self, request: m.Predict, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
+        session = self._kept(request, caller).session
         method = "entropy" if request.uncertainty else ""
         window, since = request.window, request.changed_since
         missing = engine.missing_pixels(session, window, since, request.detail)
         return _unless(missing, engine.predict(session, window, since, method, caller.work, request.detail))
 
     def _measure(self, request: m.MeasureUncertainty, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
+        session = self._kept(request, caller).session
         missing = engine.missing_pixels(session, uncertainty.covered(session, request.window, request.factor))
         measured = uncertainty.measure(session, request.window, request.method, request.factor, caller.work)
         return _unless(missing, measured)
 
     def _rank(self, request: m.RankPatches, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
+        session = self._kept(request, caller).session
         area = uncertainty.covered(session, request.window, request.options.size_px)
         ranked = ranking.rank(session, request.window, request.options, caller.work)
         return _unless(engine.missing_pixels(session, area), ranked)
 
     def _advise(self, request: m.Advise, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
+        session = self._kept(request, caller).session
         area = advising.area_of(session, request.since)
         return _unless(engine.missing_pixels(session, area), advising.advise(session, request.since, caller.work))
 
     def _learn(self, request: m.Learn, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
-        session.log.check_follows(request.base, request.revision)
-        learnt = learning.learn(session, request.base, request.revision, request.options, caller.work)
-        return _unless(learning.missing_pixels(session), learnt)
+        kept = self._kept(request, caller)
+        kept.session.log.check_follows(request.base, request.revision)
+        learnt = learning.learn(kept.session, request.base, request.revision, request.options, caller.work)
+        for reply in _unless(learning.missing_pixels(kept.session), learnt):
+            if isinstance(reply, m.Learnt):
+                kept.note_network()
+            yield reply
 
     def _use_weights(self, request: m.UseWeights, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
-        changed = learning.use_weights(session, request.base, request.revision, request.weights)
-        yield m.MapChanged(session.log.revision, changed)
+        kept = self._kept(request, caller)
+        changed = learning.use_weights(kept.session, request.base, request.revision, request.weights)
+        kept.note_network()
+        yield m.MapChanged(kept.session.log.revision, changed)
 
     def _set_legend(self, request: m.SetLegend, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
-        changed = learning.set_legend(session, request.base, request.revision, request.classes, request.becomes)
-        yield m.MapChanged(session.log.revision, changed)
+        kept = self._kept(request, caller)
+        changed = learning.set_legend(kept.session, request.base, request.revision, request.classes, request.becomes)
+        kept.note_network()
+        yield m.MapChanged(kept.session.log.revision, changed)
 
     def _set_side(self, request: m.SetSideInformation, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
-        changed = side.set_side(session, request.base, request.revision, request.side)
-        yield m.MapChanged(session.log.revision, changed)
+        kept = self._kept(request, caller)
+        changed = side.set_side(kept.session, request.base, request.revision, request.side)
+        kept.note_side()
+        yield m.MapChanged(kept.session.log.revision, changed)
 
     def _save(self, request: m.SaveModel, caller: Caller) -> Replies:
-        session = self._opened(request, caller).session
+        session = self._kept(request, caller).session
         spec = learning.saved_spec(session, request.name, request.title)
         self.zoo.save(session.predictor, spec, card_of(session, spec))
         yield m.ModelSaved(spec)
@@ -193,7 +208,7 @@ class Dispatcher:
         self.sessions.close(caller.client, request.session)
         yield m.SessionClosed(request.session)
 
-    def _opened(self, request: Any, caller: Caller) -> Opened:
+    def _kept(self, request: Any, caller: Caller) -> Kept:
         """The caller's own session that the request names; raises NotFound."""
         return self.sessions.find(caller.client, request.session)
 

@@ -23,6 +23,8 @@ COMMANDS = {
     "serve": "run the inference server that QGIS talks to",
     "keygen": "make keys for a server or a client",
     "clients": "say who may use a server that encrypts",
+    "status": "ask a running server what it is doing",
+    "sessions": "list and end the sessions that a server keeps",
     "predict": "classify a raster file into a GeoTIFF",
     "learn": "retrain a model on marks",
     "rank": "say where to look first: the patches that the model is least sure of",

@@ -45,6 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
+    parser.add_argument("--state-dir", type=Path, metavar="DIR", help="where sessions outlive the server")
+    parser.add_argument(
+        "--keep-days", type=float, default=30.0, metavar="N", help="that a session lasts unused (default: 30)"
+    )
+    parser.add_argument(
+        "--engine-memory",
+        type=float,
+        default=0.0,
+        metavar="GB",
+        help="address space that the engine's process may take; not on Windows (default: no limit)",
+    )
     parser.add_argument("--metrics", type=int, metavar="PORT", help="numbers for Prometheus, on this computer only")
     parser.add_argument("--log-json", action="store_true", help="log lines of JSON")
     parser.add_argument(
@@ -59,8 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     from terrafine.server.process.engine import EngineProcess
 
     metrics = Metrics() if arguments.metrics is not None else None
-    engine = EngineProcess(_options(arguments))
-    server = Server(engine, arguments.host, arguments.port, arguments.keys, metrics)
+    engine = EngineProcess(_options(arguments), arguments.state_dir)
+    server = Server(engine, arguments.host, arguments.port, arguments.keys, metrics, arguments.state_dir)
     interrupted = _stop_on_signals(server.stop)
     if arguments.exit_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()
@@ -83,6 +94,8 @@ def _options(arguments: argparse.Namespace) -> EngineOptions:
         device=arguments.device,
         saved_models=arguments.save_models,
         threads=arguments.threads,
+        keep_days=arguments.keep_days,
+        memory_bytes=int(arguments.engine_memory * 2**30),
         log=LogStyle(arguments.verbose, arguments.log_json),
     )
 

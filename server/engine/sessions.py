@@ -1,90 +1,186 @@
-"""The open sessions of all clients. Each is found by who opened it and by its name, so nobody meets another's."""
+"""The sessions of all clients. Each is found by who opened it and by its name, so nobody meets another's.
+
+Those used last are open, in memory; the others are in their journals, and open again when they are asked for.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Optional
 
+from terrafine.models.infer import Predictor
 from terrafine.server.engine.learning import with_legend
 from terrafine.server.engine.session import Caches, Session
+from terrafine.server.journal.folder import StateFolder, expired
+from terrafine.server.journal.rebuild import note_network, note_side, rebuilt
+from terrafine.server.journal.records import Record
+from terrafine.server.journal.session import SessionJournal
 from terrafine.server.rasters.contents import ContentStore
 from terrafine.server.rasters.pixels import BlockStore
 from terrafine.server.zoo import Zoo
-from terrafine.shared.errors import NotFound
+from terrafine.shared.errors import NotFound, TerrafineError
 from terrafine.shared.messages import OpenSession
 from terrafine.shared.raster import check_fit
 
-MAX_SESSIONS = 16  # of one client; the one it did not use for longest makes room, and it opens that again
+log = logging.getLogger(__name__)
+MAX_SESSIONS = 16  # of one client that are open; the one it did not use for longest makes room
+MAX_KEPT = 256  # of one client in journals; likewise
 Key = tuple[str, str]  # the client's identity, which it cannot choose, and the session's name, which it does
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A session that a client opened, and the store that its pixels go to."""
+@dataclass
+class Kept:
+    """A session that a client opened: its journal, the store of its pixels, and, while it is open, itself."""
 
-    session: Session
+    journal: SessionJournal
     store: BlockStore
-    request: OpenSession
+    opened: Optional[Session] = None
+
+    @property
+    def session(self) -> Session:
+        if self.opened is None:
+            raise NotFound("The session is not open.")
+        return self.opened
 
     def goes_on(self, request: OpenSession) -> bool:
         """Is this the session that is asked for? By the legend that it was opened with, or the one it has by now."""
-        classes = (self.request.classes, self.session.legend.classes)
-        same = (self.request.model, self.request.raster) == (request.model, request.raster)
+        state = self.journal.state
+        classes = (state.opened.classes, self.session.legend.classes)
+        same = (state.opened.model, state.opened.raster) == (request.model, request.raster)
         return same and request.classes in classes
+
+    def note(self, record: Record) -> None:
+        """Write down a change of the marks or the pixels that was made."""
+        self.journal.add(record)
+
+    def note_network(self) -> None:
+        """Write down that the weights or the legend are others now."""
+        note_network(self.journal, self.session)
+
+    def note_side(self) -> None:
+        """Likewise the side information."""
+        note_side(self.journal, self.session)
 
 
 class Sessions:
     """For one thread. `contents` and `caches` are shared in memory only: nothing in them is found by another client."""
 
-    def __init__(self, zoo: Zoo) -> None:
+    def __init__(self, zoo: Zoo, state: Optional[StateFolder] = None) -> None:
+        """`state` is where the sessions of an earlier run are; by default, there are none."""
+        self._state = state if state is not None else StateFolder()
         self.caches = Caches()
-        self.contents = ContentStore()
+        self.contents = ContentStore(lasting=self._state.pixels)
         self._zoo = zoo
-        self._opened: OrderedDict[Key, Opened] = OrderedDict()
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()  # the one used longest ago first
+        self._adopt()
 
     def __len__(self) -> int:
-        return len(self._opened)
+        """How many are open."""
+        return sum(kept.opened is not None for kept in self._kept.values())
 
     def open(self, client: str, request: OpenSession) -> Session:
         """The client's session of this name; one with another raster, model or legend begins anew."""
-        opened = self._opened.get((client, request.session))
-        if opened is None or not opened.goes_on(request):
-            opened = self._new(client, request)
-        self._opened.move_to_end((client, request.session))
-        return opened.session
+        kept = self._ready((client, request.session))
+        if kept is None or not kept.goes_on(request):
+            kept = self._new(client, request)
+        return kept.session
 
-    def find(self, client: str, name: str) -> Opened:
+    def find(self, client: str, name: str) -> Kept:
         """Raises NotFound for a session that this client does not have, whoever else may have one of that name."""
-        if (client, name) not in self._opened:
+        kept = self._ready((client, name))
+        if kept is None:
             raise NotFound("The server does not hold this session (any more).", "Open it again.")
-        self._opened.move_to_end((client, name))
-        return self._opened[client, name]
+        return kept
 
     def close(self, client: str, name: str) -> None:
-        """Forget a session and what only it uses; one that is not open is closed already."""
-        opened = self._opened.pop((client, name), None)
-        if opened is not None:
-            opened.session.close()
+        """Forget a session and what only it uses; one that is not there is closed already."""
+        kept = self._kept.pop((client, name), None)
+        if kept is not None:
+            kept.store.close()
+            kept.journal.remove()
+            self.caches.drop((client, name))
+
+    def close_client(self, client: str) -> None:
+        """Forget all that a client has here."""
+        for key in [key for key in self._kept if key[0] == client]:
+            self.close(*key)
+
+    def expire(self, keep_days: float) -> None:
+        """Forget the sessions that were not used for so long, and are not open."""
+        for key, kept in list(self._kept.items()):
+            if kept.opened is None and expired(kept.journal, keep_days):
+                self.close(*key)
+
+    def sync(self) -> None:
+        """What was written down survives the power's end from here on."""
+        for kept in self._kept.values():
+            kept.journal.sync()
 
     def close_all(self) -> None:
-        """Forget all sessions and remove what they kept on disk."""
-        while self._opened:
-            self.close(*next(iter(self._opened)))
+        """Let go of all sessions; those in a lasting folder are there again at the next start."""
+        for kept in self._kept.values():
+            kept.journal.close()
+        self._kept.clear()
+        self.caches.clear()
         self.contents.close()
+        self._state.close()
 
-    def _new(self, client: str, request: OpenSession) -> Opened:
-        predictor = self._zoo.predictor(request.model)
-        check_fit(request.raster, predictor.spec)
-        if request.classes:
-            predictor = with_legend(predictor, request.classes)
+    def _adopt(self) -> None:
+        """Take on what an earlier run left."""
+        for journal in self._state.read_all():
+            state = journal.state
+            store = BlockStore(state.opened.raster, self.contents, state.client)
+            store.adopt(state.blocks)
+            self._kept[state.client, state.opened.session] = Kept(journal, store)
+        self.contents.sweep()
+
+    def _ready(self, key: Key) -> Optional[Kept]:
+        """The session, open; None if there is none, or it cannot be opened again."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        self._kept.move_to_end(key)
+        kept.journal.touch()
+        if kept.opened is None:
+            self._make_room(key[0])
+            try:
+                kept.opened = self._rebuilt(key, kept)
+            except TerrafineError as error:
+                log.warning("a session cannot be opened again: %s", error)
+                self.close(*key)
+                return None
+        return kept
+
+    def _rebuilt(self, key: Key, kept: Kept) -> Session:
+        predictor = self._zoo.predictor(kept.journal.state.opened.model)
+        return rebuilt(kept.journal, _fitted(predictor, kept.journal.state.opened), kept.store, self.caches, key)
+
+    def _new(self, client: str, request: OpenSession) -> Kept:
+        predictor = _fitted(self._zoo.predictor(request.model), request)
         self.close(client, request.session)
+        self._forget_oldest(client)
         self._make_room(client)
-        store = BlockStore(request.raster, self.contents, client)
-        key = (client, request.session)
-        self._opened[key] = Opened(Session(request.raster, store, predictor, self.caches, key), store, request)
-        return self._opened[key]
+        store, key = BlockStore(request.raster, self.contents, client), (client, request.session)
+        session = Session(request.raster, store, predictor, self.caches, key)
+        self._kept[key] = Kept(self._state.begin(client, request), store, session)
+        return self._kept[key]
+
+    def _forget_oldest(self, client: str) -> None:
+        """So that there is room for one more session of this client in the journals."""
+        own = [key for key in self._kept if key[0] == client]
+        for key in own[: max(0, len(own) - MAX_KEPT + 1)]:
+            self.close(*key)
 
     def _make_room(self, client: str) -> None:
-        own = [key for key in self._opened if key[0] == client]  # the one used longest ago first
-        for key in own[: max(0, len(own) - MAX_SESSIONS + 1)]:
-            self.close(*key)
+        """For one more open session of this client; those used longest ago go on in their journals."""
+        opened = [key for key, kept in self._kept.items() if key[0] == client and kept.opened is not None]
+        for key in opened[: max(0, len(opened) - MAX_SESSIONS + 1)]:
+            self._kept[key].opened = None
+            self.caches.drop(key)
+
+
+def _fitted(predictor: Predictor, request: OpenSession) -> Predictor:
+    check_fit(request.raster, predictor.spec)
+    return with_legend(predictor, request.classes) if request.classes else predictor

@@ -10,26 +10,28 @@ of one reply; a job whose client does not keep up gets none.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional, Protocol, cast, get_args
+from typing import Any, Optional, get_args
 
 import numpy as np
 import zmq
 
 from terrafine.server.answers import FOREIGN_ERRORS, failed, welcome
 from terrafine.server.gateway import front
+from terrafine.server.gateway.admin import Admin
 from terrafine.server.gateway.audit import Refusals
 from terrafine.server.gateway.auth import NOBODY, Guard
 from terrafine.server.gateway.front import WAITING_REPLIES
 from terrafine.server.gateway.jobs import Job, JobQueue
 from terrafine.server.gateway.metrics import Metrics
 from terrafine.server.gateway.outbox import Outbox
-from terrafine.server.process.pipe import Answer
+from terrafine.server.gateway.worker import Engine, Worker, answered, timed
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, EngineRestarted, NotAllowed, TerrafineError
 from terrafine.shared.geo import Window
@@ -45,27 +47,6 @@ _OBJECTS_BYTES = 8  # of memory, about, for a byte of a header
 _NO_PIXELS = Patch(Window(0, 0, 0, 0), np.empty((0, 0, 0), np.uint8), np.empty((0, 0), bool))
 
 
-class Engine(Protocol):
-    """What the server needs of process.engine.EngineProcess, which says what each of these does."""
-
-    device: str
-    figures: dict[str, Any]
-
-    def start(self) -> None: ...
-
-    def advance(self, job: int, request: Sequence[Frame] = (), client: str = "", waited_s: float = 0.0) -> Answer: ...
-
-    def stop(self, job: int) -> None: ...
-
-    def attend(self) -> None: ...
-
-    def restart(self) -> None: ...
-
-    def end(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class Server:
     """Binds at once; `start` waits for the engine; `run` serves until `stop` is called, by whatever thread."""
 
@@ -76,10 +57,11 @@ class Server:
         port: int = 0,
         keys: Optional[Path] = None,
         metrics: Optional[Metrics] = None,
+        state: Optional[Path] = None,
     ) -> None:
         """Port 0 is any free one. With a folder of keys (see keys.py) it encrypts, and lets in the clients on its list.
 
-        With `metrics` it counts what it does there.
+        With `metrics` it counts what it does there; in the folder `state` is the administrator's door (see admin.py).
 
         Raises ConfigError where it cannot listen, or may not: without keys, on anything but this computer.
         """
@@ -100,6 +82,10 @@ class Server:
         self._replies.set_hwm(WAITING_REPLIES)
         self._replies.bind(_INPROC)
         self._outbox = Outbox(self._front, self._replies, self._jobs)
+        answers = {"status": self._status, "end_session": self._end_session}
+        self._admin = Admin(self._context, state, answers) if state is not None else None
+        self._began = time.monotonic()
+        self._heard: dict[str, float] = {}  # when, by client
         self.address = self._front.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def start(self) -> None:
@@ -138,73 +124,22 @@ class Server:
 
     def close(self) -> None:
         """Give up the port and what sessions keep, of a server that does not run (any more); twice does no harm."""
+        if self._admin is not None:
+            self._admin.close()
         self._context.destroy(linger=0)
         self._engine.close()
 
-    # ---- the engine's thread -------------------------------------------------------------------------------------
-
     def _work(self) -> None:
+        """The engine's thread."""
         out = self._context.socket(zmq.PAIR)
         out.set_hwm(WAITING_REPLIES)
         out.setsockopt(zmq.SNDTIMEO, POLL_MS)
         out.connect(_INPROC)
         try:
-            while not self._stopping.is_set():
-                job = self._jobs.take(POLL_MS / 1000)
-                try:
-                    self._attend(job, out)
-                except EngineRestarted as error:
-                    self._start_again(error, out)
+            Worker(self._engine, self._jobs, out, self._stopping, self._count).run()
         finally:
             self.stop()  # a server without an engine is none
             out.close(linger=0)
-
-    def _attend(self, job: Optional[Job], out: zmq.Socket[bytes]) -> None:
-        if job is None:
-            self._engine.attend()
-            return
-        request, job.frames, job.has_begun = job.frames, (), True
-        answer = self._engine.advance(job.number, request, job.client, time.perf_counter() - job.arrived)
-        if answer.last:
-            self._finish(job, answer, out)
-            return
-        self._hand_over([job.connection, *answer.frames], out)
-        if not self._jobs.put_back(job):
-            self._engine.stop(job.number)
-            self._fail(job, out)
-
-    def _finish(self, job: Job, answer: Answer, out: zmq.Socket[bytes]) -> None:
-        reply = cast(m.Reply, unpack(answer.frames)[1])
-        if job.error is not None and isinstance(reply, m.Failed):
-            self._fail(job, out)
-            return
-        self._hand_over([job.connection, *answer.frames], out)
-        self._count(job, reply)
-
-    def _fail(self, job: Job, out: zmq.Socket[bytes]) -> None:
-        """Say why it was stopped."""
-        if job.error is not None:
-            reply = failed(job.error)
-            self._hand_over(_frames_of(job, reply), out)
-            self._count(job, reply)
-
-    def _start_again(self, error: EngineRestarted, out: zmq.Socket[bytes]) -> None:
-        """What it was at work on is answered; what waits goes on waiting."""
-        for job in self._jobs.lose():
-            job.error = error
-            self._fail(job, out)
-        try:
-            self._engine.restart()
-        except TerrafineError as failure:
-            log.error("the engine cannot be started: %s", failure)  # it is tried again
-
-    def _hand_over(self, frames: list[bytes], out: zmq.Socket[bytes]) -> None:
-        while not self._stopping.is_set():
-            try:
-                out.send_multipart(frames)
-                return
-            except zmq.Again:
-                continue
 
     # ---- the front's thread --------------------------------------------------------------------------------------
 
@@ -215,6 +150,8 @@ class Server:
             self._outbox.pass_on()
             if self.guard is not None:
                 self._watch(self.guard)
+            if self._admin is not None:
+                self._admin.answer()
 
     def _wait(self) -> bool:
         """Until there is something to do; True if a request came."""
@@ -223,12 +160,15 @@ class Server:
         if self.guard is not None:
             poller.register(self.guard.questions, zmq.POLLIN)
         poller.register(self._replies, zmq.POLLIN)
+        if self._admin is not None:
+            poller.register(self._admin.questions, zmq.POLLIN)
         return self._front in dict(poller.poll(RETRY_MS if self._outbox.is_stuck else POLL_MS))
 
     def _watch(self, guard: Guard) -> None:
         """See who knocks, and who is let in no more: their work ends."""
         guard.answer()
         for client in guard.refresh():
+            self._engine.forget_client(client)
             self._tell(self._jobs.end(client, NotAllowed("The server does not accept your key any more.")))
 
     def _receive(self) -> None:
@@ -236,6 +176,7 @@ class Server:
         frames, client = [frame.buffer for frame in received], ""
         try:
             client = self.guard.client_of(received) if self.guard else ""
+            self._heard[client] = time.monotonic()
             request_id, message = unpack(frames)
             self._accept(Job(connection, request_id, _without_pixels(message), client, frames, nbytes=_nbytes(frames)))
         except TerrafineError as error:
@@ -250,7 +191,7 @@ class Server:
             self._metrics.refused(error.code)
         request_id = request_id_of(frames)
         if request_id:
-            self._outbox.send(_frames(connection, request_id, time.perf_counter(), failed(error)))
+            self._outbox.send([connection, *pack(timed(failed(error), time.perf_counter()), request_id)])
 
     def _accept(self, job: Job) -> None:
         if isinstance(job.message, m.Hello):
@@ -271,26 +212,33 @@ class Server:
             if job.error is not None:
                 self._outbox.pass_on()
                 reply = failed(job.error)
-                self._outbox.post(_frames_of(job, reply))
+                self._outbox.post(answered(job, reply))
                 self._count(job, reply)
 
     def _send(self, job: Job, reply: m.Reply) -> None:
-        self._outbox.send(_frames_of(job, reply))
+        self._outbox.send(answered(job, reply))
         self._count(job, reply)
+
+    def _status(self, _question: dict[str, Any]) -> dict[str, Any]:
+        """For the administrator: who and how much, nothing of what."""
+        now, name = time.monotonic(), self.guard.name if self.guard is not None else lambda _client: NOBODY
+        return {
+            "server": welcome(self._engine.device).server,
+            "address": self.address,
+            "pid": os.getpid(),
+            "uptime_s": round(now - self._began, 1),
+            "engine": {**self._engine.status(), "state": "at work" if self._jobs.busy else "idle"},
+            "waiting": {name(client): count for client, count in self._jobs.waiting().items()},
+            "clients": {name(client): round(now - heard, 1) for client, heard in self._heard.items()},
+        }
+
+    def _end_session(self, question: dict[str, Any]) -> dict[str, Any]:
+        self._engine.forget_session(str(question.get("client")), str(question.get("session")))
+        return {}
 
     def _count(self, job: Job, reply: m.Reply) -> None:
         if self._metrics is not None and not isinstance(reply, m.STREAMED):
             self._metrics.replied(job.message, reply, time.perf_counter() - job.arrived)
-
-
-def _frames_of(job: Job, reply: m.Reply) -> list[bytes]:
-    return _frames(job.connection, job.request_id, job.arrived, reply)
-
-
-def _frames(connection: bytes, request_id: str, arrived: float, reply: m.Reply) -> list[bytes]:
-    """A reply as it is sent. What the engine had no part in says how long all of it took."""
-    seconds = reply.seconds or {"total": round(time.perf_counter() - arrived, 6)}
-    return [connection, *pack(replace(reply, seconds=seconds), request_id)]
 
 
 def _without_pixels(message: m.Message) -> m.Message:

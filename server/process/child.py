@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,6 +20,7 @@ from terrafine.shared.errors import TerrafineError
 
 log = logging.getLogger(__name__)
 BEAT_S = 1.0
+BEATS_TO_EXPIRY = 3600
 ORPHAN_S = 5.0  # how long a step may take to end once the gateway is gone
 
 
@@ -29,17 +32,20 @@ class EngineOptions:
     device: str = ""
     saved_models: Optional[Path] = None  # the user's own folder by default
     threads: int = 0  # as many as there are cores
+    keep_days: float = 30.0  # that a session lasts unused
+    memory_bytes: int = 0  # of address space that it may take, where the system can limit it; 0 for all there is
     log: LogStyle = LogStyle()
 
 
-def run(connection: Connection, options: EngineOptions) -> None:
+def run(connection: Connection, options: EngineOptions, state: Path, state_lasts: bool) -> None:
     """The process's whole life. Signals reach it, too, where Ctrl-C is typed, but the gateway says when it ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     configure(options.log)
+    _limit_memory(options.memory_bytes)
     pipe = Pipe(connection)
     try:
-        workshop = _Workshop(pipe, options)
+        workshop = _Workshop(pipe, options, state)
     except TerrafineError as error:
         pipe.send({"is": "unusable", "code": error.code, "message": error.message, "hint": error.hint})
         return
@@ -47,25 +53,44 @@ def run(connection: Connection, options: EngineOptions) -> None:
         workshop.run()
     except PipeClosed:
         log.warning("the gateway is gone")
+        if not state_lasts:
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def _limit_memory(nbytes: int) -> None:
+    if nbytes > 0 and os.name == "posix":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (nbytes, nbytes))
 
 
 class _Workshop:
     """Takes orders in one thread, so that work can be stopped, and carries them out in another, the main one."""
 
-    def __init__(self, pipe: Pipe, options: EngineOptions) -> None:
+    def __init__(self, pipe: Pipe, options: EngineOptions, state: Path) -> None:
         import torch
 
         from terrafine.server.dispatch import Dispatcher
+        from terrafine.server.journal.folder import StateFolder
         from terrafine.server.process.turns import Turns
         from terrafine.server.zoo import Zoo, user_models
 
         if options.threads > 0:
             torch.set_num_threads(options.threads)
         zoo = Zoo(options.models, options.device, options.saved_models or user_models())
-        self._dispatcher = Dispatcher(zoo)
+        self._dispatcher = Dispatcher(zoo, StateFolder(state))
         self._turns = Turns(self._dispatcher)
+        self._keep_days = options.keep_days
         self._pipe = pipe
         self._orders: SimpleQueue[Optional[Parcel]] = SimpleQueue()
+        self._is_orphan = False
+        self._doers: dict[str, Callable[[dict[str, Any], list[bytes]], None]] = {
+            "advance": self._advance,
+            "stop": lambda head, _frames: self._turns.forget(head["job"]),
+            "forget_client": lambda head, _frames: self._dispatcher.sessions.close_client(head["client"]),
+            "forget_session": lambda head, _frames: self._dispatcher.sessions.close(head["client"], head["session"]),
+            "tidy": self._tidy,
+        }
 
     def run(self) -> None:
         """Until the gateway says "leave", or is gone."""
@@ -74,10 +99,12 @@ class _Workshop:
             threading.Thread(target=task, name=task.__name__, daemon=True).start()
         try:
             while (order := self._orders.get()) is not None:
-                self._carry_out(order)
+                self._doers[order.head["do"]](*order)
         finally:
             self._turns.close()
             self._dispatcher.close()
+        if self._is_orphan:
+            raise PipeClosed
 
     def _take_orders(self) -> None:
         try:
@@ -89,25 +116,30 @@ class _Workshop:
                     self._turns.stop(order.head["job"])
                 self._orders.put(order)
         except PipeClosed:
+            self._is_orphan = True
             threading.Timer(ORPHAN_S, os._exit, (1,)).start()
+            self._turns.stop_all()
         self._orders.put(None)
 
-    def _carry_out(self, order: Parcel) -> None:
-        head = order.head
-        if head["do"] == "stop":
-            self._turns.forget(head["job"])
-            return
-        if order.frames:
-            self._turns.begin(head["job"], order.frames, head["client"], head["waited"])
+    def _advance(self, head: dict[str, Any], frames: list[bytes]) -> None:
+        if frames:
+            self._turns.begin(head["job"], frames, head["client"], head["waited"])
         answer = self._turns.advance(head["job"])
         self._pipe.send({"is": "reply", "job": head["job"], "last": answer.last}, answer.frames)
 
+    def _tidy(self, head: dict[str, Any], _frames: list[bytes]) -> None:
+        self._dispatcher.sessions.sync()
+        if head["beats"] % BEATS_TO_EXPIRY == 0:
+            self._dispatcher.sessions.expire(self._keep_days)
+
     def _beat(self) -> None:
         """Figures every second, from a thread that no step of the work keeps waiting."""
-        rest = threading.Event()
+        rest, beats = threading.Event(), 0
         try:
             while not rest.wait(BEAT_S):
+                beats += 1
                 self._pipe.send({"is": "beat", "figures": self._figures()})
+                self._orders.put(Parcel({"do": "tidy", "beats": beats}, []))
         except PipeClosed:
             return
 

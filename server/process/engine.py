@@ -8,11 +8,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Optional
 
 from terrafine.server.process.child import EngineOptions
 from terrafine.server.process.child import run as run_child
 from terrafine.server.process.pipe import Answer, Parcel, Pipe, PipeClosed
+from terrafine.server.process.place import StatePlace
 from terrafine.shared.errors import EngineRestarted, error_from_code
 from terrafine.shared.wire import Frame
 
@@ -31,8 +33,10 @@ class EngineProcess:
     starts   how often it was started
     """
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(self, options: EngineOptions, state: Optional[Path] = None) -> None:
+        """`state` is where sessions last; by default, in a temporary folder. Raises ConfigError for one in use."""
         self._options = options
+        self._place = StatePlace(state)
         self._ending = threading.Event()
         self._deaths: deque[float] = deque(maxlen=OFTEN)
         self._process: Optional[multiprocessing.process.BaseProcess] = None
@@ -41,14 +45,11 @@ class EngineProcess:
         self.figures: dict[str, Any] = {}
         self.starts = 0
 
-    @property
-    def is_running(self) -> bool:
-        return self._pipe is not None
-
-    @property
-    def pid(self) -> int:
-        """0 while there is none."""
-        return (self._process.pid or 0) if self._process is not None else 0
+    def status(self) -> dict[str, Any]:
+        """For the administrator; the process's id is 0 while there is none. From any thread."""
+        process = self._process if self._pipe is not None else None
+        pid = process.pid if process is not None else 0
+        return {"device": self.device, "pid": pid, "starts": self.starts, "figures": self.figures}
 
     def start(self) -> None:
         """Returns once it is ready. Raises what it found to be wrong with its options, and EngineRestarted where it
@@ -56,7 +57,8 @@ class EngineProcess:
         """
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self._process = context.Process(target=run_child, args=(theirs, self._options), name="engine", daemon=True)
+        arguments = theirs, self._options, self._place.folder, self._place.lasts
+        self._process = context.Process(target=run_child, args=arguments, name="engine", daemon=True)
         self._process.start()
         theirs.close()
         pipe = Pipe(ours)
@@ -83,10 +85,15 @@ class EngineProcess:
 
     def stop(self, job: int) -> None:
         """Make it end a job soon. From any thread; one that it does not have is no matter."""
-        try:
-            self._pipe_now().send({"do": "stop", "job": job})
-        except PipeClosed:
-            return  # so is all its work
+        self._order({"do": "stop", "job": job})
+
+    def forget_client(self, client: str) -> None:
+        """Make it forget all sessions of a client. From any thread."""
+        self._order({"do": "forget_client", "client": client})
+
+    def forget_session(self, client: str, session: str) -> None:
+        """Likewise of one."""
+        self._order({"do": "forget_session", "client": client, "session": session})
 
     def attend(self) -> None:
         """Hear what it tells while it has nothing to do. Raises EngineRestarted where the process is gone."""
@@ -121,6 +128,13 @@ class EngineProcess:
             self._process.join(LEAVE_S)
             self._kill()
         self._drop_pipe()
+        self._place.close()
+
+    def _order(self, head: dict[str, Any]) -> None:
+        try:
+            self._pipe_now().send(head)
+        except PipeClosed:
+            log.debug("the engine is gone, and with it what was to be done: %s", head["do"])
 
     def _meet(self, pipe: Pipe) -> None:
         parcel = None

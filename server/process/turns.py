@@ -39,12 +39,13 @@ class Turns:
         self._dispatcher = dispatcher
         self._at_work: dict[int, _Work] = {}
         self._stopped: set[int] = set()
+        self._all_stopped = False
 
     def begin(self, job: int, frames: Sequence[Frame], client: str, waited_s: float) -> None:
         """Take on a request, which has `waited_s` for its turn. The gateway has unpacked it once: it can be."""
         request_id, message = unpack(frames)
         arrived = time.perf_counter() - waited_s
-        replies = self._dispatcher.handle(message, lambda: job in self._stopped, client, arrived)
+        replies = self._dispatcher.handle(message, lambda: self._all_stopped or job in self._stopped, client, arrived)
         self._at_work[job] = _Work(request_id, message, replies, arrived)
 
     def advance(self, job: int) -> Answer:
@@ -65,6 +66,10 @@ class Turns:
     def stop(self, job: int) -> None:
         """Make a job end at its next step. From any thread."""
         self._stopped.add(job)
+
+    def stop_all(self) -> None:
+        """Likewise all jobs, those that are yet to begin included."""
+        self._all_stopped = True
 
     def forget(self, job: int) -> None:
         """End a job whose replies nobody waits for; one that has ended already is no matter."""

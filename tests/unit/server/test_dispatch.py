@@ -10,6 +10,7 @@ from shapely.errors import GEOSException
 from terrafine.server import dispatch
 from terrafine.server.dispatch import Dispatcher
 from terrafine.server.engine import sessions
+from terrafine.server.journal.folder import StateFolder
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.client import Client
@@ -46,8 +47,8 @@ def image(noise):
 
 
 @pytest.fixture
-def dispatcher(make_session, image):
-    dispatcher = Dispatcher(OneModel(make_session(image).predictor))
+def dispatcher(make_session, image, tmp_path):
+    dispatcher = Dispatcher(OneModel(make_session(image).predictor), StateFolder(tmp_path / "state"))
     yield dispatcher
     dispatcher.close()
 
@@ -199,13 +200,22 @@ def test_an_unknown_model_is_not_found(dispatcher, image, info_of) -> None:
     assert ask(dispatcher, m.OpenSession("s", "none", info_of(image))).code == NotFound.code
 
 
+def test_a_session_that_made_room_goes_on_where_it_was(opened, image, info_of, monkeypatch) -> None:
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 1)
+    ask(opened, m.SetAnnotations("s", (MARK,), 12))
+    ask(opened, m.OpenSession("t", "tiny", info_of(image)))
+    assert len(opened.sessions) == 1
+    assert ask(opened, m.Predict("s", Window(0, 0, 9, 9))).revision == 12
+    assert len(opened.sessions) == 1
+
+
 def test_a_closed_session_is_forgotten(opened) -> None:
     assert ask(opened, m.CloseSession("s")) == m.SessionClosed("s")
     assert ask(opened, m.Predict("s", Window(0, 0, 9, 9))).code == NotFound.code
 
 
 def test_the_session_used_longest_ago_makes_room(dispatcher, image, info_of, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
+    monkeypatch.setattr(sessions, "MAX_KEPT", 2)
     for name in ("a", "b", "a", "c"):
         ask(dispatcher, m.OpenSession(name, "tiny", info_of(image)))
     kept = [name for name in "abc" if not isinstance(ask(dispatcher, m.Predict(name, Window(0, 0, 9, 9))), m.Failed)]
@@ -295,7 +305,6 @@ def test_foreign_errors_become_failed_and_the_next_request_works(opened, monkeyp
 def test_pixels_that_were_damaged_on_the_disk_fail_their_request_alone_and_are_asked_for_again(
     dispatcher, image, info_of, monkeypatch, tmp_path
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     dispatcher.sessions.contents.memory_bytes = 0  # all goes to the disk
     ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
     ask(dispatcher, m.PutPixels("s", block(image, Window(0, 0, 512, 150))))

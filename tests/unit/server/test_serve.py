@@ -63,6 +63,8 @@ class InProcess:
 
     attend = restart = end = close = start
 
+    def forget_client(self, client: str) -> None: ...
+
 
 @pytest.fixture
 def flood():
