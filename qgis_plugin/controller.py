@@ -16,11 +16,12 @@ from terrafine.qgis_plugin.learn.events import LearnEvents
 from terrafine.qgis_plugin.link.events import LinkEvents
 from terrafine.qgis_plugin.look.events import LookEvents
 from terrafine.qgis_plugin.marks.events import MarkEvents
+from terrafine.qgis_plugin.side.events import SideEvents
 from terrafine.qgis_plugin.state import Kind, View
 from terrafine.shared.annotation import AnnotationLog
 
 
-class Controller(LinkEvents, MarkEvents, LearnEvents, LookEvents):
+class Controller(LinkEvents, MarkEvents, LearnEvents, LookEvents, SideEvents):
     def view(self) -> View:
         session = self.session
         history = session.history if session else History(AnnotationLog(), AnnotationLog())

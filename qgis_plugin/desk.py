@@ -18,6 +18,7 @@ from terrafine.qgis_plugin.marks.exchange_desk import ExchangeDesk
 from terrafine.qgis_plugin.rasters.area import LAYER, RECTANGLE
 from terrafine.qgis_plugin.rasters.base_map import Sampler, is_base_map, sample_window
 from terrafine.qgis_plugin.rasters.raster import raster_file
+from terrafine.qgis_plugin.side.desk import SideDesk
 from terrafine.qgis_plugin.workbench import Workbench
 from terrafine.shared.errors import TerrafineError, UnusableRaster
 from terrafine.shared.geo import Window
@@ -30,7 +31,7 @@ class Desk(QObject):
         self._exporter = Exporter()
         self._sampler = Sampler()
         self.server, self.marks, self.exchange = ServerDesk(bench), MarksDesk(bench), ExchangeDesk(bench)
-        self.look = LookDesk(bench)
+        self.look, self.side = LookDesk(bench), SideDesk(bench)
         self.learn, self.legend = LearnDesk(bench), LegendDesk(bench)
         self._connect_map()
         bench.sessions.find()

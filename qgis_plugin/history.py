@@ -21,13 +21,14 @@ class Verb(Enum):
     LEARN = "learn"
     RESET = "reset"  # what was learnt
     LEGEND = "legend"
+    SIDE = "side"  # what the model is told besides marks
 
 
 @dataclass(frozen=True)
 class Change:
     """A change of the marks, or of the locked regions. `gone` is what it took away, which a delta only names.
 
-    `delta` is None for a change of the network: its weights or its legend.
+    `delta` is None for a change of the network: its weights, its legend or what it is told besides marks.
     """
 
     of_locks: bool

@@ -82,6 +82,7 @@ class HistoryPanel(QWidget):
             Verb.UNLOCK: self.tr("Region unlocked"),
             Verb.LEARN: self.tr("Learnt from the marks"),
             Verb.RESET: self.tr("What was learnt undone"),
+            Verb.SIDE: self.tr("Side information"),
         }
         return counted[step.verb].format(count=step.count)
 

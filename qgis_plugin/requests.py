@@ -9,6 +9,7 @@ from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window
 from terrafine.shared.learning import LearnOptions, RankOptions
 from terrafine.shared.raster import RasterInfo
+from terrafine.shared.side import NOWHERE, SideInformation
 from terrafine.shared.spec import LandCover, ModelSpec
 
 if TYPE_CHECKING:
@@ -58,10 +59,13 @@ class Legend:
 
 @dataclass(frozen=True)
 class Network:
-    """What turns pixels and marks into a map: the server's name for the weights, "" for the model's, and the legend."""
+    """What turns pixels and marks into a map: the server's name for the weights, "" for the model's, the legend, and
+    what the model is told besides.
+    """
 
     weights: str = ""
     legend: Legend = Legend()
+    side: SideInformation = NOWHERE
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,11 @@ class SideFields:
         return len(self.names) + 1 if self.names else 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SideInformation:
     """points float32 (n, 2): x, y in raster pixels; values float32 (n, d): as they were measured, in the model's order.
 
-    Raises ValueError where these do not fit together or are no finite numbers.
+    Equal if the numbers are. Raises ValueError where these do not fit together or are no finite numbers.
     """
 
     points: np.ndarray
@@ -50,6 +50,12 @@ class SideInformation:
                 raise ValueError(f"{name} are finite float32 numbers in rows")
         if self.points.shape[1] != 2 or len(self.points) != len(self.values):
             raise ValueError(f"{self.values.shape} values do not fit {self.points.shape} points")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SideInformation) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     def __len__(self) -> int:
         return len(self.points)

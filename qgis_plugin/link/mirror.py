@@ -41,6 +41,9 @@ class Mirror:
             revision = self._set_legend(subject, info, revision, network.legend)
         if network.weights != opened.weights:
             self._client.use_weights(subject.session, revision, revision + 1, network.weights)
+            revision += 1
+        if subject.model.side.names:
+            self._client.set_side_information(subject.session, revision, revision + 1, network.side)
         self._set_marks(subject.session, snapshot)
         self._lives[subject.session] = subject.life
         return opened.warnings
@@ -85,6 +88,9 @@ class Mirror:
         if network.weights != held.network.weights:
             revision += 1
             self._client.use_weights(session, revision - 1, revision, network.weights)
+        if network.side != held.network.side:
+            revision += 1
+            self._client.set_side_information(session, revision - 1, revision, network.side)
         if revision == wanted.revision and held.marks == wanted.marks:
             self._held[session] = wanted
             return wanted

@@ -16,6 +16,7 @@ from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
 
 class MapPanel(QWidget):
     model_chosen = pyqtSignal(str)
+    side_asked = pyqtSignal()
     raster_chosen = pyqtSignal()
     area_chosen = pyqtSignal(str)
     gsd_chosen = pyqtSignal(float)
@@ -69,10 +70,13 @@ class MapPanel(QWidget):
                 self.model.addItem(title, name)
         self.model.setCurrentIndex(names.index(view.model.name) if view.model else -1)
         self.model.setEnabled(bool(view.models))
+        self.side.setVisible(view.model is not None and bool(view.model.side.names))
+        self.side.setEnabled(view.has_session)
 
     def _make_choices(self, settings: Settings) -> None:
         self.model = QComboBox()
         self.model.setToolTip(self.tr("The network that classifies, and with it the legend; the server offers them"))
+        self.side = tool_button("side", self.tr("Side information: tell the model what is known at points"))
         self.raster = QgsMapLayerComboBox()
         self.raster.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
         self.raster.setToolTip(self.tr("The raster layer to classify: a file, or a base map that is sampled"))
@@ -103,7 +107,7 @@ class MapPanel(QWidget):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setVerticalSpacing(6)
-        form.addRow(self.tr("Model"), self.model)
+        form.addRow(self.tr("Model"), row(self.model, self.side))
         form.addRow(self.tr("Image"), self.raster)
         form.addRow(self.tr("Area"), row(self.area, self.rectangle))
         form.addRow(self.tr("Sampled at"), self.gsd)
@@ -117,6 +121,7 @@ class MapPanel(QWidget):
 
     def _connect(self) -> None:
         self.model.activated.connect(lambda index: self.model_chosen.emit(self.model.itemData(index)))
+        self.side.clicked.connect(lambda: self.side_asked.emit())
         self.raster.layerChanged.connect(lambda _: self.raster_chosen.emit())
         self.area.activated.connect(lambda index: self.area_chosen.emit(self.area.itemData(index)))
         self.rectangle.clicked.connect(lambda: self.area_chosen.emit("rectangle"))

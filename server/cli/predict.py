@@ -28,6 +28,7 @@ examples:
   terrafine predict sentinel.tif map.tif --model NAME --bands 4,3,2
   terrafine predict scan.jpg map.tif --model NAME --gsd 0.3
   terrafine predict image.tif map.tif --model NAME --marks corrections.gpkg
+  terrafine predict image.tif map.tif --model NAME --side photographs.gpkg --fields height,shade
   terrafine predict image.tif map.tif --model NAME --uncertainty entropy doubt.tif
   terrafine predict image.tif map.tif --model NAME --detail fine
 
@@ -43,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("map", type=Path, metavar="OUT.tif", help="the map; replaced if it is there")
     opening.add_arguments(parser)
     parser.add_argument("--marks", type=Path, metavar="FILE", help="marks that the map obeys")
+    parser.add_argument("--side", type=Path, metavar="FILE", help="points whose numbers the model is told")
+    parser.add_argument(
+        "--fields", metavar="A,B", help="attributes of the points, one a number that the model takes (default: its own)"
+    )
     parser.add_argument("--detail", choices=DETAILS, default=PLAIN, help="how finely the map is drawn (default: plain)")
     parser.add_argument(
         "--uncertainty",
@@ -55,9 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     method, doubt = arguments.uncertainty[0], arguments.uncertainty[1] and Path(arguments.uncertainty[1])
-    _refuse_overwriting(arguments.raster, arguments.marks, arguments.map, doubt)
+    _refuse_overwriting(arguments.raster, arguments.marks, arguments.side, arguments.map, doubt)
     features_bytes = FEW_FEATURES_BYTES if method or arguments.detail != PLAIN else 0
     with opening.opened(arguments, features_bytes) as (session, raster), ExitStack() as outputs:
+        if arguments.side is not None:
+            _tell(session, arguments.side, arguments.fields)
         _classify(session, method, arguments.detail, _outputs(outputs, raster, session, arguments.map, doubt))
     return 0
 
@@ -83,6 +90,18 @@ def _classify(session: Session, method: str, detail: str, writers: list[MapWrite
         if isinstance(item, Patch):
             for writer, band in zip(writers, item.array):
                 writer.write(item.window, band)
+
+
+def _tell(session: Session, path: Path, fields: Optional[str]) -> None:
+    """Let the model know what the points in a file say."""
+    from terrafine.server.engine.side import set_side
+    from terrafine.server.rasters.side_file import read_side
+
+    if not session.spec.side.names:
+        raise ConfigError(f"'{session.spec.name}' takes no side information.", "Leave out --side.")
+    names = tuple(fields.split(",")) if fields else session.spec.side.names
+    side = read_side(path, names, session.info.grid)
+    set_side(session, session.log.revision, session.log.revision + 1, side)
 
 
 def _refuse_overwriting(*files: Optional[Path]) -> None:

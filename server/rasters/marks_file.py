@@ -83,10 +83,11 @@ def _shape(kind: str, coordinates: Any, crs: str, grid: Grid) -> Shape:
     if kind == "Polygon" and len(coordinates) > 1:
         raise ValueError("a polygon has a hole")
     points = {"Point": [coordinates], "LineString": coordinates}.get(kind) or coordinates[0][:-1]
-    return KINDS[kind], _pixels(points, crs, grid)
+    return KINDS[kind], pixels_of(points, crs, grid)
 
 
-def _pixels(points: Sequence[Sequence[float]], crs: str, grid: Grid) -> Vertices:
+def pixels_of(points: Sequence[Sequence[float]], crs: str, grid: Grid) -> Vertices:
+    """Coordinates in `crs` as pixel coordinates of the raster; of its own transform where it has no CRS."""
     xs, ys = [float(point[0]) for point in points], [float(point[1]) for point in points]
     if grid.crs_wkt:
         xs, ys = transform_points(CRS.from_user_input(crs), CRS.from_wkt(grid.crs_wkt), xs, ys)[:2]

@@ -15,7 +15,10 @@ from torch import nn
 
 from terrafine.models import registry
 from terrafine.models.networks.iog import IOG
+from terrafine.models.networks.network import MarkedNetwork
+from terrafine.models.networks.sideinfnet import SideInfNet
 from terrafine.models.objects import build
+from terrafine.shared.side import SideFields
 from terrafine.shared.spec import EncodingSpec, LandCover, ModelSpec, Normalisation
 
 CLASSES = (LandCover(0, "water", "#4477aa"), LandCover(1, "land", "#ccbb44"), LandCover(2, "building", "#ee6677"))
@@ -34,6 +37,16 @@ def tiny(name: str, title: str) -> ModelSpec:
         encoding=EncodingSpec("distance", 8.0),
         tile_px=64,
         overlap_px=16,
+    )
+
+
+def told() -> ModelSpec:
+    """It takes two numbers at points."""
+    return replace(
+        tiny("told", "Told"),
+        architecture="sideinfnet",
+        encoding=EncodingSpec("onehot", 1.0),
+        side=SideFields(("height", "noise"), (10.0, 0.0), (5.0, 1.0)),
     )
 
 
@@ -68,8 +81,16 @@ def _carry(unit: nn.Sequential, begin: int = 0) -> None:
         weight[channel, begin + channel, middle, middle] = 1.0
 
 
+@torch.no_grad()
+def attentive(network: MarkedNetwork) -> MarkedNetwork:
+    """What it is told weighs a hundred times as much."""
+    if isinstance(network, SideInfNet):
+        network.fuse.weight[:, network.encoder.channels[1] :] *= 100
+    return network
+
+
 if __name__ == "__main__":
-    for seed, spec in enumerate((tiny("tiny", "Tiny"), tiny("tiny-two", "Tiny, the second"))):
+    for seed, spec in enumerate((tiny("tiny", "Tiny"), tiny("tiny-two", "Tiny, the second"), told())):
         torch.manual_seed(seed)
-        registry.save(Path(sys.argv[1]) / spec.name, spec, registry.build(spec))
+        registry.save(Path(sys.argv[1]) / spec.name, spec, attentive(registry.build(spec)))
     registry.save(Path(sys.argv[1]) / "finder", finder(), by_hand(build.build(finder())))
