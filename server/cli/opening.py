@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # so that --help need not load torch
+    from terrafine.models.objects.finder import ObjectFinder
     from terrafine.server.engine.session import Session
     from terrafine.server.rasters.raster_io import Raster
 
@@ -23,13 +24,19 @@ CRS that the file names; on a raster without a CRS, in its pixels."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, metavar="NAME", help="name of a model")
-    parser.add_argument("--models", type=Path, action="append", default=[], metavar="DIR", help="more model folders")
-    parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
-    parser.add_argument("--bands", type=_bands, default=(), metavar="R,G,B", help="bands of the file for the model's")
+    add_model(parser)
     parser.add_argument(
         "--gsd", type=_metres, metavar="METRES", help="size of a pixel on the ground, where the file is wrong"
     )
+
+
+def add_model(parser: argparse.ArgumentParser, model: str = "") -> None:
+    """`model` is the one by default; without, it has to be named."""
+    words = f"name of a model (default: {model})" if model else "name of a model"
+    parser.add_argument("--model", required=not model, default=model, metavar="NAME", help=words)
+    parser.add_argument("--models", type=Path, action="append", default=[], metavar="DIR", help="more model folders")
+    parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
+    parser.add_argument("--bands", type=_bands, default=(), metavar="R,G,B", help="bands of the file for the model's")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
 
 
@@ -68,6 +75,22 @@ def opened(
         for warning in session.warnings:
             print(f"terrafine: warning: {warning}", file=sys.stderr)
         yield session, raster
+
+
+@contextmanager
+def opened_finder(arguments: argparse.Namespace) -> Iterator[tuple[ObjectFinder, Raster]]:
+    """The model that finds objects, and `arguments.raster` as it wants it."""
+    import rasterio
+    import torch
+
+    from terrafine.server.rasters.raster_io import GDAL_OPTIONS, open_raster
+    from terrafine.server.zoo import Zoo, known_folders
+
+    if arguments.threads > 0:
+        torch.set_num_threads(arguments.threads)
+    finder = Zoo(known_folders(arguments.models), arguments.device).finder(arguments.model)
+    with rasterio.Env(**GDAL_OPTIONS), open_raster(arguments.raster, finder.spec, arguments.bands) as raster:
+        yield finder, raster
 
 
 def with_progress(items: Iterable[Any], name: str, unit: str) -> Iterator[Any]:
