@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional, Union
 
+import torch
+
 from terrafine.server.answers import FOREIGN_ERRORS, MAX_WINDOWS, failed, failure, welcome
 from terrafine.server.engine import advising, engine, learning, ranking, side, uncertainty
 from terrafine.server.engine.sessions import Kept, Sessions
@@ -21,6 +23,8 @@ from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 
 log = logging.getLogger(__name__)
+_WORK = (m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise, m.Learn)  # changes nothing unless it succeeds
+_SMALLER = "Classify a smaller area, or close other programs."
 
 Replies = Iterator[m.Reply]
 
@@ -82,14 +86,27 @@ class Dispatcher:
     def _translated(self, message: m.Message, caller: Caller) -> Replies:
         """This is the seam where foreign errors are translated: nothing but GeneratorExit leaves it."""
         try:
-            yield from self._handler(message)(message, caller)
+            yield from self._tried_twice(message, caller)
         except TerrafineError as error:
             yield failed(error)
         except FOREIGN_ERRORS as error:
-            if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
-                yield self._out_of_memory(error)
+            if is_out_of_memory(error):
+                self._make_room(error)
+                yield m.Failed(OutOfMemory.code, "The server ran out of memory.", _SMALLER)
             else:
                 yield failure(message, error)
+
+    def _tried_twice(self, message: m.Message, caller: Caller) -> Replies:
+        """Work that runs out of memory begins once more, without what was only kept to be quick."""
+        try:
+            yield from self._handler(message)(message, caller)
+        except FOREIGN_ERRORS as error:
+            if not isinstance(message, _WORK) or not is_out_of_memory(error):
+                raise
+            self._make_room(error)
+        else:
+            return
+        yield from self._handler(message)(message, caller)
 
     def close(self) -> None:
         """Let go of all sessions, and of what they kept on disk, but for what is to last."""
@@ -212,12 +229,16 @@ class Dispatcher:
         """The caller's own session that the request names; raises NotFound."""
         return self.sessions.find(caller.client, request.session)
 
-    def _out_of_memory(self, error: BaseException) -> m.Failed:
+    def _make_room(self, error: BaseException) -> None:
         log.error("out of memory: %s", error)
         self.sessions.caches.clear()
-        return m.Failed(
-            OutOfMemory.code, "The server ran out of memory.", "Classify a smaller area, or close other programs."
-        )
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """torch's CUDA error is a RuntimeError of its own kind, its CPU allocator's a plain one that says so."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error))
 
 
 def _unless(missing: Sequence[Window], items: Iterator[Union[Patch, m.Reply]]) -> Replies:

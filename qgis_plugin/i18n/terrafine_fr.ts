@@ -280,6 +280,10 @@
         <translation>Vérifiez le dossier du projet.</translation>
     </message>
     <message>
+        <source>The server's engine broke down and was started again; nothing drawn is lost.</source>
+        <translation>Le moteur du serveur est tombé en panne et a redémarré ; rien de ce qui est dessiné n'est perdu.</translation>
+    </message>
+    <message>
         <source>The connection broke down.</source>
         <translation>La connexion s'est interrompue.</translation>
     </message>

@@ -19,7 +19,7 @@ from terrafine.qgis_plugin.link.work import ServerWork
 from terrafine.qgis_plugin.rasters.raster import RasterFile, Reader
 from terrafine.qgis_plugin.requests import ServerRequest
 from terrafine.qgis_plugin.words import translated
-from terrafine.shared.errors import Cancelled, ConnectionFailed, NotFound, TerrafineError
+from terrafine.shared.errors import Cancelled, ConnectionFailed, EngineRestarted, NotFound, TerrafineError
 
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.controller import Controller
@@ -148,12 +148,17 @@ class _Connection(threading.Thread):
             self._tell(lambda controller: controller.failed(request.job, error))
 
     def _answer_again(self, request: ServerRequest) -> None:
-        """Once more from the start if the server turns out to have forgotten the session."""
+        """Once more from the start if the server turns out to have forgotten the session, or its engine broke down."""
         try:
             self._answer(request)
         except NotFound:
             if not self._work.mirror.forget(request.subject.session):
                 raise
+            self._answer(request)
+        except EngineRestarted:
+            self._work.mirror.forget(request.subject.session)
+            pause = tr("The server's engine broke down and was started again; nothing drawn is lost.")
+            self._tell(lambda controller: controller.warned(request.job, (pause,)))
             self._answer(request)
 
     def _answer(self, request: ServerRequest) -> None:

@@ -274,6 +274,22 @@ def test_a_raster_too_large_to_plan_for_is_refused(dispatcher, image, info_of) -
     assert ask(dispatcher, m.OpenSession("s", "tiny", info)).code == "too_large"
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_work_that_runs_out_of_memory_is_tried_once_more_without_caches(opened, monkeypatch, times: int) -> None:
+    ask(opened, m.Predict("s", Window(0, 0, 9, 9)))
+    predictor, errors = opened.zoo.predictor("tiny"), [MemoryError()] * times
+    kept, logits = len(opened.sessions.caches.features), predictor.logits
+    monkeypatch.setattr(predictor, "logits", lambda *tiles: raise_one(errors) or logits(*tiles))
+    last = ask(opened, m.Predict("s", Window(500, 0, 9, 9)))
+    assert getattr(last, "code", "done") == ("done" if times == 1 else OutOfMemory.code)
+    assert len(opened.sessions.caches.features) < kept + 2
+
+
+def raise_one(errors: list[BaseException]) -> None:
+    if errors:
+        raise errors.pop()
+
+
 def test_a_reply_is_no_request(dispatcher) -> None:
     assert ask(dispatcher, m.Pong(True)).code == "bad_request"
 
