@@ -120,6 +120,7 @@ class Desk(QObject):
                 self._sample(raster)
                 return
             file, window = raster_file(raster), self._window(raster)
+            self._bench.sessions.check_room(window)
         except TerrafineError as error:
             self._bench.tell(told(error))
             return

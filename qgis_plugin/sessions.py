@@ -19,9 +19,11 @@ from terrafine.qgis_plugin.maps.layer import discard
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks.edits import MarksEdits
 from terrafine.qgis_plugin.marks.file import path_of
+from terrafine.qgis_plugin.rasters.room import check_room
 from terrafine.qgis_plugin.state import Session
 from terrafine.shared.annotation import Delta
 from terrafine.shared.errors import TerrafineError
+from terrafine.shared.geo import Window
 
 
 class Sessions(QObject):
@@ -93,6 +95,10 @@ class Sessions(QObject):
             if is_its and model in ("", entry.session.model.name):
                 found = entry.session
         return found
+
+    def check_room(self, window: Window) -> None:
+        """Raises TerrafineError where there is no room for the map of a window, or nothing can be written at all."""
+        check_room(layers.session_folder(self._project, self._chosen_folder), window)
 
     def sample_path(self, name: str) -> Path:
         """Where the pixels of a base map go; raises TerrafineError where nothing can be written."""

@@ -11,6 +11,7 @@ from qgis.PyQt.QtCore import QObject
 from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.history import Verb
 from terrafine.qgis_plugin.layers import SessionLayers
+from terrafine.qgis_plugin.marks.features import NO_CLASS, OTHER_CLASS
 from terrafine.qgis_plugin.marks.import_dialog import ImportDialog
 from terrafine.qgis_plugin.marks.importer import Importer, Request
 from terrafine.qgis_plugin.state import Session
@@ -57,9 +58,9 @@ class ExchangeDesk(QObject):
     def _reasons(self) -> dict[str, str]:
         """Why features cannot be marks."""
         return {
-            "class": self.tr("no class of the legend"),
+            NO_CLASS: self.tr("no class"),
+            OTHER_CLASS: self.tr("no class of the legend"),
             "empty": self.tr("no geometry"),
-            "hole": self.tr("a polygon with holes"),
             "crossed": self.tr("an outline that crosses itself"),
             "outside": self.tr("outside the image"),
         }

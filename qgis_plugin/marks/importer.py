@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from dataclasses import dataclass
 from typing import Optional, Sequence
@@ -10,7 +9,6 @@ from typing import Optional, Sequence
 from qgis.core import (
     QgsApplication,
     QgsCoordinateTransform,
-    QgsCsException,
     QgsFeature,
     QgsProject,
     QgsTask,
@@ -19,14 +17,13 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
-from terrafine.qgis_plugin.marks.shapes import Unusable, shapes_of
+from terrafine.qgis_plugin.marks.features import FeatureMarks
+from terrafine.qgis_plugin.marks.shapes import Unusable
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.qgis_plugin.rasters.raster import RasterFile, open_dataset
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.spec import LandCover
-
-CLASS = "class"  # why a feature was left out, beside the reasons of Unusable
 
 
 @dataclass(frozen=True)
@@ -69,9 +66,8 @@ class ImportTask(QgsTask):
         self._count = max(1, request.layer.featureCount())
         self._field, self._width_px, self._path = request.field, request.width_px, raster.path
         context = QgsProject.instance().transformContext()
-        self._transform = QgsCoordinateTransform(request.layer.crs(), raster.crs, context)
-        self._classes = {str(item.id): item.id for item in classes}
-        self._classes.update({item.name.strip().casefold(): item.id for item in classes})
+        self._to_raster = QgsCoordinateTransform(request.layer.crs(), raster.crs, context)
+        self._classes = tuple(classes)
         self.marks: list[Annotation] = []
         self.left_out: Counter[str] = Counter()
         self.error: Optional[TerrafineError] = None
@@ -82,32 +78,16 @@ class ImportTask(QgsTask):
         except TerrafineError as error:
             self.error = error
             return False
+        maker = FeatureMarks(self._field, self._to_raster, placement, self._classes, self._width_px)
         for number, feature in enumerate(self._features.getFeatures()):
             if self.isCanceled():
                 return False
-            self._take(feature, placement)
+            self._take(feature, maker)
             self.setProgress(100.0 * number / self._count)
         return True
 
-    def _take(self, feature: QgsFeature, placement: Placement) -> None:
-        class_id = self._class_of(feature)
-        if class_id is None:
-            self.left_out[CLASS] += 1
-            return
-        geometry = feature.geometry()
+    def _take(self, feature: QgsFeature, maker: FeatureMarks) -> None:
         try:
-            geometry.transform(self._transform)
-            shapes = shapes_of(geometry, placement)
-        except (Unusable, QgsCsException) as error:
-            self.left_out[error.reason if isinstance(error, Unusable) else "outside"] += 1
-            return
-        for kind, vertices in shapes:
-            width_px = self._width_px if kind == "stroke" else 0.0
-            self.marks.append(Annotation(str(uuid.uuid4()), kind, vertices, class_id, width_px))
-
-    def _class_of(self, feature: QgsFeature) -> Optional[int]:
-        """By name or by id, whatever the field's type; 2.0 is 2."""
-        value = feature[self._field]
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        return self._classes.get(str(value).strip().casefold())
+            self.marks += maker.of(feature)
+        except Unusable as error:
+            self.left_out[error.reason] += 1

@@ -26,6 +26,7 @@ from qgis.core import (
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource
 from terrafine.qgis_plugin.finish.filters import working_copy
 from terrafine.qgis_plugin.maps.layer import create_map_file
+from terrafine.qgis_plugin.marks.features import FeatureMarks
 from terrafine.qgis_plugin.processing.base import EXTENT, INPUT, Algorithm, Parameters, export_to
 from terrafine.qgis_plugin.processing.marks import marks_of
 from terrafine.qgis_plugin.processing.remote import Remote, find_server
@@ -116,15 +117,11 @@ class RemoteAlgorithm(Algorithm):
     def marks(self, parameters: Parameters, context: QgsProcessingContext, remote: Remote) -> list[Annotation]:
         """The marks, on the image's pixels, with the model's classes."""
         source = self.parameterAsSource(parameters, MARKS, context)
-        found = marks_of(
-            source.getFeatures(),
-            self.parameterAsString(parameters, FIELD, context),
-            QgsCoordinateTransform(source.sourceCrs(), self.image.crs, context.transformContext()),
-            Placement(open_dataset(self.image.path)),
-            remote.spec.classes,
-            self.parameterAsDouble(parameters, WIDTH, context),
-        )
-        marks = list(found)
+        field, classes = self.parameterAsString(parameters, FIELD, context), remote.spec.classes
+        to_raster = QgsCoordinateTransform(source.sourceCrs(), self.image.crs, context.transformContext())
+        placement = Placement(open_dataset(self.image.path))
+        maker = FeatureMarks(field, to_raster, placement, classes, self.parameterAsDouble(parameters, WIDTH, context))
+        marks = list(marks_of(source.getFeatures(), field, maker, classes))
         if not marks:
             raise ConfigError("The layer of marks has no mark with a class.", "Choose its class field.")
         return marks

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 
@@ -83,6 +84,41 @@ def mapped(analyst, address: str, scene: Path):
     analyst.choose_model()
     analyst.classify()
     return analyst
+
+
+@pytest.fixture
+def no_saved_servers() -> Iterator[None]:
+    from qgis.core import QgsSettings
+
+    from terrafine.qgis_plugin.link.servers import SETTING
+
+    QgsSettings().remove(SETTING)
+    yield
+    QgsSettings().remove(SETTING)
+
+
+@pytest.fixture(scope="module")
+def remote(server_python: str, models_folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A server as an administrator runs it, with keys; QGIS's master password has been entered."""
+    from qgis.core import QgsApplication
+
+    from terrafine.tests.qgis.servers import Remote
+
+    assert QgsApplication.authManager().setMasterPassword("correct horse", True)
+    remote = Remote(server_python, models_folder, tmp_path_factory.mktemp("remote"))
+    remote.start()
+    yield remote
+    remote.kill()
+
+
+@pytest.fixture(scope="module")
+def box(remote):
+    """The remote server as an analyst has saved it, with keys that are let in."""
+    from terrafine.qgis_plugin.link.servers import Server, with_new_key
+
+    server = with_new_key(Server(remote.address, "GPU box", remote.key))
+    remote.allow("analyst", server.client_key)
+    return server
 
 
 # QGIS's libraries are prone to crash while the interpreter takes them down, with objects of failed tests still held:

@@ -90,13 +90,29 @@ def test_what_is_not_imported_is_told_with_the_reason(mapped):
         ("swamp", "Polygon ((30 30, 60 30, 60 60, 30 60, 30 30))"),
         (name, "Polygon ((930 30, 960 30, 960 60, 930 60, 930 30))"),
         (name, "Polygon ((30 30, 60 60, 60 30, 30 60, 30 30))"),
-        (name, "Polygon ((30 30, 60 30, 60 60, 30 60, 30 30), (40 40, 50 40, 50 50, 40 40))"),
+        (None, "Polygon ((30 30, 60 30, 60 60, 30 60, 30 30))"),
     ]
     import_marks(mapped, layer_of(mapped, "Polygon", features))
     assert len(mapped.marks) == 1
     told = mapped.window.messages()[-1]
-    for reason in ("imported: 1", "no class of the legend: 1", "outside the image: 1", "crosses itself: 1", "holes: 1"):
+    for reason in (
+        "imported: 1",
+        "no class of the legend: 1",
+        "outside the image: 1",
+        "crosses itself: 1",
+        "no class: 1",
+    ):
         assert reason in told
+
+
+def test_an_imported_polygon_with_a_hole_leaves_the_hole_alone(mapped):
+    name = mapped.controller.legend[0].name
+    ring = "Polygon ((20 20, 80 20, 80 80, 20 80, 20 20), (40 40, 60 40, 60 60, 40 60, 40 40))"
+    import_marks(mapped, layer_of(mapped, "Polygon", [(name, ring)]))
+    assert {mark.kind for mark in mapped.marks} == {"polygon"}
+    assert (mapped.map()[22:38, 22:78] == 0).all()
+    around = [QgsGeometry.fromPolygonXY([[QgsPointXY(*at) for at in mark.vertices]]) for mark in mapped.marks]
+    assert sum(shape.area() for shape in around) == pytest.approx(60 * 60 - 20 * 20, rel=0.01)
 
 
 def test_a_mark_moved_with_qgis_s_tools_is_a_step_that_heals_the_map(mapped):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Iterator
 
@@ -14,6 +12,7 @@ from qgis.core import QgsProject, QgsVectorLayer
 from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.tests.qgis import disks, scenes
 from terrafine.tests.qgis.analyst import until
+from terrafine.tests.qgis.servers import served
 from terrafine.tests.qgis.test_keeping import reopen, save
 
 pytestmark = pytest.mark.qgis
@@ -204,12 +203,8 @@ def test_a_project_in_a_read_only_folder_cannot_begin_a_session_and_says_why(ana
 @pytest.fixture
 def later_server(server_python: str, models_folder: Path) -> Iterator[str]:
     """The address of a server that speaks a later version of the protocol."""
-    options = ["serve", "--port", "0", "--announce", "-", "--exit-with-stdin", "--models", str(models_folder)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen([server_python, "-c", LATER, *options], stdin=pipe, stdout=pipe, text=True) as process:
-        yield json.loads(process.stdout.readline())["address"]
-        process.stdin.close()
-        process.wait(30)
+    with served(server_python, models_folder, program=("-c", LATER)) as address:
+        yield address
 
 
 def test_a_server_of_another_version_is_not_connected_to_and_marks_go_on(mapped, later_server, address):

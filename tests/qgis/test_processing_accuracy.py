@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsVectorLayer
 
-from terrafine.qgis_plugin.finish.sample_layer import legend_of
+from terrafine.qgis_plugin.finish.sample_layer import REFERENCE, legend_of
 from terrafine.tests.qgis.processing_runs import blobs, class_map, rows_of, run, run_for_layer
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -42,7 +42,8 @@ def label(samples, truth: np.ndarray) -> None:
     """Somebody looks, and knows."""
     samples.startEditing()
     for feature in list(samples.getFeatures()):
-        samples.changeAttributeValue(feature.id(), 2, int(truth[pixel_of(feature)]))
+        column = samples.fields().indexOf(REFERENCE)
+        samples.changeAttributeValue(feature.id(), column, int(truth[pixel_of(feature)]))
     assert samples.commitChanges()
 
 

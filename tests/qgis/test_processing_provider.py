@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
+import numpy as np
 import pytest
+from osgeo import gdal
 from qgis.core import (
     QgsApplication,
     QgsProcessingAlgorithm,
@@ -19,18 +15,16 @@ from qgis.core import (
     QgsProcessingModelChildParameterSource,
     QgsProcessingModelOutput,
     QgsProcessingModelParameter,
+    QgsProcessingMultiStepFeedback,
     QgsProcessingParameterRasterLayer,
 )
 
 from terrafine.tests.qgis.processing_runs import blobs, class_map
 
-ROOT = Path(__file__).resolve().parents[2]
 NAMES = {
     "classify", "refine", "uncertainty", "queries", "learn",
     "vectorise", "sieve", "majority", "statistics", "samples", "accuracy",
 }  # fmt: skip
-# Debian wraps the command in a script with options that it does not know.
-COMMAND = shutil.which("qgis_process.bin") or shutil.which("qgis_process")
 
 
 def test_every_algorithm_is_offered(provider):
@@ -88,24 +82,15 @@ def child(model: QgsProcessingModelAlgorithm, name: str, sources: dict) -> str:
     return model.addChildAlgorithm(step)
 
 
-@pytest.mark.skipif(COMMAND is None, reason="there is no qgis_process")
-def test_qgis_process_runs_an_algorithm_in_a_profile_of_its_own(tmp_path):
-    (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "terrafine").symlink_to(ROOT)
-    class_map(tmp_path / "map.tif", blobs())
-    profile = tmp_path / "profile"
-    places = {"QGIS_CUSTOM_CONFIG_PATH": str(profile), "QGIS_PLUGINPATH": str(tmp_path / "plugins")}
-
-    def qgis_process(*words: str) -> str:
-        environment = {**os.environ, **places, "QT_QPA_PLATFORM": "offscreen"}
-        done = subprocess.run([COMMAND, *words], env=environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    qgis_process("plugins", "enable", "terrafine")
-    table = tmp_path / "statistics.csv"
-    told = qgis_process(
-        "run", "terrafine:statistics", "--json", "--", f"INPUT={tmp_path / 'map.tif'}", f"OUTPUT={table}"
-    )
-    assert json.loads(told[told.index("{") :])["results"]["OUTPUT"] == str(table)
-    assert "building" in table.read_text("utf-8")
+def test_a_batch_of_maps_is_worked_through_with_one_row_of_parameters_each(provider, tmp_path):
+    """As QGIS's batch window does it: the same algorithm, a dictionary of parameters a row."""
+    rows = []
+    for number in range(3):
+        the_map = class_map(tmp_path / f"map {number}.tif", np.roll(blobs(), 7 * number, axis=1))
+        rows.append({"INPUT": the_map, "OUTPUT": str(tmp_path / f"sieved {number}.tif"), "SMALLEST": 20})
+    algorithm, context = provider.algorithm("sieve"), QgsProcessingContext()
+    feedback = QgsProcessingMultiStepFeedback(len(rows), QgsProcessingFeedback())
+    results = [algorithm.create().run(row, context, feedback) for row in rows]
+    assert all(done for _, done in results)
+    assert [found["OUTPUT"] for found, _ in results] == [row["OUTPUT"] for row in rows]
+    assert len({gdal.Open(row["OUTPUT"]).ReadAsArray().tobytes() for row in rows}) == 3

@@ -141,21 +141,17 @@ def test_a_class_that_the_model_lacks_is_named(image, address, tmp_path):
 def test_a_polygon_with_a_hole_does_not_mark_the_hole():
     from qgis.core import QgsCoordinateTransform
 
-    from terrafine.qgis_plugin.processing.marks import marks_of
+    from terrafine.qgis_plugin.marks.features import FeatureMarks
     from terrafine.qgis_plugin.rasters.placement import Placement
     from terrafine.shared.spec import LandCover
 
     dataset = gdal.GetDriverByName("MEM").Create("", 100, 100, 1, gdal.GDT_Byte)
     dataset.SetGeoTransform((0, 1, 0, 100, 0, -1))
     ring = "Polygon ((10 10, 90 10, 90 90, 10 90, 10 10), (30 30, 50 30, 50 50, 30 50, 30 30))"
-    found = marks_of(
-        marks((ring, 0)).getFeatures(),
-        "class_id",
-        QgsCoordinateTransform(),
-        Placement(dataset),
-        [LandCover(0, "a", "#000000")],
-        1.0,
-    )
+    classes = [LandCover(0, "a", "#000000")]
+    maker = FeatureMarks("class_id", QgsCoordinateTransform(), Placement(dataset), classes, 1.0)
+    (feature,) = marks((ring, 0)).getFeatures()
+    found = maker.of(feature)
     shapes = [QgsGeometry.fromWkt(f"Polygon (({', '.join(f'{x} {y}' for x, y in mark.vertices)}))") for mark in found]
     assert sum(shape.area() for shape in shapes) == pytest.approx(80 * 80 - 20 * 20)
     assert all(shape.isGeosValid() for shape in shapes)
