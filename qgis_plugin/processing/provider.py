@@ -26,6 +26,7 @@ class Provider(QgsProcessingProvider):
         from terrafine.qgis_plugin.processing.classify import Classify
         from terrafine.qgis_plugin.processing.learn import Learn
         from terrafine.qgis_plugin.processing.majority import Majority
+        from terrafine.qgis_plugin.processing.objects import Objects
         from terrafine.qgis_plugin.processing.queries import Queries
         from terrafine.qgis_plugin.processing.refine import Refine
         from terrafine.qgis_plugin.processing.samples import Samples
@@ -34,6 +35,6 @@ class Provider(QgsProcessingProvider):
         from terrafine.qgis_plugin.processing.uncertainty import Uncertainty
         from terrafine.qgis_plugin.processing.vectorise import Vectorise
 
-        remote = (Classify, Refine, Uncertainty, Queries, Learn)
+        remote = (Classify, Refine, Uncertainty, Queries, Learn, Objects)
         for algorithm in (*remote, Vectorise, Sieve, Majority, Statistics, Samples, Accuracy):
             self.addAlgorithm(algorithm())

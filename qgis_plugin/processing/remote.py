@@ -17,10 +17,11 @@ from terrafine.qgis_plugin.rasters.raster import RasterFile, Reader
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.words import warning_in_users_words
 from terrafine.shared.annotation import Annotation
-from terrafine.shared.errors import NotFound, TerrafineError
+from terrafine.shared.errors import BadRequest, NotFound, TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.learning import LearnOptions, RankOptions
-from terrafine.shared.messages import Learnt, PatchesRanked, Progress
+from terrafine.shared.messages import Learnt, ObjectFound, PatchesRanked, Progress
+from terrafine.shared.objects import ObjectGuide
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import ModelSpec
 
@@ -110,11 +111,15 @@ class Remote:
 
     def _open(self) -> None:
         self.client.hello()
-        self.spec = _choose(self.client.models(), self._model)
+        self.spec = self._chosen(self.client.models())
         self.info = self.reader.describe(self.spec)
         opened = self.client.open_session(self._session, self.spec.name, self.info)
         for warning in opened.warnings:
             self._feedback.pushWarning(warning_in_users_words(warning))
+
+    def _chosen(self, models: Sequence[ModelSpec]) -> ModelSpec:
+        """The model that the session is opened with."""
+        return _choose([spec for spec in models if spec.task == "map"], self._model)
 
     def _close(self) -> None:
         self._feedback.canceled.disconnect(self.client.cancel)
@@ -144,6 +149,31 @@ class Remote:
         done = progress.done / max(1, progress.total)
         part = UPLOAD_SHARE * done if progress.stage == "upload" else UPLOAD_SHARE + (1.0 - UPLOAD_SHARE) * done
         self._feedback.setProgress(100.0 * (begin + (end - begin) * part))
+
+
+class ObjectRemote(Remote):
+    """A session in which single objects are found, by the model that was asked for.
+
+    finder  that model; `spec` is another, which sees the bands that it needs
+    """
+
+    finder: ModelSpec
+
+    def find(self, guide: ObjectGuide, begin: float, end: float) -> Optional[ObjectFound]:
+        """None where the box does not meet the raster."""
+        try:
+            found = self._last(self.client.find_object(self._session, self.finder.name, guide, self._read), begin, end)
+        except BadRequest:
+            return None
+        self._feedback.setProgress(100.0 * end)
+        return found
+
+    def _chosen(self, models: Sequence[ModelSpec]) -> ModelSpec:
+        self.finder = _choose([spec for spec in models if spec.task == "object"], self._model)
+        seeing = [spec for spec in models if spec.task == "map" and set(spec.bands) >= set(self.finder.bands)]
+        if not seeing:
+            raise NotFound(f"The server has no other model that sees {', '.join(self.finder.bands)}.")
+        return min(seeing, key=lambda spec: len(spec.bands))
 
 
 def _choose(models: Sequence[ModelSpec], wanted: str) -> ModelSpec:

@@ -46,7 +46,7 @@ def on_map(analyst, x: float, y: float) -> QgsGeometry:
 @pytest.fixture
 def found(mapped):
     """An object around a click in the middle of its box."""
-    mapped.key(Qt.Key.Key_2)
+    mapped.key(Qt.Key.Key_2, on=mapped.dock.marks.legend)
     drag_box(mapped)
     click(mapped, 60.5, 60.5)
     return mapped
@@ -132,7 +132,8 @@ def test_a_box_that_was_drawn_wrong_is_drawn_again(mapped):
 def test_two_quick_clicks_are_two_clicks(found):
     at, view = found.at(90.5, 60.5), found.window.canvas.viewport()
     QTest.mouseClick(view, LEFT, NONE, at)
-    QTest.mouseDClick(view, LEFT, NONE, at)
+    QTest.mouseDClick(view, LEFT, NONE, at)  # instead of a press
+    QTest.mouseRelease(view, LEFT, NONE, at)
     found.settle()
     assert len(tool_of(found).guide.inside) == 3
 
