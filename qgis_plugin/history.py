@@ -124,7 +124,7 @@ class History:
 
     def _change(self, verb: Verb, delta: Delta, before: tuple[Annotation, ...]) -> Change:
         removed = set(delta.removed)
-        gone = tuple(mark for mark in before if mark.id in removed)
+        gone = tuple(mark for mark in before if mark.id in removed) if removed else ()
         return Change(self._log(verb) is self._locks, delta, gone)
 
     def _log(self, verb: Verb) -> AnnotationLog:

@@ -84,6 +84,7 @@ class AnnotationLog:
 
     def __init__(self) -> None:
         self._marks: tuple[Annotation, ...] = ()
+        self._ids: set[str] = set()
         self._undo: deque[Delta] = deque(maxlen=UNDO_STEPS)
         self._redo: deque[Delta] = deque(maxlen=UNDO_STEPS)
         self.revision = 0
@@ -129,11 +130,15 @@ class AnnotationLog:
         self.revision += 1
         return self.revision
 
-    def apply(self, delta: Delta) -> None:
-        """Follow the other side's change; raises RevisionMismatch if it does not start at this log's revision."""
+    def apply(self, delta: Delta) -> Delta:
+        """Follow the other side's change, and return the way back.
+
+        Raises RevisionMismatch if it does not start at this log's revision.
+        """
         self.check_follows(delta.base, delta.revision)
-        self._carry_out(delta)
+        inverse = self._carry_out(delta)
         self._forget_steps()
+        return inverse
 
     def check_follows(self, base: int, revision: int) -> None:
         """Raise RevisionMismatch for a change that does not lead from this log's revision to a later one."""
@@ -145,8 +150,8 @@ class AnnotationLog:
 
     def replace(self, marks: Sequence[Annotation], revision: int) -> None:
         """Forget everything and hold exactly `marks` at `revision`."""
-        _check_unique(marks)
-        self._marks, self.revision = tuple(marks), revision
+        ids = _unique(marks)
+        self._marks, self._ids, self.revision = tuple(marks), ids, revision
         self._forget_steps()
 
     def _forget_steps(self) -> None:
@@ -162,13 +167,17 @@ class AnnotationLog:
         return delta
 
     def _carry_out(self, delta: Delta) -> Delta:
-        """Change the marks and return the inverse."""
+        """Change the marks and return the inverse. The common change, a new mark, looks at no other one."""
         removed = frozenset(delta.removed)
-        taken = tuple((place, mark) for place, mark in enumerate(self._marks) if mark.id in removed)
+        taken = tuple((place, mark) for place, mark in enumerate(self._marks) if mark.id in removed) if removed else ()
         if len(taken) != len(delta.removed):
             raise BadRequest("A mark to remove is not there.", "Send all marks again with 'set_annotations'.")
-        kept = [mark for mark in self._marks if mark.id not in removed]
-        self._marks, self.revision = _inserted(kept, delta), delta.revision
+        added = _unique(delta.added)
+        for mark_id in (added & self._ids) - removed:
+            raise _twice(mark_id)
+        self._marks, self.revision = changed(self._marks, delta), delta.revision
+        self._ids -= removed
+        self._ids |= added
         return Delta(
             delta.revision,
             delta.revision + 1,
@@ -178,22 +187,30 @@ class AnnotationLog:
         )
 
 
-def _inserted(kept: list[Annotation], delta: Delta) -> tuple[Annotation, ...]:
-    """`kept` with the added marks of `delta` in their places."""
-    places = delta.places or range(len(kept), len(kept) + len(delta.added))
-    if len(places) != len(delta.added):
+def changed(marks: tuple[Annotation, ...], delta: Delta) -> tuple[Annotation, ...]:
+    """The marks that a change leads to; raises BadRequest for places that cannot be."""
+    removed = frozenset(delta.removed)
+    kept = [mark for mark in marks if mark.id not in removed] if removed else list(marks)
+    if not delta.places:
+        return (*kept, *delta.added)
+    if len(delta.places) != len(delta.added):
         raise BadRequest("A change needs a place for each mark that it adds, or none.")
-    for count, (place, mark) in enumerate(zip(places, delta.added)):
-        if not 0 <= place <= len(kept) or (count and place <= places[count - 1]):
+    for count, (place, mark) in enumerate(zip(delta.places, delta.added)):
+        if not 0 <= place <= len(kept) or (count and place <= delta.places[count - 1]):
             raise BadRequest(f"A mark cannot be put at place {place} of {len(kept)}.")
         kept.insert(place, mark)
-    _check_unique(kept)
     return tuple(kept)
 
 
-def _check_unique(marks: Sequence[Annotation]) -> None:
+def _unique(marks: Sequence[Annotation]) -> set[str]:
+    """The marks' ids; raises BadRequest for one that is there twice."""
     seen: set[str] = set()
     for mark in marks:
         if mark.id in seen:
-            raise BadRequest(f"There are two marks '{mark.id}'.")
+            raise _twice(mark.id)
         seen.add(mark.id)
+    return seen
+
+
+def _twice(mark_id: str) -> BadRequest:
+    return BadRequest(f"There are two marks '{mark_id}'.")

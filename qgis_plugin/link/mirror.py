@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional
 
 from terrafine.qgis_plugin.requests import Legend, Snapshot, Subject
-from terrafine.shared.annotation import Delta
+from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import BadRequest
 from terrafine.shared.raster import RasterInfo
 
@@ -103,15 +103,24 @@ class Mirror:
 
 def difference(before: Snapshot, after: Snapshot) -> Optional[Delta]:
     """The delta from one revision's marks to another's; None where no delta leads there."""
-    old, new = {mark.id for mark in before.marks}, {mark.id for mark in after.marks}
-    kept = [[mark for mark in marks if mark.id in old & new] for marks in (before.marks, after.marks)]
+    start = _common(before.marks, after.marks)
+    old, new = before.marks[start:], after.marks[start:]
+    old_ids, new_ids = {mark.id for mark in old}, {mark.id for mark in new}
+    kept = [mark for mark in old if mark.id in new_ids], [mark for mark in new if mark.id in old_ids]
     if kept[0] != kept[1] or after.revision <= before.revision:
         return None
-    added = [(place, mark) for place, mark in enumerate(after.marks) if mark.id not in old]
+    added = [(place, mark) for place, mark in enumerate(new, start) if mark.id not in old_ids]
+    at_the_end = [mark for _, mark in added] == list(after.marks[len(after.marks) - len(added) :])
     return Delta(
         before.revision,
         after.revision,
         added=tuple(mark for _, mark in added),
-        removed=tuple(mark.id for mark in before.marks if mark.id not in new),
-        places=tuple(place for place, _ in added),
+        removed=tuple(mark.id for mark in old if mark.id not in new_ids),
+        places=() if at_the_end else tuple(place for place, _ in added),
     )
+
+
+def _common(before: tuple[Annotation, ...], after: tuple[Annotation, ...]) -> int:
+    """How many marks at the beginning are the same: all but the new one, mostly."""
+    pairs = enumerate(zip(before, after))
+    return next((place for place, (old, new) in pairs if old is not new), min(len(before), len(after)))

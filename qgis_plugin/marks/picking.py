@@ -12,12 +12,23 @@ Vertex = tuple[float, float]
 
 def marks_near(marks: Iterable[Annotation], at: Vertex, reach_px: float) -> tuple[str, ...]:
     """Ids of the marks within `reach_px` of a position; half a stroke's width counts as the stroke."""
-    return tuple(mark.id for mark in marks if _distance(mark, at) <= reach_px + mark.width_px / 2)
+    around = (mark for mark in marks if _is_around(mark, at, reach_px + mark.width_px / 2))
+    return tuple(mark.id for mark in around if _distance(mark, at) <= reach_px + mark.width_px / 2)
 
 
 def regions_at(regions: Iterable[Annotation], at: Vertex) -> tuple[str, ...]:
     """Ids of the polygons that a position lies in."""
     return tuple(region.id for region in regions if _crossings(region, at) % 2)
+
+
+def _is_around(mark: Annotation, at: Vertex, reach_px: float) -> bool:
+    """Is the position in the box around the mark? That is soon said of many thousand marks."""
+    x, y = at
+    if len(mark.vertices) == 1:
+        (mark_x, mark_y), *_ = mark.vertices
+        return abs(mark_x - x) <= reach_px and abs(mark_y - y) <= reach_px
+    xs, ys = zip(*mark.vertices)
+    return min(xs) - reach_px <= x <= max(xs) + reach_px and min(ys) - reach_px <= y <= max(ys) + reach_px
 
 
 def _crossings(region: Annotation, at: Vertex) -> int:

@@ -77,5 +77,5 @@ class _Pair:
 
 
 def _new(before: TileMarks, now: TileMarks) -> list[Annotation]:
-    known = set(before.marks)
-    return [mark for mark in now.marks if mark not in known]
+    known = {mark.id: mark for mark in before.marks}
+    return [mark for mark in now.marks if known.get(mark.id) is not mark and known.get(mark.id) != mark]

@@ -83,7 +83,8 @@ class Classifier:
 
     def classes(self, part: Window, logits: Floats) -> NDArray[np.uint8]:
         """Of the runner's logits: the most likely class, or the marked one: a mark is obeyed."""
-        near = [mark for mark in self.runner.marks.marks if intersects(bounds(mark, 1.0), part)]
+        seen = self.runner.marks.within(tiling.tiles_of(self.runner.lattice, part))
+        near = [mark for mark in seen if intersects(bounds(mark, 1.0), part)]
         marked = marked_pixels(near, part)
         return np.where(marked >= 0, marked, self.runner.session.legend.classified(logits)).astype(np.uint8)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Optional
 
 import numpy as np
@@ -19,12 +19,12 @@ from terrafine.server.engine.caches import (
     UNCERTAINTY_BYTES,
     ByteLru,
 )
-from terrafine.server.engine.legend import Legend
-from terrafine.server.engine.tile_marks import TileMarks
+from terrafine.server.engine.legend import REMOVED, Legend
+from terrafine.server.engine.tile_marks import TileMarks, Tiles
 from terrafine.server.engine.weights import WeightsKept
 from terrafine.server.rasters.pixels import PixelSource
 from terrafine.server.rasters.tiling import influence, tiling_of, touched
-from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
+from terrafine.shared.annotation import Annotation, AnnotationLog, Delta, changed
 from terrafine.shared.errors import BadRequest, NotFound
 from terrafine.shared.geo import Window, bounding
 from terrafine.shared.raster import RasterInfo
@@ -32,7 +32,7 @@ from terrafine.shared.side import NOWHERE
 from terrafine.shared.spec import ModelSpec
 
 REVISIONS_KEPT = 1000  # whoever holds an older map gets all of it again
-Tiles = frozenset[Window]
+NO_MARKS = Delta(0, 0)
 
 
 @dataclass
@@ -62,10 +62,11 @@ class Caches:
 
 @dataclass(frozen=True)
 class _Change:
-    """What a revision changed, None for all tiles, and the marks it led to."""
+    """What a revision changed: tiles, None for all, and marks: the way back, or, with it, all that were before."""
 
     tiles: Optional[Tiles]
-    marks: tuple[Annotation, ...]
+    back: Delta
+    before: Optional[tuple[Annotation, ...]] = None
 
 
 class Session:
@@ -90,8 +91,8 @@ class Session:
         self.log = AnnotationLog()
         self.side = NOWHERE
         self._legend = Legend.of(predictor.spec.classes)
-        self._history: dict[int, _Change] = {0: _Change(frozenset(), ())}
-        self._touched: dict[Annotation, Tiles] = {}  # mark → tiles that see it, oldest mark first
+        self._history: dict[int, _Change] = {0: _Change(frozenset(), NO_MARKS)}
+        self._touched: dict[Annotation, Tiles] = {}  # tiles that see a mark
         self._tile_marks: Optional[TileMarks] = None
 
     @property
@@ -139,7 +140,11 @@ class Session:
         """The marks of an earlier revision, by the legend of now; raises NotFound for one that is not remembered."""
         if revision not in self._history:
             raise NotFound(f"The server does not remember revision {revision} of the marks.")
-        return self._as_tiles_see(self._history[revision].marks)
+        later = [change for number, change in reversed(self._history.items()) if number > revision]
+        found: Optional[TileMarks] = self.tile_marks
+        for change in later:
+            found = None if found is None or change.before is not None else self._followed(found, change.back)
+        return found if found is not None else self._as_tiles_see(_back(self.log.marks, later))
 
     def change(self, delta: Delta) -> Window:
         """Follow the client's delta; returns the raster window that it can change.
@@ -147,9 +152,9 @@ class Session:
         Raises RevisionMismatch, and BadRequest where a mark's class is none of the legend's; then nothing changes.
         """
         self._check_classes(delta.added)
-        before = self.log.marks
-        self.log.apply(delta)
-        return self._marks_changed(before)
+        back = self.log.apply(delta)
+        self._tile_marks = self._followed(self._tile_marks, delta) if self._tile_marks is not None else None
+        return self._marks_changed((*back.added, *delta.added), back)
 
     def replace(self, marks: tuple[Annotation, ...], revision: int) -> Window:
         """Hold exactly `marks`; returns the raster window that differs from before. Raises BadRequest like `change`."""
@@ -158,7 +163,8 @@ class Session:
         self.log.replace(marks, revision)
         if not newer:
             self._history.clear()
-        return self._marks_changed(before)
+        self._tile_marks = None
+        return self._marks_changed(_differing(before, marks), NO_MARKS, before)
 
     def resume(self, marks: tuple[Annotation, ...], revision: int) -> None:
         """Hold exactly `marks`, as a journal has it. What earlier revisions changed is not remembered."""
@@ -171,7 +177,7 @@ class Session:
         Raises RevisionMismatch like `change`.
         """
         self.log.apply(Delta(base, revision))
-        self._remember(None if everywhere else frozenset())
+        self._remember(_Change(None if everywhere else frozenset(), NO_MARKS))
         return self.tiling.raster if everywhere else Window(0, 0, 0, 0)
 
     def changed_tiles(self, since: int) -> Optional[Tiles]:
@@ -205,22 +211,37 @@ class Session:
         pairs = ((self.legend.counted(mark), mark) for mark in marks)
         return TileMarks({counted: self._tiles_of(mark) for counted, mark in pairs if counted is not None})
 
-    def _tiles_of(self, mark: Annotation) -> Tiles:
-        return self._touched[mark] if mark in self._touched else touched(self.tiling, mark)
+    def _followed(self, seen: TileMarks, delta: Delta) -> Optional[TileMarks]:
+        """What tiles see after a change of the log's marks; None where places are of marks that do not all count."""
+        if delta.places and REMOVED in self.legend.becomes:
+            return None
+        pairs = ((self.legend.counted(mark), mark) for mark in delta.added)
+        touched = {counted: self._tiles_of(mark) for counted, mark in pairs if counted is not None}
+        return seen.changed(replace(delta, added=tuple(touched)), touched)
 
-    def _marks_changed(self, before: tuple[Annotation, ...]) -> Window:
-        old, marks = self._touched, self.log.marks
-        new = {mark: self._tiles_of(mark) for mark in marks}
-        either = {**old, **new}
-        tiles = frozenset(tile for mark in _differing(before, marks) for tile in either[mark])
-        self._touched, self._tile_marks = new, None
-        self._remember(tiles)
+    def _tiles_of(self, mark: Annotation) -> Tiles:
+        if mark not in self._touched:
+            self._touched[mark] = touched(self.tiling, mark)
+        return self._touched[mark]
+
+    def _marks_changed(
+        self, marks: Iterable[Annotation], back: Delta, before: Optional[tuple[Annotation, ...]] = None
+    ) -> Window:
+        tiles = frozenset[Window]().union(*map(self._tiles_of, marks))
+        self._remember(_Change(tiles, back, before))
         return bounding(influence(self.tiling, tile) for tile in tiles)
 
-    def _remember(self, tiles: Optional[Tiles]) -> None:
-        self._history[self.log.revision] = _Change(tiles, self.log.marks)
+    def _remember(self, change: _Change) -> None:
+        self._history[self.log.revision] = change
         if len(self._history) > REVISIONS_KEPT:
             del self._history[min(self._history)]
+
+
+def _back(marks: tuple[Annotation, ...], later: Iterable[_Change]) -> tuple[Annotation, ...]:
+    """The marks before changes, the newest of which comes first."""
+    for change in later:
+        marks = change.before if change.before is not None else changed(marks, change.back)
+    return marks
 
 
 def _differing(before: tuple[Annotation, ...], after: tuple[Annotation, ...]) -> set[Annotation]:
