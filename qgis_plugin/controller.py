@@ -7,6 +7,8 @@ Every event is a method that returns the effects to carry out, in order. What de
     marks/events.py    draw, erase, lock, undo, redo
     learn/events.py    learn, save a model, change the legend
     look/events.py     uncertainty, and the patches to review
+    objects/events.py  single objects from a box and clicks
+    side/events.py     what the model is told besides marks
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from terrafine.qgis_plugin.learn.events import LearnEvents
 from terrafine.qgis_plugin.link.events import LinkEvents
 from terrafine.qgis_plugin.look.events import LookEvents
 from terrafine.qgis_plugin.marks.events import MarkEvents
+from terrafine.qgis_plugin.objects.events import ObjectEvents
 from terrafine.qgis_plugin.side.events import SideEvents
 from terrafine.qgis_plugin.state import Kind, View
 from terrafine.shared.annotation import AnnotationLog
 
 
-class Controller(LinkEvents, MarkEvents, LearnEvents, LookEvents, SideEvents):
+class Controller(LinkEvents, MarkEvents, LearnEvents, LookEvents, ObjectEvents, SideEvents):
     def view(self) -> View:
         session = self.session
         history = session.history if session else History(AnnotationLog(), AnnotationLog())

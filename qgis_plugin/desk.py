@@ -15,6 +15,7 @@ from terrafine.qgis_plugin.look.desk import LookDesk
 from terrafine.qgis_plugin.maps.export import Exporter
 from terrafine.qgis_plugin.marks.desk import MarksDesk
 from terrafine.qgis_plugin.marks.exchange_desk import ExchangeDesk
+from terrafine.qgis_plugin.objects.desk import ObjectsDesk
 from terrafine.qgis_plugin.rasters.area import LAYER, RECTANGLE
 from terrafine.qgis_plugin.rasters.base_map import Sampler, is_base_map, sample_window
 from terrafine.qgis_plugin.rasters.raster import raster_file
@@ -32,6 +33,7 @@ class Desk(QObject):
         self._sampler = Sampler()
         self.server, self.marks, self.exchange = ServerDesk(bench), MarksDesk(bench), ExchangeDesk(bench)
         self.look, self.side = LookDesk(bench), SideDesk(bench)
+        self.objects = ObjectsDesk(bench)
         self.learn, self.legend = LearnDesk(bench), LegendDesk(bench)
         self._connect_map()
         bench.sessions.find()

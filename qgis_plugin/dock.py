@@ -78,6 +78,7 @@ class Dock(QgsDockWidget):
             Kind.MEASURING: self.tr("Measuring how unsure the map is…"),
             Kind.RANKING: self.tr("Finding where to look next…"),
             Kind.ADVISING: self.tr("Thinking about your marks…"),
+            Kind.FINDING: self.tr("Finding the object…"),
             Kind.SAVING: self.tr("Saving the model…"),
         }
 

@@ -10,6 +10,7 @@ from terrafine.qgis_plugin.words import in_users_words
 from terrafine.shared.annotation import Delta
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window
+from terrafine.shared.messages import ObjectFound
 from terrafine.shared.patch import Patch
 
 if TYPE_CHECKING:
@@ -89,6 +90,13 @@ class ShowReview:
 
 
 @dataclass(frozen=True)
+class ShowObject:
+    """Show the object that was found for the box and clicks of the tool."""
+
+    found: ObjectFound
+
+
+@dataclass(frozen=True)
 class GoTo:
     """Let the canvas show a window of the raster."""
 
@@ -135,6 +143,7 @@ Effect = Union[
     ShowNetwork,
     ShowUncertainty,
     ShowReview,
+    ShowObject,
     GoTo,
     ShowPatch,
     ShowMap,

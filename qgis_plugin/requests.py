@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Optional, Union
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window
 from terrafine.shared.learning import LearnOptions, RankOptions
+from terrafine.shared.objects import ObjectGuide
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.side import NOWHERE, SideInformation
 from terrafine.shared.spec import LandCover, ModelSpec
@@ -149,6 +150,17 @@ class Advise:
 @dataclass(frozen=True)
 class SaveModel:
     """Keep what was learnt as a model of the server's."""
+@dataclass(frozen=True)
+class FindObject:
+    """One object, by the model called `finder`."""
+
+    job: int
+    subject: Subject
+    now: Snapshot
+    finder: str
+    guide: ObjectGuide
+
+
 
     job: int
     subject: Subject
@@ -157,4 +169,4 @@ class SaveModel:
     title: str
 
 
-ServerRequest = Union[Predict, Learn, MeasureUncertainty, RankPatches, Advise, SaveModel]
+ServerRequest = Union[Predict, Learn, MeasureUncertainty, RankPatches, Advise, FindObject, SaveModel]

@@ -38,6 +38,7 @@ class Kind(Enum):
     MEASURING = "measuring"  # uncertainty
     RANKING = "ranking"
     ADVISING = "advising"  # in the background: nobody waits for it
+    FINDING = "finding"  # an object
     SAVING = "saving"  # a model
 
 

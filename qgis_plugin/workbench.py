@@ -29,6 +29,7 @@ from terrafine.qgis_plugin.tasks import TaskMirror
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window
+from terrafine.shared.messages import ObjectFound
 from terrafine.shared.patch import Patch
 
 CLIENT = "terrafine-qgis 0.1.0"
@@ -135,6 +136,7 @@ class Workbench(QObject):
             effects.ShowNetwork: lambda _: self._current().show_network(),
             effects.ShowUncertainty: self._show_uncertainty,
             effects.ShowReview: lambda _: self._look().show_review(),
+            effects.ShowObject: lambda effect: self._show_object(effect.found),
             effects.GoTo: lambda effect: self._go_to(effect.window),
             effects.ShowPatch: lambda effect: self._show_patch(effect.patch),
             effects.ShowMap: lambda _: self._show_map(),
@@ -185,6 +187,11 @@ class Workbench(QObject):
         """What the canvas shows of the session's raster."""
         locator = self.locator()
         return locator.window(self.iface.mapCanvas().extent()) if locator else NOTHING
+
+    def _show_object(self, found: ObjectFound) -> None:
+        self.toolbox.object.show_object(found.outline)
+        if not found.outline:
+            self.tell(Tell(tr("No object was found there."), tr("Click in its middle, or draw another box.")))
 
     def _go_to(self, window: Window) -> None:
         """Pan and zoom to a window of the session's raster."""

@@ -10,7 +10,7 @@ from typing import Any, Optional, Union
 import torch
 
 from terrafine.server.answers import FOREIGN_ERRORS, MAX_WINDOWS, failed, failure, welcome
-from terrafine.server.engine import advising, engine, learning, ranking, side, uncertainty
+from terrafine.server.engine import advising, engine, learning, objects, ranking, side, uncertainty
 from terrafine.server.engine.sessions import Kept, Sessions
 from terrafine.server.engine.work import Stopped, Work, never
 from terrafine.server.journal import records
@@ -61,6 +61,7 @@ class Dispatcher:
             m.MeasureUncertainty: self._measure,
             m.RankPatches: self._rank,
             m.Advise: self._advise,
+            m.FindObject: self._find_object,
             m.Learn: self._learn,
             m.UseWeights: self._use_weights,
             m.SetLegend: self._set_legend,
@@ -187,6 +188,11 @@ class Dispatcher:
         session = self._kept(request, caller).session
         area = advising.area_of(session, request.since)
         return _unless(engine.missing_pixels(session, area), advising.advise(session, request.since, caller.work))
+
+    def _find_object(self, request: m.FindObject, caller: Caller) -> Replies:
+        session, finder = self._kept(request, caller).session, self.zoo.finder(request.model)
+        found = objects.find(session, finder, request.guide, caller.work)
+        return _unless(objects.missing_pixels(session, finder, request.guide), found)
 
     def _learn(self, request: m.Learn, caller: Caller) -> Replies:
         kept = self._kept(request, caller)

@@ -18,6 +18,8 @@ from terrafine.models import registry
 from terrafine.models.certainty import confidence
 from terrafine.models.infer import Predictor
 from terrafine.models.networks import magnet
+from terrafine.models.objects.build import load_finder
+from terrafine.models.objects.finder import ObjectFinder
 from terrafine.shared.errors import BadRequest, ConfigError, OutOfMemory
 from terrafine.shared.spec import ModelSpec
 
@@ -44,6 +46,7 @@ class Zoo:
         self.saved = saved
         self.device = _device(device)
         self._predictors: dict[str, Predictor] = {}
+        self._finders: dict[str, ObjectFinder] = {}
 
     def specs(self) -> tuple[ModelSpec, ...]:
         """What there is, by name."""
@@ -56,6 +59,12 @@ class Zoo:
             log.debug("loaded model %s on %s", name, self.device)
             self._predictors[name] = predictor
         return self._predictors[name]
+
+    def finder(self, name: str) -> ObjectFinder:
+        """The model called `name`, whose task is to find objects; raises NotFound or UnusableModel."""
+        if name not in self._finders:
+            self._finders[name] = load_finder(registry.find(name, self.folders), self.device)
+        return self._finders[name]
 
     def save(self, predictor: Predictor, spec: ModelSpec, card: str) -> None:
         """Keep a model as `spec.name`, offered at once. Raises BadRequest for a name that cannot be had."""

@@ -69,7 +69,8 @@ class LearnEvents(WorkEvents):
     def model_saved(self, job: int, model: ModelSpec, models: tuple[ModelSpec, ...]) -> list[Effect]:
         if not self._is_current(job):
             return []
-        self.work, self.models = None, models
+        self.work = None
+        self.take_models(models)
         words = tr("The model was saved as '{name}'.").format(name=model.name)
         return [Tell(words, warning=False), *self._refresh_if_live()]
 

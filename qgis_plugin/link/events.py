@@ -32,11 +32,12 @@ class LinkEvents(WorkEvents):
         return [Connect(self.server)]
 
     def connected(self, device: str, models: tuple[ModelSpec, ...]) -> list[Effect]:
-        self.link, self.device, self.models = Link.ONLINE, device, models
+        self.link, self.device = Link.ONLINE, device
+        self.take_models(models)
         self._is_retrying = False
         if self.session is None:
             self.choose_model(self.model.name if self.model else self.preferred_model)
-        if not models:
+        if not self.models:
             return [Tell(tr("The server has no models."), tr("Add one with its option --models."))]
         return self._refresh_if_live()
 

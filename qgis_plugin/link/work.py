@@ -10,6 +10,7 @@ from terrafine.qgis_plugin.effects import Effect
 from terrafine.qgis_plugin.link.mirror import Mirror
 from terrafine.qgis_plugin.requests import (
     Advise,
+    FindObject,
     Learn,
     MeasureUncertainty,
     Predict,
@@ -20,7 +21,7 @@ from terrafine.qgis_plugin.requests import (
 )
 from terrafine.shared.errors import RevisionMismatch
 from terrafine.shared.geo import Window
-from terrafine.shared.messages import Advice, Learnt, PatchesRanked, Progress
+from terrafine.shared.messages import Advice, Learnt, ObjectFound, PatchesRanked, Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
 
@@ -45,6 +46,7 @@ class ServerWork:
             MeasureUncertainty: self._measure,
             RankPatches: self._rank,
             Advise: self._advise,
+            FindObject: self._find,
             SaveModel: self._save,
         }
 
@@ -75,6 +77,12 @@ class ServerWork:
                 self._tell(methodcaller("advised", request.job, reply))
 
     def _learn(self, request: Learn, read: ReadPixels) -> None:
+    def _find(self, request: FindObject, read: ReadPixels) -> None:
+        replies = self._client.find_object(request.subject.session, request.finder, request.guide, read)
+        for reply in self._watched(request, replies):
+            if isinstance(reply, ObjectFound):
+                self._tell(methodcaller("object_found", request.job, reply))
+
         session, now = request.subject.session, request.now
         replies = self._client.learn(session, now.revision, request.revision, read, request.options)
         for reply in self._watched(request, replies):

@@ -12,6 +12,7 @@ TOOL_KEYS = {
     "stroke": Qt.Key.Key_B,
     "polygon": Qt.Key.Key_G,
     "rectangle": Qt.Key.Key_R,
+    "object": Qt.Key.Key_O,
     "eraser": Qt.Key.Key_E,
     "pick": Qt.Key.Key_I,
     "lock": Qt.Key.Key_K,
@@ -71,6 +72,7 @@ class ToolButtons(QWidget):
             "stroke": self.tr("Stroke"),
             "polygon": self.tr("Polygon"),
             "rectangle": self.tr("Rectangle"),
+            "object": self.tr("Object"),
             "eraser": self.tr("Erase marks"),
             "pick": self.tr("Pick a class"),
             "lock": self.tr("Lock"),
@@ -81,6 +83,9 @@ class ToolButtons(QWidget):
             "stroke": self.tr("press, draw along what the map gets wrong, release"),
             "polygon": self.tr("click the corners; a right click or Enter completes it, Backspace takes one back"),
             "rectangle": self.tr("press at one corner, release at the opposite one"),
+            "object": self.tr(
+                "drag a box around it, click inside; left clicks add, right clicks take away, Enter accepts, Esc drops"
+            ),
             "eraser": self.tr("click or draw over marks to remove them"),
             "pick": self.tr("click on the map to draw with the class that it shows there"),
             "lock": self.tr("draw a polygon around what is finished: it stays as it is"),

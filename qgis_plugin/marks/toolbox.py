@@ -10,8 +10,9 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 from terrafine.qgis_plugin.marks.outline_tools import LockTool, PolygonTool, RectangleTool
 from terrafine.qgis_plugin.marks.pointing_tools import EraserTool, PickTool, UnlockTool
 from terrafine.qgis_plugin.marks.tools import MarkTool, PointTool, StrokeTool, Surface
+from terrafine.qgis_plugin.objects.tool import ObjectTool
 
-DRAWING = ("point", "stroke", "polygon", "rectangle")
+DRAWING = ("point", "stroke", "polygon", "rectangle", "object")
 
 
 class Toolbox(QObject):
@@ -25,11 +26,13 @@ class Toolbox(QObject):
         self._before: Optional[QgsMapTool] = None
         self.stroke, self.pick = StrokeTool(canvas, surface), PickTool(canvas, surface)
         self.lock, self.unlock = LockTool(canvas, surface), UnlockTool(canvas, surface)
+        self.object = ObjectTool(canvas, surface)
         self.tools: dict[str, MarkTool] = {
             "point": PointTool(canvas, surface),
             "stroke": self.stroke,
             "polygon": PolygonTool(canvas, surface),
             "rectangle": RectangleTool(canvas, surface),
+            "object": self.object,
             "eraser": EraserTool(canvas, surface),
             "pick": self.pick,
             "lock": self.lock,

@@ -12,15 +12,18 @@ import torch
 from tqdm import tqdm
 
 from terrafine.server.training.configuration import read_config
+from terrafine.server.training.objects import train_objects
 from terrafine.server.training.run import CURVES, LOG, MODEL, train, train_confidence, train_refiner
 from terrafine.shared.errors import ConfigError
 
 HELP = """\
-Train an annotation-as-channel network on image and label rasters.
+Train a network on image and label rasters: one that classifies and listens to marks, or, with task = "object" in the
+file, one that finds single objects from a box and clicks.
 
 examples:
   terrafine train models/zoo/landcover-rgb/train.toml --data ~/data --out runs/landcover
   terrafine train my-city.toml --data . --out runs/my-city --device cuda
+  terrafine train models/zoo/objects-rgb/train.toml --data ~/data --out runs/objects
   terrafine train my-city.toml --data . --out runs/my-city --resume
   terrafine train finer.toml --data . --out runs/finer --start-from runs/my-city/model
   terrafine train my-city.toml --data . --confidence runs/my-city/model
@@ -31,6 +34,8 @@ from which --resume goes on. With --confidence a trained model gets a ConfidNet,
 measures of uncertainty; with --refiner it gets a refinement module, which makes maps of more detail. Nothing else of
 it changes. --data defaults to $TERRAFINE_DATA, then to the configuration file's folder.
 """
+
+TRAININGS = {"map": train, "object": train_objects}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     if (arguments.out / LOG).exists() and not arguments.resume:
         hint = "Go on with --resume, or choose another --out."
         raise ConfigError(f"'{arguments.out}' holds a training already.", hint)
-    steps = train(config, root, arguments.out, arguments.device, arguments.start_from, arguments.resume)
+    training = TRAININGS[config.spec.task]
+    steps = training(config, root, arguments.out, arguments.device, arguments.start_from, arguments.resume)
     with tqdm(total=config.training.steps, unit="step") as bar:
         for step, values in steps:
             bar.update(step - bar.n)
