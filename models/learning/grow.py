@@ -68,9 +68,12 @@ def _grow_side(network: SideInfNet, sources: Sources) -> None:
     _replace(network, old, _with_outputs(old, sources))
     network.inputs += len(sources) - old.out_channels
     if isinstance(network.side, (Diffusion, KernelRegression)):
-        layer, classes = network.side.layer, old.out_channels
-        numbers = range(classes, layer.in_channels)  # side information, which knows no classes
-        network.side.layer = _with_inputs(layer, [*sources, *numbers])
+        weight, classes = network.side.layer.weight.detach(), old.out_channels
+        columns = [weight[:, s] if s is not None else torch.zeros_like(weight[:, 0]) for s in sources]
+        network.side.layer = copy.copy(network.side.layer)
+        network.side.layer._parameters = {
+            "weight": nn.Parameter(torch.cat([torch.stack(columns, 1), weight[:, classes:]], 1))
+        }
 
 
 def _grow_early(network: EarlyFusion, sources: Sources, bands: int) -> None:

@@ -28,6 +28,20 @@ BANDWIDTH_PX = 16.0  # at the start
 TINY = 1e-12  # of a squared length
 
 
+class Embedding(nn.Module):
+    """The linear layer: vectors (B, inputs, H, W) → (B, dimension, H, W).
+
+    Its columns have unit length, and so has what it makes of a class.
+    """
+
+    def __init__(self, inputs: int, dimension: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(dimension, inputs, 1, 1))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        return F.conv2d(vectors, F.normalize(self.weight, dim=0))
+
+
 class Diffusion(nn.Module):
     """Annotations (B, K, H, W), 0 where there are none → side information (B, dimension, H/4, W/4).
 
@@ -37,14 +51,14 @@ class Diffusion(nn.Module):
 
     def __init__(self, inputs: int, dimension: int, sparse: bool = True, rounds: int = ROUNDS) -> None:
         super().__init__()
-        self.layer = nn.Conv2d(inputs, dimension, 1, bias=False)
+        self.layer = Embedding(inputs, dimension)
         self.weights = nn.Parameter(torch.tensor([1.0] + [float(sparse)] * (rounds - 1))[:rounds])
 
     def forward(self, annotations: Tensor) -> Tensor:
         with torch.autocast(annotations.device.type, enabled=False):  # counts go beyond what half precision can count
             spread = self.diffused(annotations.float())
             spread = spread.contiguous(memory_format=torch.channels_last)  # pooling is five times as fast
-        return F.max_pool2d(embedded(self.layer, spread), POOLED, STRIDE, (POOLED - STRIDE) // 2)
+        return F.max_pool2d(self.layer(spread), POOLED, STRIDE, (POOLED - STRIDE) // 2)
 
     def diffused(self, annotations: Tensor) -> Tensor:
         x, total = with_occupancy(annotations), torch.zeros_like(annotations)
@@ -62,11 +76,12 @@ class KernelRegression(nn.Module):
 
     def __init__(self, inputs: int, dimension: int) -> None:
         super().__init__()
-        self.layer = nn.Conv2d(inputs, dimension, 1, bias=False)
+        self.layer = Embedding(inputs, dimension)
         self.bandwidth = nn.Parameter(torch.tensor(BANDWIDTH_PX).log())
 
     def forward(self, annotations: Tensor) -> Tensor:
-        return embedded(self.layer, torch.stack([self.regressed(image) for image in annotations.float()]))
+        regressed: Tensor = self.layer(torch.stack([self.regressed(image) for image in annotations.float()]))
+        return regressed
 
     def regressed(self, annotations: Tensor) -> Tensor:
         """Of one image: (K, H, W) → (K, H/4, W/4)."""
@@ -100,11 +115,6 @@ def with_occupancy(annotations: Tensor) -> Tensor:
     """Vectors (B, K, H, W) of unit length, and a last channel that is 1 where there is one."""
     square = annotations.square().sum(1, keepdim=True)
     return torch.cat([annotations * square.clamp_min(TINY).rsqrt(), (square > 0).to(annotations.dtype)], 1)
-
-
-def embedded(layer: nn.Conv2d, vectors: Tensor) -> Tensor:
-    """Through the linear layer, whose columns have unit length: so has what it makes of a class."""
-    return F.conv2d(vectors, F.normalize(layer.weight, dim=0))
 
 
 def _nearest(rows: Tensor, cols: Tensor, shape: list[int]) -> tuple[Tensor, Tensor]:

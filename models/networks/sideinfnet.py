@@ -21,7 +21,7 @@ from terrafine.models.networks.diffusion import ROUNDS, Diffusion, KernelRegress
 from terrafine.models.networks.gates import Gate, gated
 from terrafine.models.networks.mobilenet import MobileNetV2
 from terrafine.models.networks.network import Features, MarkedNetwork, Thinning
-from terrafine.models.networks.staged import Staged, is_residual, units
+from terrafine.models.networks.staged import Staged, is_residual, units, used_piecewise
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import Option
 
@@ -51,6 +51,9 @@ class SideInfNet(MarkedNetwork):
     ) -> None:
         super().__init__()
         self.encoder, self.side, self.inputs, self.rate = encoder, side, inputs, rate
+        encoder.piecewise = True
+        for stage in encoder.stages[EARLY:]:
+            used_piecewise(stage)
         low, middle, deep = (encoder.channels[level] for level in (1, 3, 4))
         self.fuse = _fusion(low, dimension)
         self.gates = nn.ModuleDict(self._new_gates() if rate else {})

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from terrafine.models.networks.mobilenet import InvertedResidual
 from terrafine.shared.errors import UnusableModel
 
+PIECEWISE = "piecewise"  # an attribute of such modules, see `used_piecewise`
+
 
 class Staged(nn.Module):
     """Image (B, bands, H, W), H and W multiples of 32 → five maps (B, channels[i], H / 2^(i+1), W / 2^(i+1))."""
@@ -53,6 +55,13 @@ def _vgg_stages(layers: nn.Sequential) -> list[nn.Module]:
     pools = [index for index, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]
     borders = [0, *pools[1:], len(layers)]
     return [layers[start:end] for start, end in zip(borders, borders[1:])]
+
+
+def used_piecewise(stage: nn.Module) -> None:
+    """Mark a stage, or an encoder, as one whose units are called one by one: nothing may melt them together."""
+    for module in stage.modules():
+        if type(module) is nn.Sequential or module is stage:
+            setattr(module, PIECEWISE, True)
 
 
 def units(stage: nn.Module) -> Iterator[nn.Module]:

@@ -56,7 +56,7 @@ def test_vectors_that_share_a_pixel_have_unit_length_together_as_one_alone_has()
 
 def slow_side_information(module, image):
     """The paper's order: linear layer and unit length first, one pixel at a time, pooling at the end."""
-    size, dimension = image.shape[-1], module.layer.out_channels
+    size, dimension = image.shape[-1], len(module.layer.weight)
     layer = torch.nn.functional.normalize(module.layer.weight.detach()[:, :, 0, 0], dim=0).numpy()
     vectors, occupied = np.zeros((dimension, size, size)), np.zeros((size, size))
     for class_id, row, col in image[0].nonzero().tolist():

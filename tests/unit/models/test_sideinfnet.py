@@ -191,3 +191,14 @@ def test_a_class_that_is_new_has_an_output_and_the_old_ones_stay_what_they_were(
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(UnusableModel):
         registry.build(spec(**options))
+
+
+@pytest.mark.parametrize("encoder", ["mobilenet_v2_same", "resnet18", "vgg11"])
+def test_as_it_runs_in_the_engine_it_gives_the_same_map_and_gates_decide_the_same(encoder):
+    net = registry.build(spec(encoder)).eval()
+    for index, gate in enumerate(net.gates.values()):
+        gate.relevance[2].bias.data.fill_(5.0 if index % 2 else -5.0)
+    image, marks = image_and_marks((1, 5, 60), (3, 40, 9))
+    predictor = Predictor(spec(encoder), net)
+    found = predictor.logits(predictor.features(image.numpy()), marks.numpy())
+    assert torch.allclose(torch.from_numpy(found), net(image, marks), atol=1e-4)
