@@ -70,8 +70,8 @@ class Job:
 class JobQueue:
     """Jobs for one taker, which gives them turns. Safe between threads.
 
-    Whose turn it is: the most urgent; among those, the client's whose turn was longest ago; of its jobs, the oldest.
-    Each session's are worked in the order they came.
+    Whose turn it is: the most urgent; among those, the client's whose turn was longest ago; of its jobs, the one that
+    has waited longest since it came or had a turn. Each session's are worked in the order they came.
     """
 
     def __init__(self, stop: Callable[[int], None] = lambda _number: None) -> None:
@@ -176,7 +176,7 @@ class JobQueue:
         now = time.perf_counter()
         chosen = min(
             self._candidates(),
-            key=lambda job: (urgency(job.message, now - job.turned), self._turns.get(job.client, 0)),
+            key=lambda job: (urgency(job.message, now - job.turned), self._turns.get(job.client, 0), job.turned),
             default=None,
         )
         if chosen is not None:
