@@ -4,10 +4,6 @@
 <context>
     <name>@default</name>
     <message>
-        <source>The server and this plugin are of different versions: {reason}</source>
-        <translation>Le serveur et cette extension n'ont pas la même version : {reason}</translation>
-    </message>
-    <message>
         <source>Install the same version of both.</source>
         <translation>Installez la même version des deux.</translation>
     </message>
@@ -515,6 +511,298 @@
         <source>All marks are of one class: the model may forget the others.</source>
         <translation>Toutes les marques sont d'une seule classe : le modèle risque d'oublier les autres.</translation>
     </message>
+    <message>
+        <source>The file of the layer '{name}' is missing: {source}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Copy the folder whose name ends in _terrafine along with the project, then open it again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder {folder} cannot be made: {why}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Save the project where you may write.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The image of the map '{name}' is no longer in the project.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its marks and its map stay as layers.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose another area, or look at the image's nodata value in its properties.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Nothing was classified: the image has no values there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>unknown reason</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The marks could not be saved: {why}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Until then QGIS alone remembers them: make room, or save the project elsewhere.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The file for the marks could not be made: {why}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no server to find objects with.</source>
+        <translation>Il n'y a pas de serveur pour trouver des objets.</translation>
+    </message>
+    <message>
+        <source>The server has no model that finds objects here.</source>
+        <translation>Le serveur n'a pas de modèle qui trouve des objets ici.</translation>
+    </message>
+    <message>
+        <source>Draw a polygon instead.</source>
+        <translation>Dessinez plutôt un polygone.</translation>
+    </message>
+    <message>
+        <source>The server is busy with something longer.</source>
+        <translation>Le serveur est occupé par un travail plus long.</translation>
+    </message>
+    <message>
+        <source>Click again when that is done.</source>
+        <translation>Cliquez à nouveau quand il aura fini.</translation>
+    </message>
+    <message>
+        <source>'{value}' is no class of the model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its classes are: {names}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is empty</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its outline crosses itself</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The mark {number} cannot be used: {reason}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Repair it with 'Fix geometries'.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map of {width} × {height} pixels takes {needed:.1f} GB; {free:.1f} GB are free in {folder}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Make room, save the project on another disk, or classify a smaller area.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its marks are kept in {files}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The project was closed before it was saved.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The work on '{name}' has ended, for one of its layers was removed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Classify again to begin anew.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its marks ({count}) are in {file} still: add that file as a layer and import it to go on with them.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No point of '{name}' says anything about the image.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose another layer, or other fields: points lie on the image, and their fields hold numbers.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>'{name}' has {count} points on the image; {most} are allowed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Filter the layer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server has failed: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again. If that does not help, its log says more.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server refuses: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try another choice, or install the same version of plugin and server.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server and this plugin are of different versions: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>That is more than the server takes: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a smaller area.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server does not have it: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose another model, or classify again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server cannot use the raster: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Convert the raster, or choose another.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model does not go with the raster, or is broken: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose another model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server cannot do that: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Ask its administrator.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server has too much to do: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again in a moment.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server has no room for this: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Classify a smaller area, or ask its administrator for more room.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server cannot be reached: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the address and that the server runs; nothing drawn is lost.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server does not let you in: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Ask its administrator to add your key.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The mistake is large: learning carries the correction farther than marks do.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map is unsure around here: it has something to learn.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The size of the raster's pixels on the ground is unknown; the model takes them as they are.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server does not accept your key any more.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Ask its administrator to add it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server has too much to do.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server ran out of memory.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Classify a smaller area, or close other programs.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server does not hold this session (any more).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server does not hold these weights (any more).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Learn again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Learning ended in nonsense.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its log says more.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server warns: {detail}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No object was found there.</source>
+        <translation>Aucun objet n'a été trouvé à cet endroit.</translation>
+    </message>
+    <message>
+        <source>Click in its middle, or draw another box.</source>
+        <translation>Cliquez en son milieu, ou dessinez un autre cadre.</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>
@@ -797,6 +1085,10 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
         <source>History</source>
         <translation>Historique</translation>
     </message>
+    <message>
+        <source>Finding the object…</source>
+        <translation>Recherche de l'objet…</translation>
+    </message>
 </context>
 <context>
     <name>ExchangeDesk</name>
@@ -825,10 +1117,6 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
         <translation>pas de géométrie</translation>
     </message>
     <message>
-        <source>a polygon with holes</source>
-        <translation>un polygone à trous</translation>
-    </message>
-    <message>
         <source>an outline that crosses itself</source>
         <translation>un contour qui se croise lui-même</translation>
     </message>
@@ -843,6 +1131,10 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <message>
         <source>A mark needs a class of the legend and a shape without holes.</source>
         <translation>Une marque demande une classe de la légende et une forme sans trous.</translation>
+    </message>
+    <message>
+        <source>no class</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -924,6 +1216,10 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <message>
         <source>Class changed: {name}</source>
         <translation>Classe modifiée : {name}</translation>
+    </message>
+    <message>
+        <source>Side information</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -1088,10 +1384,6 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
         <translation>Les marques corrigent la carte autour d'elles. Faites-en apprendre le modèle, et il corrigera aussi le reste.</translation>
     </message>
     <message>
-        <source>Learn</source>
-        <translation>Apprendre</translation>
-    </message>
-    <message>
         <source>Follow the advice: learn from your marks now</source>
         <translation>Suivre le conseil : apprendre maintenant de vos marques</translation>
     </message>
@@ -1166,6 +1458,10 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     <message>
         <source>How far</source>
         <translation>Portée</translation>
+    </message>
+    <message>
+        <source>Learn now</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -1433,6 +1729,42 @@ Le résultat garde les noms et les couleurs.</translation>
         <source>How much of the image is classified</source>
         <translation>La part de l'image qui est classée</translation>
     </message>
+    <message>
+        <source>Side information: tell the model what is known at points</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How finely the map is drawn, from the next classification on</source>
+        <translation>Finesse de la carte, à partir de la prochaine classification</translation>
+    </message>
+    <message>
+        <source>Standard</source>
+        <translation>Normal</translation>
+    </message>
+    <message>
+        <source>Patch by patch</source>
+        <translation>Carreau par carreau</translation>
+    </message>
+    <message>
+        <source>Fine</source>
+        <translation>Fin</translation>
+    </message>
+    <message>
+        <source>From coarse to fine; takes longer</source>
+        <translation>Du grossier au fin ; plus long</translation>
+    </message>
+    <message>
+        <source>Fast</source>
+        <translation>Rapide</translation>
+    </message>
+    <message>
+        <source>From afar, and in detail where the map is in doubt</source>
+        <translation>De loin, et en détail là où la carte hésite</translation>
+    </message>
+    <message>
+        <source>Detail</source>
+        <translation>Détail</translation>
+    </message>
 </context>
 <context>
     <name>MarksDesk</name>
@@ -1529,6 +1861,64 @@ Le résultat garde les noms et les couleurs.</translation>
     <message>
         <source>One package is missing</source>
         <translation>Il manque un paquet</translation>
+    </message>
+</context>
+<context>
+    <name>Objects</name>
+    <message>
+        <source>Objects from boxes</source>
+        <translation>Objets à partir de cadres</translation>
+    </message>
+    <message>
+        <source>Turns boxes around things, buildings say, into their outlines, with a model of a Terrafine server that finds single objects.
+
+A box may be any feature: the rectangle around it counts, loosely drawn, with all of the object in it and the object in its middle. Boxes in which nothing was found are left out.</source>
+        <translation>Transforme des cadres tracés autour de choses, de bâtiments par exemple, en leurs contours, avec un modèle d'un serveur Terrafine qui trouve des objets isolés.
+
+Un cadre peut être une entité quelconque : c'est le rectangle qui l'entoure qui compte, tracé largement, avec tout l'objet dedans et l'objet en son milieu. Les cadres où rien n'a été trouvé sont écartés.</translation>
+    </message>
+    <message>
+        <source>Boxes</source>
+        <translation>Cadres</translation>
+    </message>
+    <message>
+        <source>One feature around each object.</source>
+        <translation>Une entité autour de chaque objet.</translation>
+    </message>
+    <message>
+        <source>Least score</source>
+        <translation>Score minimal</translation>
+    </message>
+    <message>
+        <source>Objects that the model is less sure of are left out; 0 keeps all.</source>
+        <translation>Les objets dont le modèle est moins sûr sont écartés ; 0 les garde tous.</translation>
+    </message>
+    <message>
+        <source>Objects</source>
+        <translation>Objets</translation>
+    </message>
+    <message>
+        <source>Polygons with the attributes of their boxes, and how sure the model is of each: score, 0 to 1.</source>
+        <translation>Polygones avec les attributs de leurs cadres, et la certitude du modèle pour chacun : score, de 0 à 1.</translation>
+    </message>
+    <message>
+        <source>Objects found</source>
+        <translation>Objets trouvés</translation>
+    </message>
+    <message>
+        <source>Boxes without an object</source>
+        <translation>Cadres sans objet</translation>
+    </message>
+</context>
+<context>
+    <name>ObjectsDesk</name>
+    <message>
+        <source>It may have 2 to {most} pixels a side.</source>
+        <translation>Il peut avoir de 2 à {most} pixels de côté.</translation>
+    </message>
+    <message>
+        <source>The box is too small or too large for an object.</source>
+        <translation>Le cadre est trop petit ou trop grand pour un objet.</translation>
     </message>
 </context>
 <context>
@@ -2243,6 +2633,33 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
 </context>
 <context>
+    <name>SideDialog</name>
+    <message>
+        <source>Side information</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Points with numbers: photographs that were rated, survey answers, sensors</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Forget it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Let the map be made from the image and your marks alone</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This model listens to numbers that are known at points. They steer the map around them, as marks do.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Points</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>Sieve</name>
     <message>
         <source>Sieve a class map</source>
@@ -2383,6 +2800,14 @@ Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont 
     <message>
         <source>Export the marks…</source>
         <translation>Exporter les marques…</translation>
+    </message>
+    <message>
+        <source>Object</source>
+        <translation>Objet</translation>
+    </message>
+    <message>
+        <source>drag a box around it, click inside; left clicks add, right clicks take away, Enter accepts, Esc drops</source>
+        <translation>tracez un cadre autour, cliquez dedans ; le clic gauche ajoute, le clic droit retire, Entrée accepte, Échap abandonne</translation>
     </message>
 </context>
 <context>
