@@ -39,7 +39,7 @@ class LinkEvents(WorkEvents):
             self.choose_model(self.model.name if self.model else self.preferred_model)
         if not self.models:
             return [Tell(tr("The server has no models."), tr("Add one with its option --models."))]
-        return self._refresh_if_live()
+        return [*self.model_missing(), *self._refresh_if_live()]
 
     def disconnect(self) -> list[Effect]:
         self.link, self.work, self.will_retry = Link.OFFLINE, None, False

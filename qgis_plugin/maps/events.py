@@ -67,6 +67,16 @@ class WorkEvents(ABC):
         self.models = tuple(model for model in models if model.task == "map")
         self.finders = tuple(model for model in models if model.task == "object")
 
+    @property
+    def lacks_model(self) -> bool:
+        """Is the session's map made with a model that the server does not have, or has with other classes?"""
+        session = self.session
+        return session is not None and self._lacks(session.model, session.own_legend)
+
+    def _lacks(self, model: ModelSpec, own_legend: bool) -> bool:
+        offered = next((entry for entry in self.models if entry.name == model.name), None)
+        return offered is None or not (own_legend or offered.classes == model.classes)
+
     def choose_model(self, name: str) -> list[Effect]:
         """Take the model of that name, else the first; without a server the model of the session stays."""
         if self.models:
@@ -94,7 +104,7 @@ class WorkEvents(ABC):
         if session is not None:
             self.model, self.own_legend = session.model, session.own_legend
             self.choose_class(self.class_id)
-        return stop + self._refresh_if_live()
+        return [*stop, *self.model_missing(), *self._refresh_if_live()]
 
     # ---- what is asked for -----------------------------------------------------------------------------------------
 
@@ -104,6 +114,8 @@ class WorkEvents(ABC):
             return [Tell(tr("There is no server to classify with."), tr("Start a local server or connect to one."))]
         if window.is_empty:
             return [Tell(tr("The area does not meet the raster."), tr("Zoom to the raster or choose another area."))]
+        if self._lacks(self.model, self.own_legend):
+            return [_model_missing(self.model)]
         session = self.session
         if session is None or session.raster.path != raster.path or session.model.name != self.model.name:
             self.session = Session(raster, self.model, own_legend=self.own_legend)
@@ -112,7 +124,7 @@ class WorkEvents(ABC):
     def refresh(self) -> list[Effect]:
         """Bring the map up to date with the marks, and with what was learnt: there what the user sees first."""
         session = self.session
-        if session is None or not session.is_behind or self.link is not Link.ONLINE:
+        if session is None or not session.is_behind or self.link is not Link.ONLINE or self.lacks_model:
             return []
         if self.work is not None and (self.work.kind in WAITED_FOR or self.work.cancelling):
             return []  # `done` or `failed` comes back to it
@@ -205,6 +217,8 @@ class WorkEvents(ABC):
         if not self.session.is_kept:
             self.session = None  # nothing was made for it yet
             return [] if isinstance(error, Cancelled) else [told(error)]
+        if isinstance(error, NotFound) and self.lacks_model:
+            return [_model_missing(self.session.model)]
         if isinstance(error, NotFound) and self.session.history.network.weights:
             return self.weights_lost()
         if work.kind is Kind.ADVISING:
@@ -213,6 +227,10 @@ class WorkEvents(ABC):
             return [ShowMap(), told(error)]
         changed_since = self.session.log.revision != work.now.revision
         return [ShowMap(), *(self._refresh_if_live() if changed_since else [])]
+
+    def model_missing(self) -> list[Effect]:
+        """What is said where the server cannot go on with the map."""
+        return [_model_missing(self.session.model)] if self.link is Link.ONLINE and self.lacks_model else []
 
     @abstractmethod
     def connection_failed(self, error: TerrafineError) -> list[Effect]:
@@ -257,3 +275,10 @@ def _nothing_there(work: Work) -> list[Effect]:
         return []
     hint = tr("Choose another area, or look at the image's nodata value in its properties.")
     return [Tell(tr("Nothing was classified: the image has no values there."), hint)]
+
+
+def _model_missing(model: ModelSpec) -> Tell:
+    return Tell(
+        tr("The server does not have the model '{name}' that this map is made with.").format(name=model.name),
+        tr("Marks are kept. Copy the model's folder to the server and reconnect, or classify with another model."),
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -84,6 +86,18 @@ def mapped(analyst, address: str, scene: Path):
     analyst.choose_model()
     analyst.classify()
     return analyst
+
+
+@pytest.fixture
+def french(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terrafine's French, compiled from what is in the checkout."""
+    from terrafine.qgis_plugin import language
+
+    if shutil.which("lrelease") is None:
+        pytest.skip("there is no lrelease")
+    words = language.FOLDER / "terrafine_fr.ts"
+    subprocess.run(["lrelease", "-silent", str(words), "-qm", str(tmp_path / "terrafine_fr.qm")], check=True)
+    monkeypatch.setattr(language, "FOLDER", tmp_path)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_inference_server_apart_from_qgis_own_or_shared_gpu(analyst, remote, box
     analyst.open(scene)
     analyst.choose_model()
     analyst.classify()
-    assert {model.name for model in client.models()} == {model.name for model in analyst.controller.models}
+    assert {model.name for model in analyst.controller.models} <= {model.name for model in client.models()}
     assert set(np.unique(analyst.map())) <= {0, 1, 2}
     client.close()
 
@@ -111,7 +111,7 @@ def test_clear_errors(analyst, address, tmp_path):
     analyst.connect("tcp://127.0.0.1:9")
     assert any("does not answer" in m and "Check" in m for m in analyst.window.messages())
     analyst.connect(address)
-    analyst.open(grey(tmp_path / "grey.tif"))
+    analyst.open(two_bands(tmp_path / "two bands.tif"))
     analyst.choose_model()
     analyst.classify()
     assert any("needs 3 bands" in m and "or another model" in m for m in analyst.window.messages())
@@ -119,8 +119,8 @@ def test_clear_errors(analyst, address, tmp_path):
     assert analyst.dock.map.classify.isEnabled()
 
 
-def grey(path: Path) -> Path:
-    scenes.write(path, scenes.noise(1))
+def two_bands(path: Path) -> Path:
+    scenes.write(path, scenes.noise(2))
     return path
 
 

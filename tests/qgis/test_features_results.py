@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from osgeo import gdal
-from qgis.core import QgsApplication, QgsProject, QgsRasterLayer
+from qgis.core import QgsApplication, QgsGeometry, QgsRasterLayer
 
 from terrafine.qgis_plugin import language
-from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.words import in_users_words, sentence
 from terrafine.shared.errors import error_from_code
 from terrafine.tests.qgis.analyst import Analyst, until
@@ -45,9 +42,11 @@ def test_clean_polygons(provider, tmp_path):
     jagged, clean = (run_for_layer("vectorise", INPUT=raster, TOLERANCE=tolerance) for tolerance in (0, 2))
     corners = [sum(f.geometry().constGet().nCoordinates() for f in layer.getFeatures()) for layer in (jagged, clean)]
     assert corners[1] < corners[0] / 2
-    areas = [sum(feature.geometry().area() for feature in layer.getFeatures()) for layer in (jagged, clean)]
-    assert areas[1] == pytest.approx(areas[0], rel=1e-6)
-    assert all(feature.geometry().isGeosValid() for feature in clean.getFeatures())
+    shapes = [feature.geometry() for feature in clean.getFeatures()]
+    together = QgsGeometry.unaryUnion(shapes)
+    assert sum(shape.area() for shape in shapes) == pytest.approx(together.area(), rel=1e-9)
+    assert together.area() == pytest.approx((blobs() != 255).sum(), rel=0.02)
+    assert all(shape.isGeosValid() for shape in shapes)
 
 
 def test_accuracy_assessment(provider, tmp_path):
@@ -76,7 +75,7 @@ def test_processing_algorithms_batch_model_builder_qgis_process(provider):
     test_processing_provider.py chains them in a model, test_qgis_process.py runs each from the shell.
     """
     algorithms = provider.algorithms()
-    assert len(algorithms) == 11
+    assert len(algorithms) >= 11
     flags = algorithms[0].Flag
     assert all(a.flags() & flags.FlagCanCancel and a.flags() & flags.FlagSupportsBatch for a in algorithms)
     assert all(a.shortHelpString() and a.parameterDefinition("EXTENT") for a in algorithms)
@@ -98,10 +97,8 @@ def test_project_save_and_restore(mapped, tmp_path):
     assert mapped.map_layer.opacity() == pytest.approx(0.35)
 
 
-def test_languages(window, tmp_path, monkeypatch):
+def test_languages(french, window, monkeypatch):
     """English and French: the dock, messages, and what the server says."""
-    if not list(Path(language.__file__).parent.glob("i18n/*_fr.qm")):
-        pytest.skip("the words are not compiled: make translations")
     monkeypatch.setattr(language, "_language", lambda: "fr")
     analyst = Analyst(window)
     assert analyst.dock.map.classify.text() == "Classer"
@@ -110,7 +107,7 @@ def test_languages(window, tmp_path, monkeypatch):
     full = in_users_words(error_from_code("out_of_memory", "Your rasters take 9 GB.", "Close one of them."))
     assert "pas de place" in full.message
     assert "Your rasters take 9 GB." in full.message
-    assert sentence("The map is unsure around here: it has something to learn.") != ""
+    advice = "The map is unsure around here: it has something to learn."
+    assert sentence(advice).startswith("La carte")
     analyst.leave()
-    QgsProject.instance().clear()
-    assert tr("Classify") == "Classify"
+    assert sentence(advice) == advice

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-
 import pytest
 from qgis.core import QgsProject
 from qgis.PyQt.QtCore import Qt
@@ -30,16 +27,6 @@ pytestmark = pytest.mark.qgis
 @pytest.fixture(autouse=True)
 def _home(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-
-
-@pytest.fixture
-def french(tmp_path, monkeypatch):
-    """Terrafine's French, compiled from what is in the checkout."""
-    if shutil.which("lrelease") is None:
-        pytest.skip("there is no lrelease")
-    words = language.FOLDER / "terrafine_fr.ts"
-    subprocess.run(["lrelease", "-silent", str(words), "-qm", str(tmp_path / "terrafine_fr.qm")], check=True)
-    monkeypatch.setattr(language, "FOLDER", tmp_path)
 
 
 # ---- first run ------------------------------------------------------------------------------------------------------
