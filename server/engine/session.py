@@ -31,6 +31,7 @@ from terrafine.shared.raster import RasterInfo
 from terrafine.shared.side import NOWHERE
 from terrafine.shared.spec import ModelSpec
 
+MARKS_KEPT = 200_000  # that count no more; a client may replace all it has as often as it likes
 REVISIONS_KEPT = 1000  # whoever holds an older map gets all of it again
 NO_MARKS = Delta(0, 0)
 
@@ -233,8 +234,15 @@ class Session:
 
     def _remember(self, change: _Change) -> None:
         self._history[self.log.revision] = change
-        if len(self._history) > REVISIONS_KEPT:
+        while len(self._history) > REVISIONS_KEPT or self._marks_remembered() > MARKS_KEPT:
             del self._history[min(self._history)]
+        if len(self._touched) > MARKS_KEPT + len(self.log.marks):
+            self._touched.clear()
+
+    def _marks_remembered(self) -> int:
+        """Of the earlier revisions that a change holds all marks of."""
+        held = (change.before for change in self._history.values() if change.before is not None)
+        return sum(map(len, held)) if len(self._history) > 1 else 0
 
 
 def _back(marks: tuple[Annotation, ...], later: Iterable[_Change]) -> tuple[Annotation, ...]:

@@ -103,3 +103,13 @@ def test_a_mark_of_a_class_that_the_model_lacks_is_refused_and_changes_nothing(s
             attempt()
     assert (session.log.marks, session.log.revision) == ((point("a", 80.5, 80.5),), 1)
     assert session.changed_tiles(1) == frozenset()
+
+
+def test_a_client_that_replaces_all_its_marks_for_ever_takes_no_more_memory_for_it(session, monkeypatch) -> None:
+    monkeypatch.setattr(session_module, "MARKS_KEPT", 50)
+    for revision in range(1, 40):
+        session.replace(tuple(point(f"{revision}-{n}", n + revision / 100, 9.5) for n in range(10)), revision)
+    assert len(session._touched) <= 70
+    assert sum(len(change.before or ()) for change in session._history.values()) <= 50
+    assert session.changed_tiles(39) == frozenset()
+    assert session.changed_tiles(1) is None
