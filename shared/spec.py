@@ -53,19 +53,19 @@ class Normalisation:
 class Detail:
     """How a model's map gains detail (docs/methods/magnet.md).
 
-    scales   how many model pixels a pixel of the maps that it starts from takes a side, coarsest first; each is a
+    scales   model pixels that a pixel of each map takes a side, from the map that it starts from to the last; each is a
              multiple of the next
     pixels   share of a tile's pixels that the next finer map may change
     patches  share of the tiles that are looked at again where a map is made "fast"
     """
 
-    scales: tuple[int, ...] = (4, 2)
-    pixels: float = 0.75
+    scales: tuple[float, ...] = (1.0, 0.5)
+    pixels: float = 1.0
     patches: float = 0.25
 
     def __post_init__(self) -> None:
-        finer = (*self.scales[1:], 1)
-        if not self.scales or any(a <= b or b < 1 or a % b for a, b in zip(self.scales, finer)):
+        steps = list(zip(self.scales, self.scales[1:]))
+        if not steps or any(not a > b > 0 or a % b for a, b in steps):
             raise UnusableModel(f"The model's description is broken: no detail comes from the scales {self.scales}.")
         if not (0 < self.pixels <= 1 and 0 < self.patches <= 1):
             raise UnusableModel("The model's description is broken: detail's pixels and patches are shares in (0, 1].")

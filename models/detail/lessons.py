@@ -17,7 +17,7 @@ from terrafine.models.normalise import to_network
 from terrafine.shared.spec import ModelSpec
 
 Floats = NDArray[np.float32]
-Stage = tuple[int, int]  # how much coarser than the model's grid are the map so far, and the map that refines it?
+Stage = tuple[float, float]  # model pixels that a pixel takes a side, of the map so far and of that which refines it
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,24 @@ class Lesson:
         return Lesson(self.coarse[(slice(None), *inside)], self.fine[(slice(None), *inside)], self.truth[inside])
 
 
-def stages(scales: Sequence[int]) -> list[Stage]:
-    """(4, 2) → [(4, 2), (2, 1)]: the model's own grid is the last."""
-    return list(zip(scales, (*scales[1:], 1)))
+def stages(scales: Sequence[float]) -> list[Stage]:
+    """(2, 1, 0.5) → [(2, 1), (1, 0.5)]"""
+    return list(zip(scales, scales[1:]))
 
 
 def draw_lessons(
     network: MarkedNetwork,
     spec: ModelSpec,
     scenes: Sequence[Scene],
-    scales: Sequence[int],
+    scales: Sequence[float],
     count: int,
     augmentation: Augmentation,
     seed: int,
 ) -> Iterator[Lesson]:
     """`count` lessons, of all stages in turn; both maps are made as a server makes them, tile by tile without marks."""
     pairs = stages(scales)
-    samplers = [CropSampler(scenes, len(spec.classes), spec.tile_px * coarse, augmentation) for coarse, _ in pairs]
+    sides = [round(spec.tile_px * coarse) for coarse, _ in pairs]
+    samplers = [CropSampler(scenes, len(spec.classes), side, augmentation) for side in sides]
     network.eval()
     for index in range(count):
         which, rng = index % len(pairs), np.random.default_rng((seed, index))
@@ -68,17 +69,17 @@ def lesson(
 ) -> Lesson:
     """One of the finer tiles in the coarser tile `image`, float32 (bands, coarse · T, coarse · T) in [0, 1]."""
     coarse, fine = stage
-    ratio, size = coarse // fine, spec.tile_px
-    context = _logits(network, spec, _shrunk(image, coarse))
+    ratio, size = round(coarse / fine), spec.tile_px
     col, row = (int(rng.integers(0, size * (ratio - 1) + 1)) for _ in range(2))
     inside = slice(row, row + size), slice(col, col + size)
+    context = _logits(network, spec, _resized(image, size))
     upsampled = F.interpolate(context, scale_factor=ratio, mode="bilinear", align_corners=False)
-    detail = _logits(network, spec, _shrunk(image, fine)[(slice(None), *inside)])
-    middle = fine // 2
+    detail = _logits(network, spec, _resized(image, ratio * size)[(slice(None), *inside)])
+    known = F.interpolate(torch.from_numpy(truth)[None, None], (ratio * size,) * 2, mode="nearest-exact")
     return Lesson(
         _halves(upsampled[(slice(None), slice(None), *inside)]),
         _halves(detail),
-        np.ascontiguousarray(truth[middle::fine, middle::fine][inside]),
+        np.ascontiguousarray(known[0, 0].numpy()[inside]),
     )
 
 
@@ -91,12 +92,13 @@ def _logits(network: MarkedNetwork, spec: ModelSpec, image: Floats) -> Tensor:
     return network(batch, empty).float()
 
 
-def _shrunk(image: Floats, factor: int) -> Floats:
-    """The means of squares of `factor` pixels a side."""
-    if factor == 1:
+def _resized(image: Floats, size: int) -> Floats:
+    """A square image with sides of `size` pixels."""
+    if image.shape[1] == size:
         return image
-    shrunk: Floats = F.avg_pool2d(torch.from_numpy(image), factor).numpy()
-    return shrunk
+    batch = torch.from_numpy(image)[None]
+    resized: Floats = F.interpolate(batch, (size, size), mode="bilinear", antialias=True)[0].numpy()
+    return resized
 
 
 def _halves(logits: Tensor) -> NDArray[np.float16]:

@@ -39,11 +39,11 @@ class RefinerOptions:
     weight_decay: float = 1e-4
     warmup: int = 30
     seed: int = 1
-    sure: float = 0.7
+    sure: float = 1.0
     stride: int = 4
     mixed_precision: bool = True
-    scales: tuple[int, ...] = (4, 2)
-    pixels: float = 0.75
+    scales: tuple[float, ...] = (1.0, 0.5)
+    pixels: float = 1.0
     patches: float = 0.25
 
     @property

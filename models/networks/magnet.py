@@ -3,8 +3,8 @@
 The layers are the paper's: batch norm of both maps' probabilities, two 3×3 convolutions of 64 channels, two bottlenecks
 of 32 and 128, and a last layer. Two things differ. With a `stride` above 1 the layers in between run on a coarser grid,
 which costs 1 / stride² of the time: at full size this module takes ten times as long as the MobileNet that it refines.
-And what comes out is added to the finer map, so that an untrained module leaves that map as it is, and its finest
-details need not pass through the coarser grid.
+And what comes out is added to a weighted sum of both maps' log-probabilities, so that an untrained module gives their
+geometric mean, and their finest details need not pass through the coarser grid.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Refiner(nn.Module):
     def __init__(self, classes: int, stride: int = 4) -> None:
         super().__init__()
         self.classes, self.stride = classes, stride
+        self.weights = nn.Parameter(torch.tensor([0.5, 0.5]))  # of the coarser map and the finer
         self.norm = nn.BatchNorm2d(2 * classes)
         self.stem = _unit(2 * classes, WIDTH, 2 * stride + 1, stride)
         self.mix = _unit(WIDTH, WIDTH, 3)
@@ -40,7 +41,8 @@ class Refiner(nn.Module):
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         x = self.norm(torch.cat([coarse, fine], dim=1))
         change: Tensor = self.head(self.blocks(self.mix(self.stem(x))))
-        return fine.clamp_min(FLOOR).log() + change
+        believed = (map_.clamp_min(FLOOR).log() for map_ in (coarse, fine))
+        return sum((weight * log for weight, log in zip(self.weights, believed)), change)
 
 
 class Bottleneck(nn.Module):

@@ -78,11 +78,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _train_beside(steps: Iterator[tuple[int, int, float]], gain: str) -> int:
     """Train what goes with a model that stays as it is."""
     with tqdm(unit="step") as bar:
-        for step, steps, loss in train_confidence(config, root, arguments.confidence, arguments.device):
-            bar.total = steps
+        for step, total, loss in steps:
+            bar.total = total
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.4f}")
-    print(f"The model in {arguments.confidence} offers the uncertainty confidnet now.")
+    print(f"The model offers {gain} now.")
     return 0
 
 

@@ -22,13 +22,13 @@ from terrafine.models.detail.selection import best, merged
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_runner import LARGEST, UNMARKED, Floats, Halves, TileRunner, blended
 from terrafine.server.engine.work import Work
-from terrafine.server.rasters.tiling import Tiling, coarser, influence, sampled
+from terrafine.server.rasters.tiling import Tiling, coarser, influence, sampled, tiles_of
 from terrafine.shared.errors import BadRequest
 from terrafine.shared.geo import Window, bounding, intersection, slices
 from terrafine.shared.spec import DETAILS, FAST, PLAIN, Detail
 
 GROUP = 4
-PANEL_SHARE = 4  # of the tiles of a plain panel: every tile has its plain logits and its refined ones, at every scale
+PANEL_SHARE = 8  # of the tiles of a plain panel: each has several finer ones, with plain logits and refined ones
 SCORE_BYTES = 256  # that a tile's doubt and its key take, about
 
 
@@ -50,31 +50,31 @@ class DetailRunner(TileRunner):
 
     def __init__(self, session: Session, work: Work, how: Detail) -> None:
         super().__init__(session, work)
-        self._refined = TileRunner(session, work, UNMARKED, coarser(session.tiling, how.scales[0]))
-        for scale, finer in zip(how.scales, (*how.scales[1:], 1)):
-            self._refined = Refined(self._refined, scale, finer, how)
         self._plain = TileRunner(session, work, UNMARKED)
+        self._refined = TileRunner(session, work, UNMARKED, coarser(session.tiling, how.scales[0]))
+        for scale, finer in zip(how.scales, how.scales[1:]):
+            self._refined = Refined(self._refined, scale, finer, how)
 
     @property
     def panel_tiles(self) -> int:
         return max(GROUP, self.session.panel_tiles // PANEL_SHARE)
 
     def needed(self, tiles: Sequence[Window]) -> Window:
-        return self._refined.needed(tiles)
+        part = bounding(influence(self.lattice, tile) for tile in tiles)
+        finest = tiles_of(self._refined.lattice, part)
+        return bounding([super().needed(tiles), self._refined.needed(finest)])
 
-    def tile_logits(self, tile: Window) -> Halves:
-        refined = self._refined.tile_logits(tile)
-        if not self.marks.of(tile) or not refined.size:
-            return refined
-        marked, plain = super().tile_logits(tile), self._plain.tile_logits(tile)
-        heard = marked.astype(np.float32) - plain.astype(np.float32)
-        return _halves(refined.astype(np.float32) + heard)
+    def blended(self, part: Window) -> Floats:
+        refined = self._refined.blended(part)
+        if any(self.marks.of(tile) for tile in tiles_of(self.lattice, part)):
+            refined += super().blended(part) - self._plain.blended(part)
+        return refined
 
 
 class Refined(TileRunner):
     """The map of one grid, made from that of a coarser one."""
 
-    def __init__(self, so_far: TileRunner, scale: int, finer: int, how: Detail) -> None:
+    def __init__(self, so_far: TileRunner, scale: float, finer: float, how: Detail) -> None:
         """`so_far` has pixels of `scale` model pixels, this map of `finer`."""
         session = so_far.session
         super().__init__(session, so_far.work, UNMARKED, coarser(session.tiling, finer))
@@ -84,7 +84,8 @@ class Refined(TileRunner):
 
     def needed(self, tiles: Sequence[Window]) -> Window:
         around = [other for tile in tiles for other in self._rivals(tile)]
-        return self._so_far.needed(self._so_far.lattice.grid.plan(sampled(self._between, bounding(around))))
+        before = self._so_far.lattice.grid.plan(sampled(self._between, bounding(around)))
+        return bounding([super().needed(around), self._so_far.needed(before)])
 
     def tile_logits(self, tile: Window) -> Halves:
         """The map so far, and in its most doubtful pixels what the refinement module says."""

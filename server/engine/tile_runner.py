@@ -59,9 +59,13 @@ class TileRunner:
 
     def logits(self, part: Window) -> Floats:
         """Of the shown classes, float32 (shown, *part.shape), on the raster's grid."""
-        logits = blended(self.lattice, part, self.tile_logits, len(self.session.spec.classes), self.work)
+        logits = self.blended(part)
         with self.work.stage("blend"):
             return self.session.legend.merged(logits, self.session.spec.temperature)
+
+    def blended(self, part: Window) -> Floats:
+        """Of the network's classes, likewise."""
+        return blended(self.lattice, part, self.tile_logits, len(self.session.spec.classes), self.work)
 
     def uncertainty(self, part: Window, method: str) -> Floats:
         """By a method that looks into the network: float32 (*part.shape) in [0, 1], on the raster's grid."""

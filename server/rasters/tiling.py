@@ -76,7 +76,7 @@ def tiling_of(grid: Grid, spec: ModelSpec) -> tuple[Tiling, str]:
 
 
 def coarser(tiling: Tiling, factor: int) -> Tiling:
-    """The same raster on a grid whose pixels are so many model pixels wide."""
+    """The same raster on a grid whose pixels are so many model pixels wide, less than one for a finer grid."""
     return replace(tiling, scale=tiling.scale / factor)
 
 

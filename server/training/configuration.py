@@ -11,6 +11,7 @@ from typing import Any, Optional, TypeVar, Union
 
 from terrafine.models.data import Augmentation
 from terrafine.models.detail.train import RefinerOptions
+from terrafine.models.objects.samples import ObjectOptions
 from terrafine.models.train import MarkOptions, TrainOptions
 from terrafine.shared import spec as specs
 from terrafine.shared.errors import ConfigError, TerrafineError
@@ -141,9 +142,11 @@ def data_options(document: Mapping[str, Any]) -> DataOptions:
 
 def _training(table: Mapping[str, Any]) -> TrainOptions:
     table = dict(table)
+    objects = options(ObjectOptions, "training.objects", table.pop("objects", {}))
     marks = options(MarkOptions, "training.marks", table.pop("marks", {}))
     augmentation = options(Augmentation, "training.augmentation", table.pop("augmentation", {}))
-    return dataclasses.replace(options(TrainOptions, "training", table), marks=marks, augmentation=augmentation)
+    training = options(TrainOptions, "training", table)
+    return dataclasses.replace(training, marks=marks, augmentation=augmentation, objects=objects)
 
 
 def _refiner(table: Mapping[str, Any]) -> RefinerOptions:

@@ -12,25 +12,22 @@ from pathlib import Path
 from typing import Optional
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 
 from terrafine.models import registry
 from terrafine.models.certainty import calibration, confidence
 from terrafine.models.data import Scene
 from terrafine.models.detail import train as refining
 from terrafine.models.metrics import VOID
-from terrafine.models.networks import pretrained
-from terrafine.models.networks.mobilenet import MobileNetV2
 from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.models.train import Trainer, validate
 from terrafine.server.training.configuration import TrainingConfig
+from terrafine.server.training.encoder import start_encoder
 from terrafine.server.training.scenes import load_scenes, training_scenes
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import ModelSpec
 
 VALIDATION_CLICKS, VALIDATION_PX = 8, 512
-UNFOLD_BATCHES = 8
 LOG, CURVES, MODEL = "log.csv", "curves.png", "model"
 Values = dict[str, float]
 
@@ -111,7 +108,8 @@ def _prepared(
         raise ConfigError("The training images have no label at all.", "Check labels_are and the classes' colours.")
     trainer = Trainer(config.spec, network, scenes, config.training, folder, device)
     if not (resume and trainer.resume()) and start_from is None:
-        _start_encoder(config, root, network, trainer)
+        start_encoder(config, root, network, lambda step: trainer.batch(step).images.to(trainer.device))
+        trainer.averaged.module.load_state_dict(network.state_dict())
     return trainer
 
 
@@ -150,33 +148,6 @@ def _network(config: TrainingConfig, start_from: Optional[Path]) -> MarkedNetwor
     return network
 
 
-def _start_encoder(config: TrainingConfig, root: Path, network: MarkedNetwork, trainer: Trainer) -> None:
-    """Load the pretrained encoder that the file names, and give its norms the statistics of the training images."""
-    if config.encoder_weights is None:
-        return
-    encoder = next((module for module in network.modules() if isinstance(module, MobileNetV2)), None)
-    path = root / config.encoder_weights
-    if encoder is None or not path.is_file():
-        raise ConfigError(
-            f"encoder_weights = '{config.encoder_weights}' cannot be used.",
-            f"It needs the encoder '{registry.OWN_ENCODER}' and the file '{path}'.",
-        )
-    pretrained.load_folded_mobilenet(encoder, path)
-    _open_ears(encoder, len(config.spec.bands))
-    unseen = range(trainer.options.steps, trainer.options.steps + UNFOLD_BATCHES)
-    marks = encoder.bands - len(config.spec.bands)  # channels that early fusion adds, empty here
-    images = (F.pad(trainer.batch(step).images, (0, 0, 0, 0, 0, marks)) for step in unseen)
-    pretrained.unfold(encoder, (image.to(trainer.device) for image in images))
-    trainer.averaged.module.load_state_dict(network.state_dict())
-
-
-@torch.no_grad()
-def _open_ears(encoder: MobileNetV2, bands: int) -> None:
-    """Weights for the marks' channels of early fusion, of the images' size: from 0 they grow too slowly to be heard."""
-    first = next(module for module in encoder.modules() if isinstance(module, torch.nn.Conv2d)).weight
-    first[:, bands:].normal_(std=float(first[:, :bands].std()))
-
-
 def _middle(scene: Scene) -> Scene:
     """The middle of a validation scene, in one tile: sides are multiples of 32, as networks want them."""
     if min(scene.truth.shape) < 32:
@@ -209,8 +180,8 @@ class Log:
         self._file.flush()
 
 
-def draw_curves(log: Path, picture: Path) -> None:
-    """Losses, accuracies and validation mIoU against the step, as a PNG."""
+def draw_curves(log: Path, picture: Path, panels: Sequence[str] = ("loss", "accuracy", "miou")) -> None:
+    """What begins with the name of each panel, losses, accuracies and validation say, against the step, as a PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -219,8 +190,8 @@ def draw_curves(log: Path, picture: Path) -> None:
     curves: dict[str, list[tuple[int, float]]] = {}
     for step, name, value in _rows(log):
         curves.setdefault(name, []).append((step, value))
-    figure, axes = pyplot.subplots(1, 3, figsize=(15, 4))
-    for axis, prefix in zip(axes, ("loss", "accuracy", "miou")):
+    figure, axes = pyplot.subplots(1, len(panels), figsize=(5 * len(panels), 4))
+    for axis, prefix in zip(axes, panels):
         for name in sorted(curves):
             if name.startswith(prefix):
                 axis.plot(*zip(*_smoothed(curves[name])), label=name)

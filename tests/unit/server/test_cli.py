@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_predict_writes_a_map_of_more_detail(models: Path, raster: Path, tmp_pat
     shutil.copytree(models, tmp_path / "models")
     refiner = Refiner(3)
     refiner.head.bias.data[1] = 50.0  # of the one class that it sees everywhere
-    save_refiner(tmp_path / "models" / "tiny", refiner, Detail((2,), 1.0, 1.0))
+    save_refiner(tmp_path / "models" / "tiny", refiner, Detail((2, 1), 1.0, 1.0))
     assert predict(tmp_path / "models", raster, tmp_path / "map.tif", "--detail", detail) == 0
     with rasterio.open(tmp_path / "map.tif") as result:
         assert set(np.unique(result.read(1))) == {1}

@@ -61,7 +61,7 @@ def painted(session: Session, detail: str, onto: np.ndarray | None = None, **opt
 
 def test_a_raster_of_one_tile_is_refined_from_scale_to_scale(make_session, noise, predictor) -> None:
     """By hand: bring the map so far to the next grid, refine it, keep the pixels with the highest score."""
-    detail = Detail((4, 2), pixels=0.3)
+    detail = Detail((4, 2, 1), pixels=0.3)
     session = make_session(noise(64, 64), predictor=predictor(detail))
     so_far = plain_tile(session, 4)
     for factor in (2, 1):
@@ -101,7 +101,7 @@ def doubled(logits: np.ndarray) -> np.ndarray:
 
 
 def test_of_fast_only_the_most_doubtful_tiles_are_looked_at(make_session, noise, predictor) -> None:
-    detail = Detail((2,), pixels=1.0, patches=0.25)
+    detail = Detail((2, 1), pixels=1.0, patches=0.25)
     session = make_session(noise(208, 208), predictor=predictor(detail))
     looked_at = []
     session.predictor.refined = lambda coarse, fine: looked_at.append(coarse) or refine(coarse, fine)
@@ -112,8 +112,8 @@ def test_of_fast_only_the_most_doubtful_tiles_are_looked_at(make_session, noise,
     doubts = [doubt_of(session, tile) for tile in tiles]
     expected = [tile for tile, chosen in zip(tiles, best(np.array(doubts), 0.25)) if chosen]
     runner = runner_of(session, Work(), "fast")
-    coarse_only = DetailRunner(session, Work(), replace(detail, patches=1.0))
-    same = [np.array_equal(runner.tile_logits(tile), coarse_only.tile_logits(tile)) for tile in tiles]
+    everywhere = DetailRunner(session, Work(), replace(detail, patches=1.0))
+    same = [np.array_equal(*(x._refined.tile_logits(tile) for x in (runner, everywhere))) for tile in tiles]
     assert [tile for tile, refined in zip(tiles, same) if refined] == expected
 
 
@@ -126,18 +126,18 @@ def doubt_of(session: Session, tile: Window) -> float:
 
 
 def test_where_all_pixels_and_tiles_are_looked_at_fast_is_fine(make_session, noise, predictor) -> None:
-    session = make_session(noise(150, 130), predictor=predictor(Detail((2,), patches=1.0)))
+    session = make_session(noise(150, 130), predictor=predictor(Detail((2, 1), patches=1.0)))
     np.testing.assert_array_equal(painted(session, "fast"), painted(session, "fine"))
 
 
 def test_tiles_without_data_are_never_the_most_doubtful(make_session, noise, predictor) -> None:
     valid = np.zeros((210, 210), bool)
     valid[:64, :64] = True
-    session = make_session(noise(210, 210), valid, predictor=predictor(Detail((2,), patches=1 / 16)))
+    session = make_session(noise(210, 210), valid, predictor=predictor(Detail((2, 1), patches=1 / 16)))
     runner = runner_of(session, Work(), "fast")
     looked_at = []
     session.predictor.refined = lambda coarse, fine: looked_at.append(1) or refine(coarse, fine)
-    assert runner.tile_logits(Window(0, 0, 64, 64)).size
+    assert runner.logits(Window(0, 0, 64, 64)).any()
     assert looked_at
     assert (painted(session, "fast")[0][~valid] == 255).all()
 
@@ -148,7 +148,7 @@ def test_tiles_without_data_are_never_the_most_doubtful(make_session, noise, pre
 @pytest.mark.parametrize("detail", ["fine", "fast"])
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_map_does_not_depend_on_the_window(make_session, noise, predictor, scale: float, detail: str) -> None:
-    image, how = noise(210, 190), predictor(Detail((4, 2), 0.5))
+    image, how = noise(210, 190), predictor(Detail((2, 1, 0.5), 0.5))
     whole = painted(make_session(image, gsd_m=0.5 * scale, predictor=how), detail)
     for window in (Window(0, 0, 1, 1), Window(100, 90, 37, 60), Window(189, 209, 1, 1)):
         session = make_session(image, gsd_m=0.5 * scale, predictor=how)
@@ -161,7 +161,7 @@ def test_the_map_does_not_depend_on_the_window(make_session, noise, predictor, s
 @pytest.mark.parametrize("detail", ["fine", "fast"])
 @pytest.mark.parametrize("scale", SCALES)
 def test_a_refreshed_map_is_the_map_from_scratch(make_session, noise, predictor, scale: float, detail: str) -> None:
-    image, how = noise(210, 190), predictor(Detail((4, 2), 0.5))
+    image, how = noise(210, 190), predictor(Detail((2, 1, 0.5), 0.5))
     session = make_session(image, gsd_m=0.5 * scale, predictor=how)
     before = painted(session, detail)
     session.change(AnnotationLog().add(MARK))
@@ -173,7 +173,7 @@ def test_a_refreshed_map_is_the_map_from_scratch(make_session, noise, predictor,
 
 
 def test_a_mark_is_obeyed_and_refines_nothing_anew(make_session, noise, predictor) -> None:
-    session = make_session(noise(210, 190), predictor=predictor(Detail((2,))))
+    session = make_session(noise(210, 190), predictor=predictor(Detail()))
     painted(session, "fine")
     session.predictor.refined = None
     session.change(AnnotationLog().add(MARK))
@@ -181,7 +181,7 @@ def test_a_mark_is_obeyed_and_refines_nothing_anew(make_session, noise, predicto
 
 
 def test_marks_add_to_the_refined_map_what_they_add_to_the_plain_one(make_session, noise, predictor) -> None:
-    detail, whole = Detail((2,), pixels=1.0), Window(0, 0, 64, 64)
+    detail, whole = Detail(pixels=1.0), Window(0, 0, 64, 64)
     session = make_session(noise(64, 64), predictor=predictor(detail))
     plain, fine = TileRunner(session, Work()).logits(whole), DetailRunner(session, Work(), detail).logits(whole)
     session.replace((Annotation("a", "point", ((30.5, 30.5),), 1),), 1)
@@ -196,7 +196,7 @@ def test_the_pixels_that_are_missing_are_those_that_it_reads(make_session, noise
     source = make_session(noise(1400, 1300)).source
     whole = make_session(noise(1400, 1300))
     session = Session(
-        whole.info, BlockStore(whole.info, ContentStore()), predictor(Detail((4, 2))), Caches()
+        whole.info, BlockStore(whole.info, ContentStore()), predictor(Detail((4, 1))), Caches()
     )  # fmt: skip
     window = Window(700, 650, 20, 20)
     for block in missing_pixels(session, window, detail=detail):
@@ -215,6 +215,6 @@ def test_a_model_without_a_module_offers_plain_maps_alone(make_session, noise) -
 
 
 def test_work_that_is_to_stop_stops(make_session, noise, predictor) -> None:
-    session = make_session(noise(150, 130), predictor=predictor(Detail((2,))))
+    session = make_session(noise(150, 130), predictor=predictor(Detail()))
     with pytest.raises(Cancelled):
         list(predict(session, session.info.grid.window, work=Work(lambda: True), detail="fine"))

@@ -108,7 +108,7 @@ def test_every_way_is_measured_with_the_seeds_own_module(tmp_path, spec, noise, 
     network = registry.build(spec)
     for seed in (1, 2):
         registry.save(tmp_path / f"model{seed}", spec, network)
-        registry.save_refiner(tmp_path / f"model{seed}", always(class_id=seed), Detail((2,), 1.0, 1.0))
+        registry.save_refiner(tmp_path / f"model{seed}", always(class_id=seed), Detail((2, 1), 1.0, 1.0))
     wanted = study.changed(study.find("detail"), 2, str(tmp_path / "model{seed}"))
     base = {"data": {"images": ".", "labels": ".", "test": ["a"], "gsd_m": 0.5}}
     *_, results = run(wanted, Place(base, tmp_path, tmp_path / "out"), lambda *_: None)
