@@ -1,80 +1,33 @@
-"""The controller's events of learning, legends and looking where it matters. No window, no socket, no file."""
+"""The controller's events of learning and of legends. No window, no socket, no file."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from qgis.core import QgsCoordinateReferenceSystem
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import (
     Ask,
-    GoTo,
     KeepMap,
-    ShowMap,
     ShowNetwork,
-    ShowReview,
-    ShowUncertainty,
     StoreMarks,
     Tell,
 )
 from terrafine.qgis_plugin.learn import networks
-from terrafine.qgis_plugin.link.servers import Server
-from terrafine.qgis_plugin.look.review import Fate
-from terrafine.qgis_plugin.rasters.raster import RasterFile
-from terrafine.qgis_plugin.requests import REMOVED, Advise, Learn, Legend, Network, Predict, RankPatches, SaveModel
+from terrafine.qgis_plugin.requests import REMOVED, Learn, Legend, Network, Predict, SaveModel
 from terrafine.qgis_plugin.state import Kind
-from terrafine.shared.errors import Cancelled, NotFound, TerrafineError
-from terrafine.shared.geo import Grid, Window
-from terrafine.shared.learning import LearnOptions, RankedPatch, RankOptions
+from terrafine.shared.errors import Cancelled, NotFound
+from terrafine.shared.geo import Window
+from terrafine.shared.learning import LearnOptions
 from terrafine.shared.messages import Advice, Learnt
-from terrafine.shared.patch import Patch
-from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
+from terrafine.tests.qgis.controllers import AREA, CLASSES, MODEL, RASTER, asked, finish, kinds, mark, with_a_map
 
 pytestmark = pytest.mark.qgis
-CLASSES = tuple(LandCover(i, name, f"#0000{i:02x}") for i, name in enumerate(("water", "land", "tree")))
-MODEL = ModelSpec("m", "M", "linknet", "e", ("red",), CLASSES, 1.0, Normalisation((0.5,), (0.5,)))
-RASTER = RasterFile("scene.tif", "scene", QgsCoordinateReferenceSystem())
-INFO = RasterInfo(Grid(100, 100), "uint8", (1,), ((0.0, 255.0),))
-AREA, LEFT, RIGHT = Window(0, 0, 100, 50), Window(0, 0, 50, 50), Window(50, 0, 50, 50)
-RANKING = (RankedPatch(RIGHT, 0.8), RankedPatch(LEFT, 0.3))
-
-
-def patch(window: Window = AREA) -> Patch:
-    return Patch(window, np.zeros((1, *window.shape), np.uint8), np.ones(window.shape, bool))
-
-
-def finish(controller: Controller) -> list:
-    """The server sends the map that was asked for."""
-    work = controller.work
-    effects = controller.described(work.job, INFO)
-    effects += controller.patched(work.job, patch(work.window))
-    return effects + controller.done(work.job)
-
-
-def kinds(effects: list) -> list[type]:
-    return [type(effect) for effect in effects]
-
-
-def asked(effects: list):
-    """The one request among the effects."""
-    (request,) = (effect.request for effect in effects if isinstance(effect, Ask))
-    return request
-
-
-def mark(controller: Controller, x: float = 3.5) -> list:
-    return controller.draw("point", ((x, 4.5),))
 
 
 @pytest.fixture
 def mapped():
-    controller = Controller()
-    controller.connect(Server("tcp://somewhere:1"))
-    controller.connected("cpu", (MODEL,))
-    controller.classify(RASTER, AREA)
-    finish(controller)
-    return controller
+    return with_a_map()
 
 
 @pytest.fixture
@@ -269,83 +222,3 @@ EMPTY = '{"weights": "w", "legend": {"classes": [], "becomes": []}}'
 @pytest.mark.parametrize("text", ["", "{", '{"weights": 3}', EMPTY])
 def test_a_network_that_cannot_be_read_is_the_model_as_it_came(text):
     assert networks.loads(text, MODEL) == Network(legend=Legend.of(MODEL))
-
-
-# ---- advice, uncertainty, review -----------------------------------------------------------------------------------
-
-
-def test_after_a_mark_the_server_is_asked_for_advice_that_the_dock_shows(mapped):
-    mark(mapped)
-    request = asked(finish(mapped))
-    assert isinstance(request, Advise)
-    assert request.since == 0
-    assert mapped.view().work is None  # nobody waits for it
-    advice = Advice("learn", "Large and unsure.", 4000, 0.3)
-    mapped.advised(request.job, advice)
-    assert mapped.view().advice == advice
-
-
-def test_a_mark_overtakes_the_advice_on_the_one_before(mapped):
-    mark(mapped)
-    request = asked(finish(mapped))
-    assert isinstance(asked(mark(mapped, 9.5)), Predict)
-    assert mapped.advised(request.job, Advice("mark", "", 0, 1.0)) == []
-
-
-def test_advice_that_fails_is_no_matter(mapped):
-    mark(mapped)
-    request = asked(finish(mapped))
-    assert mapped.failed(request.job, TerrafineError("internal")) == []
-    assert mapped.work is None
-
-
-def test_uncertainty_is_shown_patch_by_patch(mapped):
-    request = asked(mapped.measure(AREA, "margin", 4))
-    shown = mapped.measured(request.job, patch(Window(0, 0, 25, 12)))
-    assert [(type(effect), effect.method, effect.factor) for effect in shown] == [(ShowUncertainty, "margin", 4)]
-    assert kinds(mapped.done(request.job)) == [ShowMap]
-
-
-def test_a_review_begins_at_the_patch_that_is_ranked_first(mapped):
-    request = asked(mapped.review(AREA, RankOptions(size_px=50)))
-    assert isinstance(request, RankPatches)
-    effects = mapped.ranked(request.job, RANKING)
-    assert kinds(effects) == [ShowReview, GoTo]
-    assert effects[1].window == RIGHT
-
-
-@pytest.fixture
-def reviewing(mapped):
-    request = asked(mapped.review(AREA, RankOptions(size_px=50)))
-    mapped.ranked(request.job, RANKING)
-    return mapped
-
-
-def test_next_goes_round_and_done_patches_are_left_out(reviewing):
-    assert reviewing.next_patch()[1].window == LEFT
-    assert reviewing.next_patch()[1].window == RIGHT
-    assert reviewing.end_patch(Fate.DONE)[1].window == LEFT
-    assert reviewing.view().review.reviewed == 0.5
-    assert kinds(reviewing.end_patch(Fate.SKIPPED)) == [ShowReview]
-    assert reviewing.view().review.reviewed == 0.5
-    assert reviewing.view().review.current is None
-
-
-def test_the_ranking_follows_the_marks_and_the_user_stays(reviewing):
-    reviewing.end_patch(Fate.DONE)
-    mark(reviewing)
-    advise = asked(finish(reviewing))
-    rank = asked(reviewing.advised(advise.job, Advice("mark", "", 1, 1.0)))
-    assert isinstance(rank, RankPatches)
-    assert rank.now.revision == 1
-    effects = reviewing.ranked(rank.job, RANKING[::-1])
-    assert kinds(effects) == [ShowReview]
-    review = reviewing.view().review
-    assert [query.fate for query in review.patches] == [Fate.OPEN, Fate.DONE]
-    assert review.current == LEFT
-
-
-def test_a_patch_that_is_done_is_not_lost_when_a_ranking_leaves_it_out(reviewing):
-    reviewing.end_patch(Fate.DONE)
-    review = reviewing.session.review.ranked(RANKING[1:], 5)
-    assert [(query.window, query.fate) for query in review.patches] == [(LEFT, Fate.OPEN), (RIGHT, Fate.DONE)]
