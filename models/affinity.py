@@ -41,26 +41,28 @@ class MarkAffinity(nn.Module):
         return len(START)
 
     def forward(self, embedding: Tensor, marks: Tensor) -> Tensor:
-        return torch.stack([self._one(e, m) for e, m in zip(embedding.float(), marks.float())])
+        with torch.autocast(embedding.device.type, enabled=False):  # what goes into exp needs its digits
+            return torch.stack([self._one(e, m) for e, m in zip(embedding.float(), marks.float())])
 
     def _one(self, embedding: Tensor, marks: Tensor) -> Tensor:
         classes, rows, cols = marks.shape
         cells = _marked_cells(marks)  # (M, 3): class, row, column
         if len(cells) == 0:
             return marks.new_zeros(self.heads * classes, rows, cols)
+        seen = embedding[:, cells[:, 1], cells[:, 2]].T, embedding.flatten(1)
+        owner = F.one_hot(cells[:, 0], classes).T.to(embedding.dtype)  # (classes, M)
         place = _distance(cells, rows, cols)
-        similarity = embedding.flatten(1).T @ embedding[:, cells[:, 1], cells[:, 2]]
-        owner = F.one_hot(cells[:, 0], classes).to(similarity.dtype)  # (M, classes)
-        maps = [self._shares(head, similarity, place, owner) for head in range(self.heads)]
-        return torch.cat([share.T.reshape(classes, rows, cols) for share in maps])
+        maps = [self._shares(head, *seen, place, owner) for head in range(self.heads)]
+        return torch.cat(maps).reshape(-1, rows, cols)
 
-    def _shares(self, head: int, similarity: Tensor, place: Tensor, owner: Tensor) -> Tensor:
-        """p of one head, (pixels, classes). Everything is divided by exp of the largest score there can be."""
+    def _shares(self, head: int, marked: Tensor, pixels: Tensor, place: Tensor, owner: Tensor) -> Tensor:
+        """p of one head, (classes, pixels). Everything is divided by exp of the largest score there can be."""
         sharpness, nothing = self.sharpness[head].exp(), self.nothing[head]
         largest = torch.maximum(sharpness, nothing).detach()
-        weights = (sharpness * similarity - place / self.reach[head].exp() - largest).exp()
-        by_class = (weights.square() @ owner + TINY).sqrt()
-        return by_class / (by_class.sum(1, keepdim=True) + (nothing - largest).exp())
+        far = torch.addcmul(-2 * largest, place, -2 / self.reach[head].exp())
+        squares = torch.addmm(far, 2 * sharpness * marked, pixels).exp_()  # (M, pixels)
+        by_class = (owner @ squares + TINY).sqrt()
+        return by_class / (by_class.sum(0) + (nothing - largest).exp())
 
 
 def _marked_cells(marks: Tensor) -> Tensor:
@@ -72,7 +74,7 @@ def _marked_cells(marks: Tensor) -> Tensor:
 
 
 def _distance(cells: Tensor, rows: int, cols: int) -> Tensor:
-    """(rows · cols, M): from each cell's centre to each marked cell's, in cells."""
-    row = torch.arange(rows, device=cells.device)[:, None, None] - cells[:, 1]
-    col = torch.arange(cols, device=cells.device)[None, :, None] - cells[:, 2]
-    return (row.square() + col.square()).float().sqrt().reshape(rows * cols, -1)
+    """(M, rows · cols): from each marked cell's centre to each cell's, in cells."""
+    row = torch.arange(rows, device=cells.device)[:, None] - cells[:, 1, None, None]
+    col = torch.arange(cols, device=cells.device) - cells[:, 2, None, None]
+    return (row.square() + col.square()).float().sqrt().flatten(1)

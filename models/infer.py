@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Optional
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from terrafine.models.certainty import uncertainty
 from terrafine.models.certainty.confidence import ConfidNet
+from terrafine.models.networks.fused import fused
 from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import Features, MarkedNetwork
 from terrafine.shared.errors import UnusableModel
@@ -42,14 +44,20 @@ class Predictor:
         device: str = "cpu",
         confidence: Optional[ConfidNet] = None,
         refiner: Optional[Refiner] = None,
+        precision: torch.dtype = torch.float32,
     ) -> None:
-        """`confidence` is needed for the uncertainty "confidnet" alone, `refiner` for maps of more detail."""
+        """`confidence` is needed for the uncertainty "confidnet" alone, `refiner` for maps of more detail.
+
+        With a half `precision` (precision.py) the network computes in it, where it can; logits are float32 always.
+        """
         self.spec = spec
+        self.precision = precision
         self.device = torch.device(device)
         self.confidence = confidence.eval().to(self.device) if confidence is not None else None
         self.refiner = refiner.eval().to(self.device) if refiner is not None else None
         # Channels last is 1.4 to 2 times as fast for these depthwise networks, on CPU and CUDA (docs/benchmarks.md).
         self._network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._before: Optional[tuple[MarkedNetwork, MarkedNetwork]] = None
 
     @property
     def network(self) -> MarkedNetwork:
@@ -61,19 +69,30 @@ class Predictor:
         spec, refiner = spec or self.spec, self.refiner
         if len(spec.classes) != len(self.spec.classes):  # the module knows as many as it was trained with
             spec, refiner = replace(spec, detail=None), None
-        return Predictor(spec, network, str(self.device), self.confidence, refiner)
+        successor = Predictor(spec, network, str(self.device), self.confidence, refiner, self.precision)
+        if "_fast" in vars(self):
+            successor._before = self._network, self._fast
+        return successor
+
+    @cached_property
+    def _fast(self) -> MarkedNetwork:
+        """The network as it runs while nothing learns; made when it is first needed."""
+        twin = fused(self._network, self._before)
+        self._before = None
+        for module in twin.reducible():
+            module.to(self.precision)
+        return twin
 
     @torch.inference_mode()
     def features(self, images: Floats) -> list[TileFeatures]:
         """Images float32 (B, bands, T, T), normalised → the features of each."""
-        batch = torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
-        maps = self._network.features(batch)
+        maps = self._fast.features(self._batch(images))
         return [TileFeatures(tuple(tensor[index : index + 1] for tensor in maps)) for index in range(len(images))]
 
     @torch.inference_mode()
     def logits(self, features: Sequence[TileFeatures], marks: Floats) -> Floats:
         """Features of B tiles and their marks float32 (B, classes, T, T) → logits float32 (B, classes, T, T)."""
-        logits = self._network.decode(_batched(features), torch.from_numpy(marks).to(self.device))
+        logits = self._fast.decode(_joined(features), torch.from_numpy(marks).to(self.device))
         result: Floats = logits.float().cpu().numpy()
         return result
 
@@ -110,22 +129,28 @@ class Predictor:
             return self._odin(images, encoded).cpu().numpy()
         with torch.inference_mode():
             measure = self._mc_dropout if method == "mc-dropout" else self._unconfidence
-            return measure(_batched(features), encoded).cpu().numpy()
+            return measure(_joined(features), encoded).cpu().numpy()
 
     def _mc_dropout(self, features: Features, marks: Tensor) -> Tensor:
-        return uncertainty.mc_dropout(self._network, features, marks, self.spec.temperature)
+        return uncertainty.mc_dropout(self._fast, features, marks, self.spec.temperature)
 
     def _unconfidence(self, features: Features, marks: Tensor) -> Tensor:
         """ConfidNet's, turned round."""
         if self.confidence is None:
             raise UnusableModel(f"'{self.spec.name}' has no ConfidNet.")
-        return 1.0 - self.confidence(self._network.trunk(features, marks)[0])
+        return 1.0 - self.confidence(self._fast.trunk(features, marks)[0].float())
 
     def _odin(self, images: Floats, marks: Tensor) -> Tensor:
         batch = torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
         std = torch.tensor(self.spec.normalisation.std, device=self.device)
         return uncertainty.odin(self._network, batch, marks, std, self.spec.temperature)
 
+    def _batch(self, images: Floats) -> Tensor:
+        dtype = self.precision if self._fast.reducible() else torch.float32
+        return torch.from_numpy(images).to(self.device, dtype, memory_format=torch.channels_last)
 
-def _batched(features: Sequence[TileFeatures]) -> Features:
+
+def _joined(features: Sequence[TileFeatures]) -> Features:
+    if len(features) == 1:
+        return features[0].tensors
     return tuple(torch.cat(level) for level in zip(*(tile.tensors for tile in features)))

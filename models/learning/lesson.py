@@ -86,7 +86,8 @@ def prepare(
     """
     image = torch.from_numpy(example.image)[None].to(device, memory_format=torch.channels_last)
     cached = example.features.tensors if example.features is not None else network.features(image)
-    features = tuple(tensor.clone() for tensor in cached)  # what inference mode made cannot be learnt from
+    # A copy, for what inference mode made cannot be learnt from; the cache may hold half precision.
+    features = tuple(tensor.to(torch.float32, copy=True) for tensor in cached)
     channels = torch.from_numpy(example.channels)[None].to(device) * float(marks_as_input)
     with precision(device):
         x, beside = network.trunk(features, channels)

@@ -9,6 +9,7 @@ the logits. Without marks all of that is zero but a bias, and the network is a p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Optional
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -43,15 +44,17 @@ class LateLinkNet(MarkedNetwork):
         self.blocks, self.fuse = _blocks(), _fusions()
         self.head = nn.ConvTranspose2d(WIDTHS[0], classes, 2, 2)
         self.shortcut = nn.Parameter(torch.full((self.affinity.heads,), SHORTCUT))
+        self._silence: Optional[dict[torch.Size, list[Tensor]]] = None
+
+    def settle(self) -> None:
+        self._silence = {}
 
     def features(self, image: Tensor) -> Features:
         skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]
         return (*skips, self._embedding(skips))
 
     def decode(self, features: Features, marks: Tensor) -> Tensor:
-        x, beside = self.trunk(features, marks)
-        logits: Tensor = self.head(x)
-        return logits + beside
+        return self._answer(*self.trunk(features, marks))
 
     def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
         fused, beside = self._fused(features, marks)
@@ -59,7 +62,10 @@ class LateLinkNet(MarkedNetwork):
 
     def thinned(self, features: Features, marks: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
         fused, beside = self._fused(features, marks)
-        return (self.head(x) + beside for x in _thinned(self.blocks, self.fuse, fused, passes))
+        return (self._answer(x, beside) for x in _thinned(self.blocks, self.fuse, fused, passes))
+
+    def reducible(self) -> tuple[nn.Module, ...]:
+        return self.encoder, self.skips, self.embed, self.mark_pyramid, self.mark_affinity, self.blocks, self.fuse
 
     def image_side(self) -> tuple[nn.Module, ...]:
         return self.encoder, self.skips, self.embed
@@ -67,12 +73,28 @@ class LateLinkNet(MarkedNetwork):
     def mark_side(self) -> tuple[nn.Module, ...]:
         return self.affinity, self.mark_pyramid, self.mark_affinity
 
+    def _answer(self, x: Tensor, beside: Tensor) -> Tensor:
+        logits: Tensor = self.head(x.to(self.shortcut.dtype))
+        return logits.add_(beside) if beside.ndim else logits
+
     def _fused(self, features: Features, marks: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The skips with the marks in them, and what the affinity adds to the logits."""
+        """The skips with the marks in them, and what the affinity adds to the logits, a scalar 0 without marks."""
         *skips, embedding = features
-        affinity = self.affinity(embedding, F.max_pool2d(marks, 2 ** (AFFINITY_LEVEL + 1))).to(skips[0].dtype)
-        fused = [skip + mark for skip, mark in zip(skips, self._marks(marks.to(skips[0].dtype), affinity, skips))]
+        if self._silence is not None and not marks.any():
+            quiet = self._unmarked(self._silence, marks, skips)
+            return [skip + mark for skip, mark in zip(skips, quiet)], marks.new_zeros(())
+        affinity = self.affinity(embedding, F.max_pool2d(marks, 2 ** (AFFINITY_LEVEL + 1)))
+        maps = self._marks(marks.to(skips[0].dtype), affinity.to(skips[0].dtype), skips)
+        fused = [mark.add_(skip) for mark, skip in zip(maps, skips)]
         return fused, _upsampled(self._shortcut(affinity), marks)
+
+    def _unmarked(self, known: dict[torch.Size, list[Tensor]], marks: Tensor, skips: list[Tensor]) -> list[Tensor]:
+        """What `_marks` makes of no marks at all: the same for every tile of a size."""
+        if marks.shape not in known:
+            size = [side // 2 ** (AFFINITY_LEVEL + 1) for side in marks.shape[-2:]]
+            affinity = skips[0].new_zeros(1, self.affinity.heads * marks.shape[1], *size)
+            known[marks.shape] = self._marks(marks[:1].to(skips[0].dtype), affinity, skips)
+        return known[marks.shape]
 
     def _embedding(self, skips: list[Tensor]) -> Tensor:
         """Unit vectors (B, EMBEDDING, H/4, W/4) from all maps at stride 4 and above."""
@@ -82,8 +104,8 @@ class LateLinkNet(MarkedNetwork):
     def _marks(self, marks: Tensor, affinity: Tensor, skips: list[Tensor]) -> list[Tensor]:
         maps, x = [], marks
         for conv, mix, skip in zip(self.mark_pyramid, self.mark_affinity, skips):
-            x = F.relu(conv(x))
-            maps.append(x + mix(_resized(affinity, skip)))
+            x = F.relu(conv(x), inplace=True)
+            maps.append(mix(_resized(affinity, skip)).add_(x))
         return maps
 
     def _shortcut(self, affinity: Tensor) -> Tensor:

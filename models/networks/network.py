@@ -50,6 +50,13 @@ class MarkedNetwork(nn.Module, ABC):
         """What training adds to the loss of the last decode, for reasons of the network's own."""
         return torch.zeros(())
 
+    def reducible(self) -> tuple[nn.Module, ...]:
+        """What may compute in half precision, if images and features come in it; logits stay float32."""
+        return ()
+
+    def settle(self) -> None:
+        """Never learn again: what depends on the weights alone may be remembered from now on."""
+
     def forward(self, image: Tensor, marks: Tensor) -> Tensor:
         return self.decode(self.features(image), marks)
 
