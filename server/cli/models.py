@@ -21,6 +21,8 @@ examples:
   terrafine models --models runs/mine
 """
 
+TASKS = {"map": "classifies rasters", "object": "finds single objects from a box and clicks"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="describe this model")
@@ -55,6 +57,7 @@ def _description(spec: ModelSpec, folder: Path) -> str:
     card = folder / registry.CARD
     lines = [
         f"{spec.name}: {spec.title}",
+        f"  task      {TASKS[spec.task]}",
         f"  network   {spec.architecture} on {spec.encoder}, {size_mb:.1f} MB",
         f"  bands     {', '.join(spec.bands)} at {_gsd(spec)}",
         f"  tiles     {spec.tile_px} px, {spec.overlap_px} px shared",
