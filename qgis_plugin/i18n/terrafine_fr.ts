@@ -513,51 +513,51 @@
     </message>
     <message>
         <source>The file of the layer '{name}' is missing: {source}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le fichier de la couche « {name} » est introuvable : {source}.</translation>
     </message>
     <message>
         <source>Copy the folder whose name ends in _terrafine along with the project, then open it again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Copiez avec le projet le dossier dont le nom se termine par _terrafine, puis rouvrez-le.</translation>
     </message>
     <message>
         <source>The folder {folder} cannot be made: {why}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Impossible de créer le dossier {folder} : {why}.</translation>
     </message>
     <message>
         <source>Save the project where you may write.</source>
-        <translation type="unfinished"></translation>
+        <translation>Enregistrez le projet là où vous pouvez écrire.</translation>
     </message>
     <message>
         <source>The image of the map '{name}' is no longer in the project.</source>
-        <translation type="unfinished"></translation>
+        <translation>L'image de la carte « {name} » n'est plus dans le projet.</translation>
     </message>
     <message>
         <source>Its marks and its map stay as layers.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ses marques et sa carte restent comme couches.</translation>
     </message>
     <message>
         <source>Choose another area, or look at the image's nodata value in its properties.</source>
-        <translation type="unfinished"></translation>
+        <translation>Choisissez une autre zone, ou vérifiez la valeur nodata dans les propriétés de l'image.</translation>
     </message>
     <message>
         <source>Nothing was classified: the image has no values there.</source>
-        <translation type="unfinished"></translation>
+        <translation>Rien n'a été classé : l'image n'a pas de valeurs à cet endroit.</translation>
     </message>
     <message>
         <source>unknown reason</source>
-        <translation type="unfinished"></translation>
+        <translation>raison inconnue</translation>
     </message>
     <message>
         <source>The marks could not be saved: {why}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Impossible d'enregistrer les marques : {why}.</translation>
     </message>
     <message>
         <source>Until then QGIS alone remembers them: make room, or save the project elsewhere.</source>
-        <translation type="unfinished"></translation>
+        <translation>D'ici là, seul QGIS les retient : faites de la place, ou enregistrez le projet ailleurs.</translation>
     </message>
     <message>
         <source>The file for the marks could not be made: {why}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Impossible de créer le fichier des marques : {why}.</translation>
     </message>
     <message>
         <source>There is no server to find objects with.</source>
@@ -581,55 +581,55 @@
     </message>
     <message>
         <source>'{value}' is no class of the model.</source>
-        <translation type="unfinished"></translation>
+        <translation>« {value} » n'est pas une classe du modèle.</translation>
     </message>
     <message>
         <source>Its classes are: {names}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ses classes sont : {names}.</translation>
     </message>
     <message>
         <source>it is empty</source>
-        <translation type="unfinished"></translation>
+        <translation>elle est vide</translation>
     </message>
     <message>
         <source>its outline crosses itself</source>
-        <translation type="unfinished"></translation>
+        <translation>son contour se croise</translation>
     </message>
     <message>
         <source>The mark {number} cannot be used: {reason}.</source>
-        <translation type="unfinished"></translation>
+        <translation>La marque {number} est inutilisable : {reason}.</translation>
     </message>
     <message>
         <source>Repair it with 'Fix geometries'.</source>
-        <translation type="unfinished"></translation>
+        <translation>Réparez-la avec « Réparer les géométries ».</translation>
     </message>
     <message>
         <source>The map of {width} × {height} pixels takes {needed:.1f} GB; {free:.1f} GB are free in {folder}.</source>
-        <translation type="unfinished"></translation>
+        <translation>La carte de {width} × {height} pixels prend {needed:.1f} Go ; {free:.1f} Go sont libres dans {folder}.</translation>
     </message>
     <message>
         <source>Make room, save the project on another disk, or classify a smaller area.</source>
-        <translation type="unfinished"></translation>
+        <translation>Faites de la place, enregistrez le projet sur un autre disque, ou classez une zone plus petite.</translation>
     </message>
     <message>
         <source>Its marks are kept in {files}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ses marques sont conservées dans {files}.</translation>
     </message>
     <message>
         <source>The project was closed before it was saved.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le projet a été fermé avant d'être enregistré.</translation>
     </message>
     <message>
         <source>The work on '{name}' has ended, for one of its layers was removed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le travail sur « {name} » est terminé, car une de ses couches a été retirée.</translation>
     </message>
     <message>
         <source>Classify again to begin anew.</source>
-        <translation type="unfinished"></translation>
+        <translation>Classez de nouveau pour recommencer.</translation>
     </message>
     <message>
         <source>Its marks ({count}) are in {file} still: add that file as a layer and import it to go on with them.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ses marques ({count}) sont toujours dans {file} : ajoutez ce fichier comme couche et importez-le pour continuer avec elles.</translation>
     </message>
     <message>
         <source>No point of '{name}' says anything about the image.</source>
@@ -649,151 +649,151 @@
     </message>
     <message>
         <source>The server has failed: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur a échoué : {detail}</translation>
     </message>
     <message>
         <source>Try again. If that does not help, its log says more.</source>
-        <translation type="unfinished"></translation>
+        <translation>Réessayez. Sinon, son journal en dit plus.</translation>
     </message>
     <message>
         <source>The server refuses: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur refuse : {detail}</translation>
     </message>
     <message>
         <source>Try another choice, or install the same version of plugin and server.</source>
-        <translation type="unfinished"></translation>
+        <translation>Faites un autre choix, ou installez la même version de l'extension et du serveur.</translation>
     </message>
     <message>
         <source>The server and this plugin are of different versions: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur et cette extension n'ont pas la même version : {detail}</translation>
     </message>
     <message>
         <source>That is more than the server takes: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>C'est plus que ce que le serveur accepte : {detail}</translation>
     </message>
     <message>
         <source>Choose a smaller area.</source>
-        <translation type="unfinished"></translation>
+        <translation>Choisissez une zone plus petite.</translation>
     </message>
     <message>
         <source>The server does not have it: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur ne l'a pas : {detail}</translation>
     </message>
     <message>
         <source>Choose another model, or classify again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Choisissez un autre modèle, ou classez de nouveau.</translation>
     </message>
     <message>
         <source>The server cannot use the raster: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur ne peut pas utiliser le raster : {detail}</translation>
     </message>
     <message>
         <source>Convert the raster, or choose another.</source>
-        <translation type="unfinished"></translation>
+        <translation>Convertissez le raster, ou choisissez-en un autre.</translation>
     </message>
     <message>
         <source>The model does not go with the raster, or is broken: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le modèle ne convient pas au raster, ou il est défectueux : {detail}</translation>
     </message>
     <message>
         <source>Choose another model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Choisissez un autre modèle.</translation>
     </message>
     <message>
         <source>The server cannot do that: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur ne peut pas faire cela : {detail}</translation>
     </message>
     <message>
         <source>Ask its administrator.</source>
-        <translation type="unfinished"></translation>
+        <translation>Adressez-vous à son administrateur.</translation>
     </message>
     <message>
         <source>The server has too much to do: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur a trop à faire : {detail}</translation>
     </message>
     <message>
         <source>Try again in a moment.</source>
-        <translation type="unfinished"></translation>
+        <translation>Réessayez dans un instant.</translation>
     </message>
     <message>
         <source>The server has no room for this: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur n'a pas de place pour cela : {detail}</translation>
     </message>
     <message>
         <source>Classify a smaller area, or ask its administrator for more room.</source>
-        <translation type="unfinished"></translation>
+        <translation>Classez une zone plus petite, ou demandez plus de place à son administrateur.</translation>
     </message>
     <message>
         <source>The server cannot be reached: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur est injoignable : {detail}</translation>
     </message>
     <message>
         <source>Check the address and that the server runs; nothing drawn is lost.</source>
-        <translation type="unfinished"></translation>
+        <translation>Vérifiez l'adresse et que le serveur fonctionne ; rien de ce qui est dessiné n'est perdu.</translation>
     </message>
     <message>
         <source>The server does not let you in: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur ne vous laisse pas entrer : {detail}</translation>
     </message>
     <message>
         <source>Ask its administrator to add your key.</source>
-        <translation type="unfinished"></translation>
+        <translation>Demandez à son administrateur d'ajouter votre clé.</translation>
     </message>
     <message>
         <source>The mistake is large: learning carries the correction farther than marks do.</source>
-        <translation type="unfinished"></translation>
+        <translation>L'erreur est étendue : l'apprentissage porte la correction plus loin que les marques.</translation>
     </message>
     <message>
         <source>The map is unsure around here: it has something to learn.</source>
-        <translation type="unfinished"></translation>
+        <translation>La carte est incertaine par ici : elle a quelque chose à apprendre.</translation>
     </message>
     <message>
         <source>The size of the raster's pixels on the ground is unknown; the model takes them as they are.</source>
-        <translation type="unfinished"></translation>
+        <translation>La taille au sol des pixels du raster est inconnue ; le modèle les prend tels quels.</translation>
     </message>
     <message>
         <source>The server does not accept your key any more.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur n'accepte plus votre clé.</translation>
     </message>
     <message>
         <source>Ask its administrator to add it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Demandez à son administrateur de l'ajouter.</translation>
     </message>
     <message>
         <source>The server has too much to do.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur a trop à faire.</translation>
     </message>
     <message>
         <source>The server ran out of memory.</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur a manqué de mémoire.</translation>
     </message>
     <message>
         <source>Classify a smaller area, or close other programs.</source>
-        <translation type="unfinished"></translation>
+        <translation>Classez une zone plus petite, ou fermez d'autres programmes.</translation>
     </message>
     <message>
         <source>The server does not hold this session (any more).</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur n'a pas (ou plus) cette session.</translation>
     </message>
     <message>
         <source>The server does not hold these weights (any more).</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur n'a pas (ou plus) ces poids.</translation>
     </message>
     <message>
         <source>Learn again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Relancez l'apprentissage.</translation>
     </message>
     <message>
         <source>Learning ended in nonsense.</source>
-        <translation type="unfinished"></translation>
+        <translation>L'apprentissage n'a abouti à rien de sensé.</translation>
     </message>
     <message>
         <source>Its log says more.</source>
-        <translation type="unfinished"></translation>
+        <translation>Son journal en dit plus.</translation>
     </message>
     <message>
         <source>The server warns: {detail}</source>
-        <translation type="unfinished"></translation>
+        <translation>Le serveur avertit : {detail}</translation>
     </message>
     <message>
         <source>No object was found there.</source>
@@ -802,6 +802,14 @@
     <message>
         <source>Click in its middle, or draw another box.</source>
         <translation>Cliquez en son milieu, ou dessinez un autre cadre.</translation>
+    </message>
+    <message>
+        <source>The server does not have the model '{name}' that this map is made with.</source>
+        <translation>Le serveur n'a pas le modèle « {name} » avec lequel cette carte est faite.</translation>
+    </message>
+    <message>
+        <source>Marks are kept. Copy the model's folder to the server and reconnect, or classify with another model.</source>
+        <translation>Les marques sont conservées. Copiez le dossier du modèle sur le serveur et reconnectez-vous, ou classez avec un autre modèle.</translation>
     </message>
 </context>
 <context>
@@ -1134,7 +1142,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>no class</source>
-        <translation type="unfinished"></translation>
+        <translation>pas de classe</translation>
     </message>
 </context>
 <context>
@@ -1732,38 +1740,6 @@ Le résultat garde les noms et les couleurs.</translation>
     <message>
         <source>Side information: tell the model what is known at points</source>
         <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>How finely the map is drawn, from the next classification on</source>
-        <translation>Finesse de la carte, à partir de la prochaine classification</translation>
-    </message>
-    <message>
-        <source>Standard</source>
-        <translation>Normal</translation>
-    </message>
-    <message>
-        <source>Patch by patch</source>
-        <translation>Carreau par carreau</translation>
-    </message>
-    <message>
-        <source>Fine</source>
-        <translation>Fin</translation>
-    </message>
-    <message>
-        <source>From coarse to fine; takes longer</source>
-        <translation>Du grossier au fin ; plus long</translation>
-    </message>
-    <message>
-        <source>Fast</source>
-        <translation>Rapide</translation>
-    </message>
-    <message>
-        <source>From afar, and in detail where the map is in doubt</source>
-        <translation>De loin, et en détail là où la carte hésite</translation>
-    </message>
-    <message>
-        <source>Detail</source>
-        <translation>Détail</translation>
     </message>
 </context>
 <context>
