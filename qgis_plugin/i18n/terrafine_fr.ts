@@ -1741,6 +1741,38 @@ Le résultat garde les noms et les couleurs.</translation>
         <source>Side information: tell the model what is known at points</source>
         <translation type="unfinished"></translation>
     </message>
+    <message>
+        <source>How finely the map is drawn, from the next classification on</source>
+        <translation>Finesse de la carte, à partir de la prochaine classification</translation>
+    </message>
+    <message>
+        <source>Standard</source>
+        <translation>Normal</translation>
+    </message>
+    <message>
+        <source>Patch by patch</source>
+        <translation>Carreau par carreau</translation>
+    </message>
+    <message>
+        <source>Fine</source>
+        <translation>Fin</translation>
+    </message>
+    <message>
+        <source>From coarse to fine; takes longer</source>
+        <translation>Du grossier au fin ; plus long</translation>
+    </message>
+    <message>
+        <source>Fast</source>
+        <translation>Rapide</translation>
+    </message>
+    <message>
+        <source>From afar, and in detail where the map is in doubt</source>
+        <translation>De loin, et en détail là où la carte hésite</translation>
+    </message>
+    <message>
+        <source>Detail</source>
+        <translation>Détail</translation>
+    </message>
 </context>
 <context>
     <name>MarksDesk</name>
