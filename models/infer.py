@@ -67,7 +67,7 @@ class Predictor:
     def successor(self, network: MarkedNetwork, spec: Optional[ModelSpec] = None) -> Predictor:
         """A predictor with another network, and legend if `spec` says so; the rest stays what it is."""
         spec, refiner = spec or self.spec, self.refiner
-        if len(spec.classes) != len(self.spec.classes):  # the module knows as many as it was trained with
+        if [entry.name for entry in spec.classes] != [entry.name for entry in self.spec.classes]:
             spec, refiner = replace(spec, detail=None), None
         successor = Predictor(spec, network, str(self.device), self.confidence, refiner, self.precision)
         if "_fast" in vars(self):

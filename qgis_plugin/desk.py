@@ -53,6 +53,7 @@ class Desk(QObject):
     def _connect_map(self) -> None:
         panel, handle = self._dock.map, self._bench.handle
         panel.model_chosen.connect(self._choose_model)
+        panel.detail_chosen.connect(lambda detail: handle(lambda controller: controller.choose_detail(detail)))
         panel.raster_chosen.connect(self._activate)
         panel.area_chosen.connect(self._choose_area)
         panel.gsd_chosen.connect(self._choose_gsd)

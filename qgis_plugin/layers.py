@@ -40,8 +40,8 @@ from terrafine.shared.errors import NotFound, TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 
-ROLE, SESSION, RASTER, MODEL, MAPPED, NETWORK, OWN_LEGEND = (
-    f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped", "network", "own_legend")
+ROLE, SESSION, RASTER, MODEL, MAPPED, NETWORK, OWN_LEGEND, DETAIL = (
+    f"terrafine/{name}" for name in ("role", "session", "raster", "model", "mapped", "network", "own_legend", "detail")
 )
 MARKS, MAP, LOCKS = "marks", "map", "locks"
 OPACITY = 0.6  # the image shows through a new map
@@ -69,11 +69,12 @@ class SessionLayers:
         return gains
 
     def show_map(self) -> None:
-        """Show the map as it is, and let the project remember what it covers."""
+        """Show the map as it is, and let the project remember what it covers, and in which detail."""
         self.map.repaint()
         window = self.session.mapped
         numbers = (window.col, window.row, window.width, window.height)
         self.map.layer.setCustomProperty(MAPPED, " ".join(map(str, numbers)))
+        self.map.layer.setCustomProperty(DETAIL, self.session.detail)
 
     def show_network(self) -> None:
         """Show the legend as it is now, and let the project remember it and what was learnt."""
@@ -233,6 +234,7 @@ def _restored(
     session = Session(raster_file(raster), model, session_id, is_kept=True, network=network, own_legend=own)
     found = _assembled(session, raster.id(), marks, result, repainter)
     session.log.replace(found.marks.marks(), len(found.marks.marks()))
+    session.detail = str(result.customProperty(DETAIL, spec.PLAIN))
     session.mapped = _window(str(result.customProperty(MAPPED, "")))
     session.shown = session.now
     return found

@@ -11,7 +11,7 @@ from terrafine.shared.learning import LearnOptions, RankOptions
 from terrafine.shared.objects import ObjectGuide
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.side import NOWHERE, SideInformation
-from terrafine.shared.spec import LandCover, ModelSpec
+from terrafine.shared.spec import PLAIN, LandCover, ModelSpec
 
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.rasters.raster import RasterFile
@@ -94,13 +94,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Predict:
-    """Have a window classified as of `now`. With `shown`, only what differs from the map of that snapshot is wanted."""
+    """Have a window classified as of `now`. With `shown`, only what differs from the map of that snapshot is wanted, in
+    the same `detail`, one of spec.DETAILS.
+    """
 
     job: int
     subject: Subject
     now: Snapshot
     window: Window
     shown: Optional[Snapshot] = None
+    detail: str = PLAIN
 
 
 @dataclass(frozen=True)
@@ -148,9 +151,6 @@ class Advise:
 
 
 @dataclass(frozen=True)
-class SaveModel:
-    """Keep what was learnt as a model of the server's."""
-@dataclass(frozen=True)
 class FindObject:
     """One object, by the model called `finder`."""
 
@@ -161,6 +161,9 @@ class FindObject:
     guide: ObjectGuide
 
 
+@dataclass(frozen=True)
+class SaveModel:
+    """Keep what was learnt as a model of the server's."""
 
     job: int
     subject: Subject

@@ -14,7 +14,7 @@ from terrafine.shared.annotation import AnnotationLog, bounds
 from terrafine.shared.geo import Window, bounding, contains, intersection
 from terrafine.shared.messages import Advice, Learnt, Progress
 from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import LandCover, ModelSpec
+from terrafine.shared.spec import PLAIN, LandCover, ModelSpec
 
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.rasters.raster import RasterFile
@@ -60,6 +60,7 @@ class Session:
     review  the patches to look at, once they were asked for
     lesson  what came of the last learning
     own_legend  the model's classes are not those that it came with, but the user's
+    detail  that the map is drawn in, one of spec.DETAILS
     life    of this object: its revisions are others than those of an earlier opening of the project
     """
 
@@ -78,6 +79,7 @@ class Session:
     review: Optional[Review] = None
     lesson: Optional[Learnt] = None
     own_legend: bool = False
+    detail: str = PLAIN
     life: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
@@ -91,6 +93,12 @@ class Session:
     def subject(self) -> Subject:
         classes = self.model.classes if self.own_legend else ()
         return Subject(self.id, self.model, self.raster, self.info, classes, self.life)
+
+    @property
+    def drawn_in(self) -> str:
+        """The detail that the server can draw the map in: of classes that the model did not come with, none but plain."""
+        is_the_models = not self.own_legend and len(self.history.network.legend.classes) == len(self.model.classes)
+        return self.detail if is_the_models else PLAIN
 
     @property
     def lesson_of_now(self) -> Optional[Learnt]:
@@ -164,3 +172,4 @@ class View:
     advice: Optional[Advice] = None
     review: Optional[Review] = None
     lesson: Optional[Learnt] = None
+    detail: str = PLAIN

@@ -66,7 +66,8 @@ class ServerWork:
 
     def _predict(self, request: Predict, read: ReadPixels) -> None:
         session, since = request.subject.session, request.shown.revision if request.shown else None
-        for reply in self._watched(request, self._client.predict(session, request.window, read, since)):
+        replies = self._client.predict(session, request.window, read, since, detail=request.detail)
+        for reply in self._watched(request, replies):
             if isinstance(reply, Patch):
                 self._tell(methodcaller("patched", request.job, reply))
         self._tell(methodcaller("done", request.job))
@@ -76,13 +77,13 @@ class ServerWork:
             if isinstance(reply, Advice):
                 self._tell(methodcaller("advised", request.job, reply))
 
-    def _learn(self, request: Learn, read: ReadPixels) -> None:
     def _find(self, request: FindObject, read: ReadPixels) -> None:
         replies = self._client.find_object(request.subject.session, request.finder, request.guide, read)
         for reply in self._watched(request, replies):
             if isinstance(reply, ObjectFound):
                 self._tell(methodcaller("object_found", request.job, reply))
 
+    def _learn(self, request: Learn, read: ReadPixels) -> None:
         session, now = request.subject.session, request.now
         replies = self._client.learn(session, now.revision, request.revision, read, request.options)
         for reply in self._watched(request, replies):

@@ -24,7 +24,7 @@ from terrafine.shared.geo import Window, bounding, intersection
 from terrafine.shared.messages import Advice, Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import LandCover, ModelSpec
+from terrafine.shared.spec import PLAIN, LandCover, ModelSpec
 
 if TYPE_CHECKING:
     from terrafine.qgis_plugin.rasters.raster import RasterFile
@@ -44,6 +44,7 @@ class WorkEvents(ABC):
         self.finders: tuple[ModelSpec, ...] = ()  # that find objects
         self.model: Optional[ModelSpec] = None
         self.own_legend = False  # the model's classes are the user's
+        self.detail = PLAIN  # that the next area is classified in, where the model can
         self.preferred_model = ""  # the one that was used last time
         self.session: Optional[Session] = None
         self.work: Optional[Work] = None
@@ -91,6 +92,11 @@ class WorkEvents(ABC):
         self.class_id = class_id if class_id in ids else ids[0]
         return []
 
+    def choose_detail(self, detail: str) -> list[Effect]:
+        """Classify in this detail from now on."""
+        self.detail = detail
+        return []
+
     def set_live(self, live: bool) -> list[Effect]:
         self.live = live
         return self._refresh_if_live()
@@ -102,7 +108,7 @@ class WorkEvents(ABC):
         stop = self.cancel()
         self.session, self.work, self.seconds, self.advice = session, None, None, None
         if session is not None:
-            self.model, self.own_legend = session.model, session.own_legend
+            self.model, self.own_legend, self.detail = session.model, session.own_legend, session.detail
             self.choose_class(self.class_id)
         return [*stop, *self.model_missing(), *self._refresh_if_live()]
 
@@ -119,7 +125,14 @@ class WorkEvents(ABC):
         session = self.session
         if session is None or session.raster.path != raster.path or session.model.name != self.model.name:
             self.session = Session(raster, self.model, own_legend=self.own_legend)
-        return self._predict(Kind.CLASSIFYING, window, None)
+        return self._predict(Kind.CLASSIFYING, self._drawn_alike(window), None)
+
+    def _drawn_alike(self, window: Window) -> Window:
+        """The area, and all that was classified before in another detail: a map is drawn in one."""
+        session, detail = self.session, self.detail if self.model.detail else PLAIN
+        if session.detail != detail:
+            window, session.detail = bounding([window, session.mapped]), detail
+        return window
 
     def refresh(self) -> list[Effect]:
         """Bring the map up to date with the marks, and with what was learnt: there what the user sees first."""
@@ -146,7 +159,8 @@ class WorkEvents(ABC):
 
     def _predict(self, kind: Kind, window: Window, shown: Optional[Snapshot]) -> list[Effect]:
         session = self.session
-        return self._begin(kind, Predict(self._next_job(), session.subject, session.now, window, shown), window)
+        request = Predict(self._next_job(), session.subject, session.now, window, shown, session.drawn_in)
+        return self._begin(kind, request, window)
 
     def _begin(self, kind: Kind, request: ServerRequest, window: Window = NOTHING) -> list[Effect]:
         self.work = Work(request.job, kind, window, request.now, self._clock())
@@ -262,7 +276,8 @@ class WorkEvents(ABC):
     def _end(self) -> Work:
         """The work under way, which is over."""
         work, self.work = self.work, None
-        assert work is not None, "only what is current ends"
+        if work is None:
+            raise RuntimeError("only what is current ends")
         return work
 
     def _is_current(self, job: int) -> bool:

@@ -6,18 +6,20 @@ from typing import Optional
 
 from qgis.core import QgsMapLayerProxyModel, QgsRasterLayer
 from qgis.gui import QgsMapLayerComboBox
-from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Kind, Link, View
 from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
+from terrafine.shared.spec import FAST, FINE, PLAIN
 
 
 class MapPanel(QWidget):
     model_chosen = pyqtSignal(str)
     side_asked = pyqtSignal()
     raster_chosen = pyqtSignal()
+    detail_chosen = pyqtSignal(str)
     area_chosen = pyqtSignal(str)
     gsd_chosen = pyqtSignal(float)
     classify_asked = pyqtSignal()
@@ -43,6 +45,7 @@ class MapPanel(QWidget):
 
     def show_view(self, view: View) -> None:
         self._show_models(view)
+        self._show_detail(view)
         busy = view.work is not None and view.work.kind is not Kind.LEARNING  # which has a bar of its own
         self.classify.setEnabled(view.link is Link.ONLINE and view.work is None and view.model is not None)
         self.cancel.setVisible(busy)
@@ -73,6 +76,13 @@ class MapPanel(QWidget):
         self.side.setVisible(view.model is not None and bool(view.model.side.names))
         self.side.setEnabled(view.has_session)
 
+    def _show_detail(self, view: View) -> None:
+        """Only where the model draws maps in another."""
+        offered = view.model is not None and view.model.detail is not None
+        self.detail_label.setVisible(offered)
+        self.detail.setVisible(offered)
+        self.detail.setCurrentIndex(self.detail.findData(view.detail))
+
     def _make_choices(self, settings: Settings) -> None:
         self.model = QComboBox()
         self.model.setToolTip(self.tr("The network that classifies, and with it the legend; the server offers them"))
@@ -82,6 +92,11 @@ class MapPanel(QWidget):
         self.raster.setToolTip(self.tr("The raster layer to classify: a file, or a base map that is sampled"))
         self.area = QComboBox()
         self.area.setToolTip(self.tr("How much of the image is classified"))
+        self.detail = QComboBox()
+        for key, (text, hint) in self._details().items():
+            self.detail.addItem(text, key)
+            self.detail.setItemData(self.detail.count() - 1, hint, Qt.ItemDataRole.ToolTipRole)
+        self.detail.setToolTip(self.tr("How finely the map is drawn, from the next classification on"))
         for combo in (self.model, self.raster):  # long names must not widen the dock
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             combo.setMinimumContentsLength(12)
@@ -95,6 +110,14 @@ class MapPanel(QWidget):
         self.gsd.setSuffix(self.tr(" m per pixel"))
         self.gsd.setValue(settings.base_map_gsd_m)
         self.gsd.setToolTip(self.tr("A base map has no pixels of its own: it is sampled at this size"))
+
+    def _details(self) -> dict[str, tuple[str, str]]:
+        """What a choice is called, and what is good about it."""
+        return {
+            PLAIN: (self.tr("Standard"), self.tr("Patch by patch")),
+            FINE: (self.tr("Fine"), self.tr("From coarse to fine; takes longer")),
+            FAST: (self.tr("Fast"), self.tr("From afar, and in detail where the map is in doubt")),
+        }
 
     def _areas(self) -> dict[str, str]:
         return {
@@ -110,8 +133,10 @@ class MapPanel(QWidget):
         form.addRow(self.tr("Model"), row(self.model, self.side))
         form.addRow(self.tr("Image"), self.raster)
         form.addRow(self.tr("Area"), row(self.area, self.rectangle))
+        form.addRow(self.tr("Detail"), self.detail)
         form.addRow(self.tr("Sampled at"), self.gsd)
         form.addRow("", self.area_note)
+        self.detail_label = form.labelForField(self.detail)
         self.gsd_label = form.labelForField(self.gsd)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -121,6 +146,7 @@ class MapPanel(QWidget):
 
     def _connect(self) -> None:
         self.model.activated.connect(lambda index: self.model_chosen.emit(self.model.itemData(index)))
+        self.detail.activated.connect(lambda index: self.detail_chosen.emit(self.detail.itemData(index)))
         self.side.clicked.connect(lambda: self.side_asked.emit())
         self.raster.layerChanged.connect(lambda _: self.raster_chosen.emit())
         self.area.activated.connect(lambda index: self.area_chosen.emit(self.area.itemData(index)))
