@@ -38,6 +38,7 @@ UNMARKED = -1
 HAIRLINE_PX = 1.0  # a stroke obeys on a line at least one pixel wide
 
 Floats = NDArray[np.float32]
+Indices = NDArray[np.int64]
 
 
 def encode(
@@ -77,12 +78,9 @@ def _in_context(channels: Floats, spec: EncodingSpec, context: Optional[Context]
 
 
 def _cover(channels: Floats, marks: Sequence[Annotation], window: Window, scale: float) -> Floats:
-    """Points all at once: there may be thousands."""
-    points = [mark for mark in marks if mark.kind == "point"]
-    places = np.floor(np.array([mark.vertices[0] for mark in points]).reshape(-1, 2) * scale).astype(np.int64)
-    cols, rows = (places - (window.col, window.row)).T
-    inside = (rows >= 0) & (rows < window.height) & (cols >= 0) & (cols < window.width)
-    channels[np.array([mark.class_id for mark in points], np.int64)[inside], rows[inside], cols[inside]] = 1.0
+    class_ids = np.array([mark.class_id for mark in marks], np.int64)
+    places, rows, cols = _point_pixels(marks, window, scale)
+    channels[class_ids[places], rows, cols] = 1.0
     for mark in marks:
         if mark.kind != "point" and _near(mark, window, HAIRLINE_PX, scale):
             for part, covered in _covered(mark, window, scale):
@@ -96,16 +94,16 @@ def marked_pixels(marks: Sequence[Annotation], window: Window) -> NDArray[np.int
     A point covers the pixel it lies in, a stroke the pixels whose centres lie within half its width, a polygon those
     whose centres it holds. Later marks win.
     """
-    classes = np.full(window.shape, UNMARKED, np.int16)
-    for mark in marks:
-        if not _near(mark, window, HAIRLINE_PX, 1.0):
-            continue
-        if mark.kind == "point":
-            _mark_point(classes, mark, window)
-            continue
-        for part, covered in _covered(mark, window, 1.0):
-            classes[slices(part, window)][covered] = mark.class_id
-    return classes
+    newest = np.full(window.shape, UNMARKED, np.int32)  # the place of the last mark on each pixel
+    places, rows, cols = _point_pixels(marks, window, 1.0)
+    np.maximum.at(newest, (rows, cols), places)
+    for place, mark in enumerate(marks):
+        if mark.kind != "point" and _near(mark, window, HAIRLINE_PX, 1.0):
+            for part, covered in _covered(mark, window, 1.0):
+                here = newest[slices(part, window)]
+                here[covered] = np.maximum(here[covered], place)
+    class_ids = np.array([mark.class_id for mark in marks] + [UNMARKED], np.int16)
+    return class_ids[newest]
 
 
 def _covered(mark: Annotation, window: Window, scale: float) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
@@ -129,11 +127,16 @@ def _falloff(distance: NDArray[np.float64], spec: EncodingSpec) -> Floats:
     return np.clip(1.0 - distance / spec.radius_px, 0.0, 1.0).astype(np.float32)
 
 
-def _mark_point(classes: NDArray[np.int16], mark: Annotation, window: Window) -> None:
-    x, y = mark.vertices[0]
-    pixel = Window(math.floor(x), math.floor(y), 1, 1)
-    if not intersection(pixel, window).is_empty:
-        classes[slices(pixel, window)] = mark.class_id
+def _point_pixels(marks: Sequence[Annotation], window: Window, scale: float) -> tuple[Indices, Indices, Indices]:
+    """Of the points that lie in the window: their places among `marks`, rows and columns. All at once: there may be
+    thousands.
+    """
+    points = [(place, *mark.vertices[0]) for place, mark in enumerate(marks) if mark.kind == "point"]
+    places, xs, ys = np.array(points, np.float64).reshape(-1, 3).T
+    rows = (np.floor(ys * scale) - window.row).astype(np.int64)
+    cols = (np.floor(xs * scale) - window.col).astype(np.int64)
+    inside = (rows >= 0) & (rows < window.height) & (cols >= 0) & (cols < window.width)
+    return places.astype(np.int64)[inside], rows[inside], cols[inside]
 
 
 def _distances(

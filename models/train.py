@@ -34,7 +34,7 @@ from terrafine.shared.geo import Window
 from terrafine.shared.side import NOWHERE, SideInformation
 from terrafine.shared.spec import ModelSpec
 
-FEW_NUMBERS = ("shortcut", "affinity.", "side.weights", "side.bandwidth")  # parameters that weigh marks as a whole
+FEW_NUMBERS = ("shortcut", "affinity.", "side.")  # parameters that weigh marks as a whole
 
 
 Beside = tuple[Optional[Context], SideInformation]  # what channels are made from besides marks

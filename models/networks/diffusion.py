@@ -45,20 +45,27 @@ class Embedding(nn.Module):
 class Diffusion(nn.Module):
     """Annotations (B, K, H, W), 0 where there are none → side information (B, dimension, H/4, W/4).
 
-    `sparse`: annotations are few, and all distances count alike at the start; else the nearest alone.
-    `rounds` 0: nothing is spread at all.
+    sparse  annotations are few, and all distances count alike at the start; else the nearest alone
+    rounds  n; 0: nothing is spread at all
+    coarse  spread from cell to cell of the result instead of from pixel to pixel, four times as far; a cell has the
+            mean of its annotations
     """
 
-    def __init__(self, inputs: int, dimension: int, sparse: bool = True, rounds: int = ROUNDS) -> None:
+    def __init__(
+        self, inputs: int, dimension: int, sparse: bool = True, rounds: int = ROUNDS, coarse: bool = False
+    ) -> None:
         super().__init__()
-        self.layer = Embedding(inputs, dimension)
-        self.weights = nn.Parameter(torch.tensor([1.0] + [float(sparse)] * (rounds - 1))[:rounds])
+        self.layer, self.coarse = Embedding(inputs, dimension), coarse
+        start = min(1.0, ROUNDS / max(rounds, 1))  # more rounds than the paper's weigh together what its five do
+        self.weights = nn.Parameter(torch.tensor([start] * rounds if sparse else [1.0] + [0.0] * (rounds - 1))[:rounds])
 
     def forward(self, annotations: Tensor) -> Tensor:
         with torch.autocast(annotations.device.type, enabled=False):  # counts go beyond what half precision can count
-            spread = self.diffused(annotations.float())
+            known = F.avg_pool2d(annotations.float(), STRIDE) if self.coarse else annotations.float()
+            spread = self.diffused(known)
             spread = spread.contiguous(memory_format=torch.channels_last)  # pooling is five times as fast
-        return F.max_pool2d(self.layer(spread), POOLED, STRIDE, (POOLED - STRIDE) // 2)
+        side: Tensor = self.layer(spread)
+        return side if self.coarse else F.max_pool2d(side, POOLED, STRIDE, (POOLED - STRIDE) // 2)
 
     def diffused(self, annotations: Tensor) -> Tensor:
         x, total = with_occupancy(annotations), torch.zeros_like(annotations)

@@ -28,7 +28,9 @@ from terrafine.shared.spec import Option
 EARLY = 2  # stages that see the image alone
 WIDTH, SKIP = 128, 48
 RATES = (3, 6, 9, 12)  # DeepLab's 6 … 24 at stride 8 reach as far
-DEFAULTS: dict[str, Option] = {"spread": "diffusion", "dimension": 64, "rate": 0.6, "rounds": ROUNDS, "sparse": True}
+DEFAULTS: dict[str, Option] = {
+    "spread": "diffusion", "dimension": 64, "rate": 0.6, "rounds": ROUNDS, "sparse": True, "coarse": False,
+}  # fmt: skip
 
 
 class SideInfNet(MarkedNetwork):
@@ -134,8 +136,7 @@ def build(encoder: Union[MobileNetV2, Staged], inputs: int, classes: int, option
     spread     "diffusion"; "kernel": Unified's regression; "none": the plain network
     dimension  d, of the side information
     rate       as of SideInfNet
-    rounds     n, of the diffusion
-    sparse     as of Diffusion
+    rounds, sparse, coarse  as of Diffusion
     """
     chosen = {**DEFAULTS, **options}
     if chosen.keys() != DEFAULTS.keys() or any(type(chosen[key]) is not type(value) for key, value in DEFAULTS.items()):
@@ -147,7 +148,7 @@ def build(encoder: Union[MobileNetV2, Staged], inputs: int, classes: int, option
         return SideInfNet(encoder, Silence(), 0, inputs, classes, rate)
     if chosen["spread"] == "kernel":
         return SideInfNet(encoder, KernelRegression(inputs, dimension), dimension, inputs, classes, rate)
-    diffusion = Diffusion(inputs, dimension, bool(chosen["sparse"]), rounds)
+    diffusion = Diffusion(inputs, dimension, bool(chosen["sparse"]), rounds, bool(chosen["coarse"]))
     return SideInfNet(encoder, diffusion, dimension, inputs, classes, rate)
 
 

@@ -20,8 +20,7 @@ from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_runner import Floats, TileRunner
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters import tiling
-from terrafine.shared.annotation import bounds
-from terrafine.shared.geo import Window, intersection, intersects
+from terrafine.shared.geo import Window, intersection
 from terrafine.shared.messages import Done, Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import NODATA_CLASS, PLAIN
@@ -84,8 +83,7 @@ class Classifier:
     def classes(self, part: Window, logits: Floats) -> NDArray[np.uint8]:
         """Of the runner's logits: the most likely class, or the marked one: a mark is obeyed."""
         seen = self.runner.marks.within(tiling.tiles_of(self.runner.lattice, part))
-        near = [mark for mark in seen if intersects(bounds(mark, 1.0), part)]
-        marked = marked_pixels(near, part)
+        marked = marked_pixels(seen, part)
         return np.where(marked >= 0, marked, self.runner.session.legend.classified(logits)).astype(np.uint8)
 
 

@@ -11,6 +11,17 @@ from terrafine.shared.geo import Window
 Tiles = frozenset[Window]
 
 
+class SeenMarks(tuple[Annotation, ...]):
+    """Marks that a tile sees; hashed once, for caches look them up again and again."""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+
 class TileMarks:
     """Marks in their order, oldest first, and the tiles that see each: a spatial index that follows changes."""
 
@@ -20,16 +31,16 @@ class TileMarks:
         for mark, tiles in touched.items():
             for tile in tiles:
                 found.setdefault(tile, []).append(mark)
-        self._by_tile = {tile: tuple(seen) for tile, seen in found.items()}
+        self._by_tile = {tile: SeenMarks(seen) for tile, seen in found.items()}
 
     @property
     def tiles(self) -> list[Window]:
         """Those that see a mark."""
         return list(self._by_tile)
 
-    def of(self, tile: Window) -> tuple[Annotation, ...]:
+    def of(self, tile: Window) -> SeenMarks:
         """The marks that `tile` sees, oldest first."""
-        return self._by_tile.get(tile, ())
+        return self._by_tile.get(tile, NONE)
 
     def within(self, tiles: Iterable[Window]) -> tuple[Annotation, ...]:
         """The marks that any of `tiles` sees, oldest first."""
@@ -42,16 +53,16 @@ class TileMarks:
         after._by_tile = self._without(frozenset(delta.removed))
         for mark, tiles in touched.items():
             for tile in tiles:
-                after._by_tile[tile] = (*after.of(tile), mark)
+                after._by_tile[tile] = SeenMarks((*after.of(tile), mark))
         if delta.places:
             for tile in frozenset[Window]().union(*touched.values()):
-                after._by_tile[tile] = after._in_order(after.of(tile))
+                after._by_tile[tile] = SeenMarks(after._in_order(after.of(tile)))
         return after
 
-    def _without(self, ids: frozenset[str]) -> dict[Window, tuple[Annotation, ...]]:
+    def _without(self, ids: frozenset[str]) -> dict[Window, SeenMarks]:
         if not ids:
             return dict(self._by_tile)
-        kept = {tile: tuple(mark for mark in seen if mark.id not in ids) for tile, seen in self._by_tile.items()}
+        kept = {tile: SeenMarks(mark for mark in seen if mark.id not in ids) for tile, seen in self._by_tile.items()}
         return {tile: seen for tile, seen in kept.items() if seen}
 
     def _in_order(self, marks: Iterable[Annotation]) -> tuple[Annotation, ...]:
@@ -60,3 +71,6 @@ class TileMarks:
     @cached_property
     def _places(self) -> dict[str, int]:
         return {mark.id: place for place, mark in enumerate(self.marks)}
+
+
+NONE = SeenMarks()

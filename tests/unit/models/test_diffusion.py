@@ -108,6 +108,21 @@ def test_strokes_start_with_the_nearest_alone_and_points_with_all_distances():
     assert Diffusion(3, 4, sparse=True).weights.tolist() == [1.0] * 5
 
 
+def test_from_cell_to_cell_a_point_reaches_four_times_as_far_and_a_cell_has_the_mean_of_its_annotations():
+    module = Diffusion(CLASSES, 4, rounds=2, coarse=True)
+    module.weights.data = torch.tensor([1.0, 0.5])
+    cells = torch.nn.functional.avg_pool2d(annotated((1, 9, 9), (1, 10, 10), size=32), 4)
+    spread = module.diffused(cells)[0]
+    assert spread[1, 2, 2].item() == pytest.approx(1.5)
+    assert spread[1, 4, 4].item() == pytest.approx(0.5)
+    assert spread[1, 5, 2].item() == 0.0
+    assert torch.equal(module(annotated((1, 9, 9), (1, 10, 10), size=32))[0], module.layer(spread[None])[0])
+
+
+def test_many_rounds_weigh_together_what_five_do():
+    assert Diffusion(3, 4, rounds=20).weights.sum().item() == pytest.approx(5.0)
+
+
 def test_without_a_round_vectors_stay_where_they_are():
     image = annotated((1, 8, 8))
     assert torch.equal(Diffusion(CLASSES, 4, rounds=0).diffused(image), image)
