@@ -39,18 +39,21 @@ QGIS_ENV := QGIS_CUSTOM_CONFIG_PATH="$(CURDIR)/build/qgis" QGIS_PLUGINPATH="$(CU
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-test: $(SERVER) $(QGIS) check unit qgis-tests  ## all checks and tests: ruff, mypy, import contracts, pytest, pytest inside QGIS
+test: $(SERVER) $(QGIS) check unit qgis-tests  ## all checks and tests, the real QGIS included
 
 unit: $(SERVER)
 	@$(PY) -m pytest tests/unit tests/integration -m "not gpu" -q --timeout 300
 
 qgis-tests: $(SERVER) $(QGIS) $(WORDS)
-	@QT_QPA_PLATFORM=offscreen $(PY_QGIS) -m pytest tests/qgis -q --timeout 300
+	@QT_QPA_PLATFORM=offscreen $(PY_QGIS) -m pytest tests/qgis tests/package -q --timeout 300
 
-check: $(SERVER) $(LINK)  ## ruff, mypy and the import contracts
+check: $(SERVER) $(LINK)  ## ruff, mypy, the import contracts, bandit and the rules for QGIS plugins
 	@$(PY) -m ruff check --quiet $(CODE)
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-logo
+	@$(PY) -m bandit --quiet --recursive qgis_plugin shared __init__.py
+	@$(PY) tools/plugin_zip.py build/check >/dev/null
+	@$(PY) tools/plugin_rules.py build/check/terrafine-*.zip
 
 demo: $(SERVER) $(LINK) $(PROFILE)  ## classify a raster, mark 40 mistakes, write the result into demo/
 	@$(QGIS_ENV) .venv/bin/terrafine demo $(if $(RASTER),"$(RASTER)") --out demo --show
@@ -71,10 +74,10 @@ translations:  ## gather the plugin's words for the translators, into qgis_plugi
 	@tools/apt_install.sh pyqt5-dev-tools
 	@$(PYTHON) tools/translations.py
 
-docs-images: $(SERVER) $(QGIS)  ## draw the pictures of the README again
+docs-images: $(SERVER) $(QGIS) $(WORDS)  ## take the pictures of the README and the user guide again (on real imagery)
 	@.venv/bin/terrafine demo --out build/demo
 	@cp build/demo/demo.png docs/images/demo.png
-	@xvfb-run --auto-servernum --server-args "-screen 0 1600x1300x24" $(PY_QGIS) docs/images/make_screenshots.py
+	@$(PY) docs/images/make_screenshots.py
 
 clean:  ## remove what was built; the virtual environments .venv and .venv-qgis stay
 	rm -rf build dist demo qgis_plugin/i18n/*.qm *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -97,7 +97,7 @@ class Dock(QgsDockWidget):
         """Panels that scroll where the screen is small, the status line below them."""
         panels = QWidget()
         column = QVBoxLayout(panels)
-        column.setSpacing(10)
+        column.setSpacing(6)
         for part in (self.welcome, self.server, line(), self.map, line(), self.marks, self.learn.advice_row):
             column.addWidget(part)
         column.addWidget(self.pages, 1)

@@ -119,7 +119,8 @@ class History:
         log = self._log(step.verb)
         before = log.marks
         delta = log.undo() if back else log.redo()
-        assert delta is not None, "the logs and the history went different ways"
+        if delta is None:
+            raise RuntimeError("the logs and the history went different ways")
         return self._change(step.verb, delta, before)
 
     def _change(self, verb: Verb, delta: Delta, before: tuple[Annotation, ...]) -> Change:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterable, Optional, Sequence
 
 from qgis.core import (
+    Qgis,
     QgsCategorizedSymbolRenderer,
     QgsFeature,
     QgsFeatureSink,
@@ -15,7 +16,7 @@ from qgis.core import (
     QgsPointXY,
     QgsRendererCategory,
 )
-from qgis.PyQt.QtCore import QVariant
+from qgis.PyQt.QtCore import QMetaType, QVariant
 
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.shared.errors import TerrafineError
@@ -24,15 +25,23 @@ from terrafine.shared.spec import LandCover
 
 Row = tuple[Sequence[Any], Optional[QgsGeometry]]
 
-KINDS = {int: QVariant.Int, float: QVariant.Double, str: QVariant.String}
+KINDS = {int: QMetaType.Type.Int, float: QMetaType.Type.Double, str: QMetaType.Type.QString}
+FIRST_WITH_META_TYPES = 33800  # before it, fields had Qt 5's own types, which Qt 6 does not know
 
 
 def fields(**kinds: type) -> QgsFields:
     """Fields by name: int, float or str."""
     made = QgsFields()
     for name, kind in kinds.items():
-        made.append(QgsField(name, KINDS[kind]))
+        made.append(field(name, kind))
     return made
+
+
+def field(name: str, kind: type) -> QgsField:
+    """A field of int, float or str."""
+    if Qgis.QGIS_VERSION_INT >= FIRST_WITH_META_TYPES:
+        return QgsField(name, KINDS[kind])
+    return QgsField(name, QVariant.Type(int(KINDS[kind])))
 
 
 def write_rows(sink: QgsFeatureSink, columns: QgsFields, rows: Iterable[Row]) -> None:

@@ -9,7 +9,6 @@ from qgis.core import (
     QgsCsException,
     QgsFeature,
     QgsFeatureSink,
-    QgsField,
     QgsFields,
     QgsGeometry,
     QgsPointXY,
@@ -23,8 +22,8 @@ from qgis.core import (
     QgsProcessingParameterNumber,
     QgsWkbTypes,
 )
-from qgis.PyQt.QtCore import QVariant
 
+from terrafine.qgis_plugin.finish.tables import field
 from terrafine.qgis_plugin.processing.base import OUTPUT, Parameters
 from terrafine.qgis_plugin.processing.remote import ObjectRemote
 from terrafine.qgis_plugin.processing.remote_base import MODEL, RemoteAlgorithm
@@ -76,7 +75,7 @@ class Objects(RemoteAlgorithm):
     ) -> dict[str, Any]:
         source = self.parameterAsSource(parameters, BOXES, context)
         fields = QgsFields(source.fields())
-        fields.append(QgsField(SCORE, QVariant.Double))
+        fields.append(field(SCORE, float))
         sink, destination = self.parameterAsSink(
             parameters, OUTPUT, context, fields, QgsWkbTypes.Type.Polygon, self.image.crs
         )

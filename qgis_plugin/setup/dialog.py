@@ -147,11 +147,10 @@ class SetupDialog(QDialog):
         return words[build].format(fetched=gigabytes(size.fetched), on_disk=gigabytes(size.on_disk))
 
     def _make_buttons(self) -> None:
-        role = QDialogButtonBox.ButtonRole
         self.buttons = QDialogButtonBox()
-        self.install = self.buttons.addButton(self.tr("Set up"), role.AcceptRole)
-        self.cancel = self.buttons.addButton(self.tr("Cancel"), role.ResetRole)
-        self.remove = self.buttons.addButton(self.tr("Remove"), role.DestructiveRole)
+        self.install = self.buttons.addButton(self.tr("Set up"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self.cancel = self.buttons.addButton(self.tr("Cancel"), QDialogButtonBox.ButtonRole.ResetRole)
+        self.remove = self.buttons.addButton(self.tr("Remove"), QDialogButtonBox.ButtonRole.DestructiveRole)
         self.buttons.addButton(QDialogButtonBox.StandardButton.Close).clicked.connect(self.close)
         self.install.clicked.connect(self._set_up)
         self.cancel.clicked.connect(self._cancel)

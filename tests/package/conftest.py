@@ -12,7 +12,7 @@ import pytest
 from terrafine.tests.package import qgis_program
 from terrafine.tests.package.places import Place, small
 
-LIMIT_S = 280
+LIMIT_S = 800
 RELOADS = 20
 TILE_PX, TILES = 40, 4
 COLORS = ([40, 60, 160], [190, 170, 130], [200, 80, 60])

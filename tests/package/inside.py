@@ -21,7 +21,7 @@ import reload  # noqa: E402
 from places import from_plain  # noqa: E402
 from user import User  # noqa: E402
 
-SIZE, LAYERS_PX = (1200, 960), 220
+SIZE, LAYERS_PX = (1200, 1000), 220
 PANELS = ("Layers", "TerrafineDock")
 
 

@@ -34,6 +34,8 @@ def refine(user: User, place: Place) -> None:
     user.press("Lock")
     user.outline(place.region)
 
+    user.picture("refine-marked")
+
     user.press("Show me where to look")
     user.settle()
     user.picture("refine-review")
@@ -42,7 +44,7 @@ def refine(user: User, place: Place) -> None:
         user.settle()
     user.press("End the review")
     user.press("History")
-    user.picture("refine-history", user.dock)
+    user.picture("refine-history", user.dock.pages)
     user.save_project(place)
     user.save_as(Path(place.raster).with_name("map.tif"), lambda: user.press("Export the map"))
 
@@ -106,4 +108,5 @@ def deliver(user: User, place: Place) -> None:
     assert "Olofsson" in report.read_text("utf-8")
     user.picture_of_table("Accuracy by class", "deliver-accuracy")
     user.run_algorithm("Vectorise a class map", {"Class map": "Result"})
+    user.tidy_up(place)
     user.picture("deliver-polygons")

@@ -99,7 +99,7 @@ def banepa(data: Path) -> Place:
         mistake=(1043, 2591),
         strokes=LESSONS,
         region=(),
-        elsewhere=((0, 900), (1536, 2100)),
+        elsewhere=((0, 0), (1060, 1500)),
     )
 
 

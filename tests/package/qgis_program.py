@@ -15,7 +15,7 @@ from typing import Any, Sequence
 from terrafine.tests.package.places import Place
 
 ROOT = Path(__file__).resolve().parents[2]
-SCREEN = "-screen 0 1280x1000x24"
+SCREEN = "-screen 0 1280x1100x24"
 INI = """[PythonPlugins]
 terrafine=true
 

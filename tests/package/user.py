@@ -11,10 +11,8 @@ from places import Place, Position, Stroke
 from qgis.core import QgsPointXY, QgsProject, QgsRectangle
 from qgis.PyQt.QtCore import QPoint, QRect, QSize, Qt
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QWidget
+from qgis.PyQt.QtWidgets import QDockWidget, QWidget
 from qgis.utils import plugins
-
-from terrafine.qgis_plugin.state import Link
 
 VOID, LAND = 255, 1  # what the truth does not say is taken for bare ground
 TABLE = (1000, 260)
@@ -56,7 +54,7 @@ class User(Hands):
     # ---- patience --------------------------------------------------------------------------------------------------
 
     def wait_for_server(self) -> None:
-        self.until(lambda: self.controller.link is Link.ONLINE, "the server is there")
+        self.until(lambda: self.controller.link.name == "ONLINE", "the server is there")
 
     def settle(self) -> None:
         """Until nothing is under way."""
@@ -136,6 +134,15 @@ class User(Hands):
         self.press("Run")
         self.until(lambda: len(QgsProject.instance().mapLayers()) > before, f"'{name}' is done")
         self.press("Close")
+
+    def tidy_up(self, place: Place) -> None:
+        """Close the panels of before, and look at all that was done."""
+        for dock in self.window.findChildren(QDockWidget):
+            if dock.objectName() not in ("Layers", "TerrafineDock"):
+                dock.close()
+        root = QgsProject.instance().layerTreeRoot()
+        root.findLayer(self.layer("Samples").id()).setItemVisibilityChecked(False)
+        self.look_at(place.view)
 
     def picture_of_table(self, layer: str, name: str) -> None:
         """Open a layer's attribute table, and close it again."""
