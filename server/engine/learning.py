@@ -33,6 +33,7 @@ from terrafine.shared.learning import LearnOptions
 from terrafine.shared.messages import Learnt, Progress
 from terrafine.shared.spec import LandCover, ModelSpec
 
+LOOK_UP_S = 0.1
 MOST_WINDOWS = 24  # that are learnt from at once; they take some 50 MB each
 Report = Callable[[int, int], None]
 Result = TypeVar("Result")
@@ -48,7 +49,10 @@ def learn(
     """
     session.log.check_follows(base, revision)
     work = work if work is not None else Work()
-    examples = [_example(TileRunner(session, work), tile, options) for tile in windows_of(session)]
+    examples = []
+    for tile in windows_of(session):
+        examples.append(_example(TileRunner(session, work), tile, options))
+        yield Progress(0, options.steps or 1, "learn")  # no step yet, but another request may have its turn
     lesson = yield from _reported(
         lambda stopped, report: learnt_from(
             session.predictor,
@@ -204,18 +208,25 @@ def _described(options: LearnOptions, marks: int) -> str:
 
 
 def _reported(call: Callable[[Callable[[], bool], Report], Result], work: Work) -> Generator[Progress, None, Result]:
-    """Run call(stopped, report) in a thread of its own and yield what it reports; it is stopped if nobody listens."""
+    """Run call(stopped, report) in a thread of its own and yield what it reports; it is stopped if nobody listens.
+
+    It goes on from a report once the next one is asked for: in between, another request may have its turn.
+    """
     reports: SimpleQueue[Optional[Progress]] = SimpleQueue()
-    deserted = threading.Event()
+    deserted, wanted = threading.Event(), threading.Semaphore(0)
+
+    def report(done: int, total: int) -> None:
+        reports.put(Progress(done, total, "learn"))
+        while not (wanted.acquire(timeout=LOOK_UP_S) or deserted.is_set()):
+            continue
+
     with ThreadPoolExecutor(1, "learn") as pool, work.stage("learn"):
-        future = pool.submit(
-            call,
-            lambda: work.stopped() or deserted.is_set(),
-            lambda done, total: reports.put(Progress(done, total, "learn")),
-        )
+        future = pool.submit(call, lambda: work.stopped() or deserted.is_set(), report)
         future.add_done_callback(lambda _: reports.put(None))
         try:
-            yield from iter(reports.get, None)
+            for progress in iter(reports.get, None):
+                yield progress
+                wanted.release()
         finally:
             deserted.set()
     return future.result()

@@ -6,9 +6,12 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from terrafine.models.infer import Predictor
 from terrafine.shared.errors import NotFound
+
+if TYPE_CHECKING:  # journals know these names in the gateway, too, which does without torch
+    from terrafine.models.infer import Predictor
 
 KEPT = 16  # that were learnt last or used last
 KEPT_BYTES = 512 << 20  # of what they do not share with each other

@@ -27,6 +27,7 @@ from terrafine.shared.geo import Grid, Window
 from terrafine.shared.patch import Patch, digest
 from terrafine.shared.raster import RasterInfo
 
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
 MESSAGES = int(os.environ.get("TERRAFINE_FUZZ", "3000"))
 BATCH = 50
 INFO = RasterInfo(Grid(200, 150, gsd_m=0.5), "uint8", (1, 2, 3), ((0.0, 255.0),) * 3, name="small")
@@ -90,9 +91,11 @@ def heard_until(raw, request_id: str) -> Counter[str]:
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory; 0 where /proc is not there to tell."""
-    statm = Path(f"/proc/{pid}/statm")
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.is_file() else 0
+    """Bytes of memory of a server and its engine; 0 where /proc is not there to tell."""
+    of_threads = Path(f"/proc/{pid}/task").glob("*/children")
+    family = [str(pid), *(child for file in of_threads for child in file.read_text().split())]
+    statms = [Path(f"/proc/{member}/statm") for member in family]
+    return sum(int(statm.read_text().split()[1]) for statm in statms if statm.is_file()) * PAGE_BYTES
 
 
 def damaged(rng: random.Random) -> list[bytes]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -231,6 +232,36 @@ def test_a_forest_that_knows_nothing_learns_from_marks_alone(make_session) -> No
     assert reply.right_after == 1.0
     session.replace((), 3)
     assert [painted(session)[0, 50, 15 + 43 * i] for i in range(3)] == [0, 1, 2]
+
+
+def test_a_lesson_waits_while_another_request_has_its_turn() -> None:
+    steps: list[int] = []
+
+    def counting(stopped, report) -> int:
+        for step in range(3):
+            steps.append(step)
+            report(step, 3)
+        return len(steps)
+
+    lesson = learning._reported(counting, Work())
+    assert next(lesson).done == 0
+    time.sleep(0.3)
+    assert steps == [0]
+    assert [progress.done for progress in lesson] == [1, 2]
+
+
+def test_a_lesson_that_nobody_listens_to_any_more_ends() -> None:
+    ended = threading.Event()
+
+    def endless(stopped, report) -> None:
+        while not stopped():
+            report(0, 1)
+        ended.set()
+
+    lesson = learning._reported(endless, Work())
+    next(lesson)
+    lesson.close()
+    assert ended.is_set()
 
 
 def test_a_cancelled_lesson_has_changed_nothing(session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import time
@@ -202,6 +203,13 @@ def test_a_reply_is_no_request_and_does_not_wait_for_the_engine(connect, flood: 
     client = connect()
     ask(client, "1", m.PatchReady(Patch(Window(0, 0, SIDE, SIDE), flood.noise, np.ones((SIDE, SIDE), bool))))
     assert reply(client).code == "bad_request"
+
+
+def test_the_gateway_does_without_torch() -> None:
+    names = ("cli.serve", "cli.status", "cli.sessions", "gateway.serve", "gateway.metrics", "process.engine")
+    code = "import sys, " + ", ".join(f"terrafine.server.{name}" for name in names)
+    code += "; sys.exit(sum(name in sys.modules for name in ('torch', 'rasterio', 'scipy')))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
