@@ -96,7 +96,7 @@ class Session:
 
     @property
     def drawn_in(self) -> str:
-        """The detail that the server can draw the map in: of classes that the model did not come with, none but plain."""
+        """The detail that the server can draw in: of classes that the model did not come with, plain maps alone."""
         is_the_models = not self.own_legend and len(self.history.network.legend.classes) == len(self.model.classes)
         return self.detail if is_the_models else PLAIN
 

@@ -1758,16 +1758,16 @@ Le résultat garde les noms et les couleurs.</translation>
         <translation>Fin</translation>
     </message>
     <message>
-        <source>From coarse to fine; takes longer</source>
-        <translation>Du grossier au fin ; plus long</translation>
+        <source>A second, closer look everywhere; takes several times as long</source>
+        <translation>Un second regard, plus près, partout ; plusieurs fois plus long</translation>
     </message>
     <message>
-        <source>Fast</source>
-        <translation>Rapide</translation>
+        <source>Fine where in doubt</source>
+        <translation>Fin là où il y a doute</translation>
     </message>
     <message>
-        <source>From afar, and in detail where the map is in doubt</source>
-        <translation>De loin, et en détail là où la carte hésite</translation>
+        <source>A second, closer look where the map is least sure</source>
+        <translation>Un second regard, plus près, là où la carte hésite le plus</translation>
     </message>
     <message>
         <source>Detail</source>

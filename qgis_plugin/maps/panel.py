@@ -115,8 +115,8 @@ class MapPanel(QWidget):
         """What a choice is called, and what is good about it."""
         return {
             PLAIN: (self.tr("Standard"), self.tr("Patch by patch")),
-            FINE: (self.tr("Fine"), self.tr("From coarse to fine; takes longer")),
-            FAST: (self.tr("Fast"), self.tr("From afar, and in detail where the map is in doubt")),
+            FAST: (self.tr("Fine where in doubt"), self.tr("A second, closer look where the map is least sure")),
+            FINE: (self.tr("Fine"), self.tr("A second, closer look everywhere; takes several times as long")),
         }
 
     def _areas(self) -> dict[str, str]:

@@ -1,32 +1,25 @@
-"""What `terrafine bench` measures: the round trip of a click, and the memory of a very large raster.
-
-Everything runs through the programs that users run: a `terrafine serve` process over ZeroMQ, a `terrafine predict`
-process on a file.
-"""
+"""The round trip of a click: through a `terrafine serve` process, over ZeroMQ with CURVE, as an analyst has it."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from terrafine.server.demo import scene, source
-from terrafine.server.demo.live import Click, LiveMap, choose_model, connect, local_server
+from terrafine.server.bench.place import place
+from terrafine.server.demo import source
+from terrafine.server.demo.live import Click, LiveMap, choose_model
 from terrafine.server.rasters.raster_io import open_raster
 from terrafine.shared.annotation import Annotation
-from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window, slices
 
-SCENE_PX = 1536
+COLD = 8
+NETWORK = ("features", "decode")  # the stages in which the network itself computes
 STROKE_LENGTH_PX, STROKE_WIDTH_PX = 120.0, 8.0
 
 
@@ -35,10 +28,12 @@ class ClickFigures:
     """Times in seconds.
 
     first_map       classifying the whole raster, upload included
-    clicks          round trips, seen by the client
+    clicks          round trips, seen by the client, on tiles that were looked at
+    overheads       those of them less what the network computed
+    cold            round trips of first marks in new sessions, where nothing is computed yet; the pixels are there
     strokes         those of them that placed a stroke
     stages          median seconds of each stage of the server's work
-    bytes_up        largest number of bytes sent for one click
+    bytes_up        largest number of bytes sent for one click; bytes_down: received, on average
     changed_share   mean share of the raster that a click could change
     outside         pixels that changed outside of that window, over all clicks (0 is right)
     differs         pixels in which the refreshed map differs from the map from scratch (0 is right)
@@ -47,41 +42,53 @@ class ClickFigures:
     size_px: int
     first_map: float
     clicks: Sequence[float]
+    overheads: Sequence[float]
+    cold: Sequence[float]
     strokes: Sequence[float]
     stages: Mapping[str, float]
     bytes_up: int
+    bytes_down: float
     changed_share: float
     outside: int
     differs: int
 
 
-def measure_clicks(folder: Path, model: str, models: Path | None, size_px: int, count: int, seed: int) -> ClickFigures:
+def measure_clicks(
+    folder: Path, model: str, models: Path | None, size_px: int, count: int, seed: int, device: str = ""
+) -> ClickFigures:
     """Classify a drawn scene of `size_px` pixels a side, then `count` marks at random places, each with a refresh."""
     origin = source.make_up(folder, size_px)
-    with local_server(folder / "server.log", models) as address, closing(connect(address)) as client:
+    with place(folder, models, device) as server, closing(server.connect()) as client:
         spec = choose_model(client, model)
         with open_raster(origin.raster, spec) as raster:
             window = raster.info.grid.window
-            live = LiveMap(client, model, raster.info, window, raster.read)
+
+            def opened() -> LiveMap:
+                return LiveMap(client, spec.name, raster.info, window, raster.read)
+
+            live = opened()
             first_map = live.classify(lambda done, total: None)
-            marks = _random_marks(window, len(spec.classes), count, seed)
-            clicks, outside = [], 0
-            for mark in tqdm(marks, desc="clicks", disable=None):
-                click, strayed = _watched(live, mark)
-                clicks.append(click)
-                outside += strayed
-            scratch = LiveMap(client, model, raster.info, window, raster.read)
+            marks = random_marks(window, len(spec.classes), count, seed)
+            received = client.bytes_received
+            watched = [_watched(live, mark) for mark in tqdm(marks, desc="clicks", disable=None)]
+            received = client.bytes_received - received
+            scratch = opened()
             scratch.set_marks(marks)
             scratch.classify(lambda done, total: None)
+            cold = [opened().mark(mark).seconds for mark in random_marks(window, len(spec.classes), COLD, seed + 1)]
+    clicks = [click for click, _ in watched]
     return ClickFigures(
         size_px=size_px,
         first_map=first_map,
         clicks=[click.seconds for click in clicks],
+        overheads=[click.seconds - sum(click.stages.get(name, 0.0) for name in NETWORK) for click in clicks],
+        cold=cold,
         strokes=[click.seconds for click, mark in zip(clicks, marks) if mark.kind == "stroke"],
         stages={name: float(np.median([click.stages[name] for click in clicks])) for name in clicks[0].stages},
         bytes_up=max(click.bytes_sent for click in clicks),
+        bytes_down=received / len(clicks),
         changed_share=float(np.mean([click.changed.pixels for click in clicks])) / window.pixels,
-        outside=outside,
+        outside=sum(strayed for _, strayed in watched),
         differs=int((scratch.classes != live.classes).sum()),
     )
 
@@ -95,17 +102,17 @@ def _watched(live: LiveMap, mark: Annotation) -> tuple[Click, int]:
     return click, int(changed.sum())
 
 
-def _random_marks(window: Window, classes: int, count: int, seed: int) -> list[Annotation]:
+def random_marks(window: Window, classes: int, count: int, seed: int) -> list[Annotation]:
     """Points, but every third mark is a stroke across its place."""
     rng = np.random.default_rng(seed)
     places = rng.uniform(0, (window.width, window.height), (count, 2))
     return [
-        _random_mark(f"bench-{index}", place, index % 3 == 2, window, int(rng.integers(classes)), rng)
+        random_mark(f"bench-{index}", place, index % 3 == 2, window, int(rng.integers(classes)), rng)
         for index, place in enumerate(places)
     ]
 
 
-def _random_mark(
+def random_mark(
     name: str, place: NDArray[np.float64], is_stroke: bool, window: Window, class_id: int, rng: np.random.Generator
 ) -> Annotation:
     if not is_stroke:
@@ -114,59 +121,3 @@ def _random_mark(
     reach = STROKE_LENGTH_PX / 2 * np.array((np.cos(angle), np.sin(angle)))
     ends = np.clip(np.stack([place - reach, place + reach]), 0, (window.width, window.height))
     return Annotation(name, "stroke", tuple((float(x), float(y)) for x, y in ends), class_id, STROKE_WIDTH_PX)
-
-
-@dataclass(frozen=True)
-class RasterFigures:
-    """Classifying one file: seconds, peak memory of the process in GB (10⁹ bytes), and what came out."""
-
-    size_px: int
-    seconds: float
-    peak_gb: float
-    tiled: bool
-    compression: str
-    overviews: Sequence[int]
-    output_mb: float
-
-
-def measure_raster(folder: Path, model: str, models: Path | None, size_px: int) -> RasterFigures:
-    """Write an RGB raster of `size_px` pixels a side and classify it with `terrafine predict`."""
-    raster, result = folder / "large.tif", folder / "map.tif"
-    write_large(raster, size_px)
-    command = [sys.executable, "-m", "terrafine.server.cli", "predict", str(raster), str(result), "--model", model]
-    started = time.perf_counter()
-    peak_gb = _run_and_watch(command + (["--models", str(models)] if models else []))
-    seconds = time.perf_counter() - started
-    with rasterio.open(result) as dataset:
-        return RasterFigures(
-            size_px, seconds, peak_gb, dataset.profile["tiled"], dataset.compression.value,
-            dataset.overviews(1), result.stat().st_size / 1e6,
-        )  # fmt: skip
-
-
-def _run_and_watch(command: Sequence[str]) -> float:
-    """Run a process to its end; returns the most memory that it held, in GB."""
-    try:
-        import resource
-    except ImportError as error:
-        raise TerrafineError("Peak memory can be measured on Linux and macOS only.") from error
-    if subprocess.run(command, check=False).returncode != 0:
-        raise TerrafineError(f"'{' '.join(command)}' failed.")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e9
-
-
-def write_large(path: Path, size_px: int) -> None:
-    """The drawn scene, repeated over a tiled JPEG GeoTIFF of three bands."""
-    drawn = scene.draw(SCENE_PX).image
-    profile = {
-        "driver": "GTiff", "width": size_px, "height": size_px, "count": 3, "dtype": "uint8", "tiled": True,
-        "blockxsize": 512, "blockysize": 512, "compress": "jpeg", "photometric": "ycbcr", "interleave": "pixel",
-        "crs": source.NOWHERE, "transform": rasterio.Affine(scene.GSD_M, 0, 500_000, 0, -scene.GSD_M, 0),
-    }  # fmt: skip
-    with rasterio.open(path, "w", **profile) as dataset:
-        for top in range(0, size_px, SCENE_PX):
-            for left in range(0, size_px, SCENE_PX):
-                rows, cols = min(SCENE_PX, size_px - top), min(SCENE_PX, size_px - left)
-                place = rasterio.windows.Window(left, top, cols, rows)
-                dataset.write(drawn[:, :rows, :cols], window=place)

@@ -18,6 +18,7 @@ from terrafine.server.bench import clicks as bench
 from terrafine.server.bench import learning as bench_learning
 from terrafine.server.bench.clicks import ClickFigures, RasterFigures
 from terrafine.server.bench.learning import REFERENCE, LearningFigures
+from terrafine.shared.spec import DETAILS, PLAIN
 
 HELP = """\
 Measure on this machine what docs/benchmarks.md reports. Nothing else should run meanwhile.
@@ -27,6 +28,7 @@ examples:
                                             server of its own
   terrafine bench click --size 4096 --clicks 200 --json clicks.json
   terrafine bench raster                    time and peak memory of `terrafine predict` on 20000² pixels
+  terrafine bench raster --detail fast      likewise, of a map of more detail
   terrafine bench learning                  clicks, learning and uncertainty beside a ResNet-34 LinkNet's plain pass
 
 `click` also compares the refreshed map with the map from scratch, and looks for changes where none may be.
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clicks", type=int, default=60, metavar="N")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of learning: each item so often")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--detail", choices=DETAILS, default=PLAIN, help="of raster: how finely the map is drawn")
     parser.add_argument("--folder", type=Path, help="keep the rasters there (default: a temporary folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
 
@@ -63,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             figures = bench_learning.measure(registry.find(arguments.model, models), arguments.rounds)
             print(machine(), learning_table(figures), sep="\n\n")
         else:
-            figures = bench.measure_raster(folder, arguments.model, arguments.models, size)
+            figures = bench.measure_raster(folder, arguments.model, arguments.models, size, arguments.detail)
             print(machine(), raster_table(figures), sep="\n\n")
     if arguments.json:
         arguments.json.write_text(json.dumps(dataclasses.asdict(figures), indent=1) + "\n", "utf-8")

@@ -33,8 +33,8 @@ examples:
   terrafine predict image.tif map.tif --model NAME --detail fine
 
 terrafine models lists the names of the models there are; --json says which uncertainties each has, and whether it can
-make a map of more detail: "fine" takes about three times as long as "plain", "fast" looks at the image from afar and
-again only where it is unsure (docs/methods/magnet.md).
+make a map of more detail: "fine" looks at the image again, twice as close, which takes several times as long; "fast"
+does so only where the plain map is least sure (docs/methods/magnet.md).
 """
 FEW_FEATURES_BYTES = 128 << 20  # of the tiles around the one at work, for what looks into the network twice
 

@@ -1,4 +1,4 @@
-"""Ways to draw one map with one network: from afar, patch by patch, and from coarse to fine (Huynh et al. 2021)."""
+"""Ways to draw a map with one network: at one scale or another, and from coarse to fine (Huynh et al. 2021)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from terrafine.shared.spec import FAST, FINE, NODATA_CLASS, PLAIN
 
 AXIS = "pixels from a true boundary"
 RADII = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 40.0)
-DOWNSAMPLE = 4  # model pixels a pixel
+DOWNSAMPLED, CLOSE = 2.0, 0.5  # model pixels a pixel
 Classes = NDArray[np.uint8]
 
 
@@ -64,8 +64,8 @@ def _in_detail(detail: str) -> Callable[[Session, Window], Floats]:
     return lambda session, whole: runner_of(session, Work(), detail).logits(whole)
 
 
-def _downsampled(session: Session, whole: Window) -> Floats:
-    return TileRunner(session, Work(), lattice=coarser(session.tiling, DOWNSAMPLE)).logits(whole)
+def _scaled(factor: float) -> Callable[[Session, Window], Floats]:
+    return lambda session, whole: TileRunner(session, Work(), lattice=coarser(session.tiling, factor)).logits(whole)
 
 
 def _sharpened(draw: Callable[[Session, Window], Floats]) -> Callable[[Session, Window], Floats]:
@@ -77,10 +77,11 @@ def _sharpened(draw: Callable[[Session, Window], Floats]) -> Callable[[Session, 
 
 
 WAYS: dict[str, Callable[[Session, Window], Floats]] = {
-    "downsample": _downsampled,
-    "downsample, CRF": _sharpened(_downsampled),
+    "downsample": _scaled(DOWNSAMPLED),
+    "downsample, CRF": _sharpened(_scaled(DOWNSAMPLED)),
     "patches": _in_detail(PLAIN),
     "patches, CRF": _sharpened(_in_detail(PLAIN)),
+    "close patches": _scaled(CLOSE),
     FAST: _in_detail(FAST),
     FINE: _in_detail(FINE),
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional, TypeVar, Union
 
 from terrafine.models.data import Augmentation
-from terrafine.models.detail.train import RefinerOptions
+from terrafine.models.detail.train import HARSH, RefinerOptions
 from terrafine.models.objects.samples import ObjectOptions
 from terrafine.models.train import MarkOptions, TrainOptions
 from terrafine.shared import spec as specs
@@ -150,7 +150,10 @@ def _training(table: Mapping[str, Any]) -> TrainOptions:
 
 
 def _refiner(table: Mapping[str, Any]) -> RefinerOptions:
-    wanted = options(RefinerOptions, "refiner", table)
+    table = dict(table)
+    colours = {**dataclasses.asdict(HARSH), **table.pop("augmentation", {})}
+    augmentation = options(Augmentation, "refiner.augmentation", colours)
+    wanted = dataclasses.replace(options(RefinerOptions, "refiner", table), augmentation=augmentation)
     try:
         wanted.detail  # noqa: B018
     except TerrafineError as error:

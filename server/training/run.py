@@ -93,7 +93,7 @@ def train_refiner(
     options = config.refiner
     torch.manual_seed(options.seed)
     refiner = Refiner(len(spec.classes), options.stride).to(torch.device(device))
-    yield from refining.train_refiner(refiner, network, spec, scenes, options, config.training.augmentation)
+    yield from refining.train_refiner(refiner, network, spec, scenes, options)
     registry.save_refiner(model, refiner, options.detail)
 
 

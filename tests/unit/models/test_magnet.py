@@ -199,9 +199,11 @@ def test_training_teaches_the_module_what_the_frozen_network_gets_wrong() -> Non
     image = (np.eye(3)[shown].transpose(2, 0, 1) * 255).astype(np.uint8)
     scene = Scene("swapped", image, np.where(shown == 1, 2, shown).astype(np.uint8))
     network, refiner = Bands(), Refiner(3)
-    options = RefinerOptions(lessons=4, steps=30, batch=2, crop_px=32, lr=1e-2, warmup=2, scales=(2, 1), sure=1.0)
     plain = Augmentation(scale=1.0, brightness=0.0, contrast=0.0, colour=0.0, gamma=0.0)
-    steps = list(train_refiner(refiner, network, SPEC, [scene], options, plain))
+    options = RefinerOptions(
+        lessons=4, steps=30, batch=2, crop_px=32, lr=1e-2, warmup=2, scales=(2, 1), augmentation=plain
+    )
+    steps = list(train_refiner(refiner, network, SPEC, [scene], options))
     assert [done for done, _, _ in steps] == list(range(1, 35))
     assert {total for _, total, _ in steps} == {34}
     assert steps[-1][2] < 0.5 * steps[4][2]

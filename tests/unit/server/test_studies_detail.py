@@ -113,7 +113,7 @@ def test_every_way_is_measured_with_the_seeds_own_module(tmp_path, spec, noise, 
     base = {"data": {"images": ".", "labels": ".", "test": ["a"], "gsd_m": 0.5}}
     *_, results = run(wanted, Place(base, tmp_path, tmp_path / "out"), lambda *_: None)
     by_row = {(result.row, result.seed): result for result in results}
-    assert len(results) == 4 + 2 * 2
+    assert len(results) == 5 + 2 * 2
     for seed in (1, 2):
         share = float((image.argmax(axis=0) == seed).mean())
         assert by_row["MagNet", seed].curves["accuracy"][-1] == pytest.approx(share)
