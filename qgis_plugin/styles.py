@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import AbstractSet, Sequence
 
-from osgeo import gdal
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsFillSymbol,
@@ -22,6 +21,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.shared.spec import LandCover
 
 DIM = 0.3  # of marks that do not count
@@ -68,8 +68,10 @@ def locks_renderer() -> QgsSingleSymbolRenderer:
 
 def show_named_classes(layer: QgsRasterLayer) -> None:
     """Of a class map's file, QGIS shows all 256 colours at first: keep those of classes, which have names."""
-    renderer, dataset = layer.renderer(), gdal.Open(layer.source())
-    names = dataset.GetRasterBand(1).GetCategoryNames() if dataset else None
+    renderer, dataset = layer.renderer(), open_dataset(layer.source())
+    band = dataset.GetRasterBand(1)
+    band.GetMetadata()  # reads the .aux.xml, where the names are
+    names = band.GetCategoryNames()
     if isinstance(renderer, QgsPalettedRasterRenderer) and names:
         classes = [entry for entry in renderer.classes() if entry.value < len(names) and names[int(entry.value)]]
         layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, classes))

@@ -3,7 +3,7 @@
     python docs/images/make_screenshots.py [JOB ...]
 
 Run with the server's Python; needs QGIS and xvfb-run, and the imagery: dubai/tile3.tif, dubai/tile3_labels.tif and
-banepa/banepa_west.tif under $TERRAFINE_DATA or ../shared/data. JOB is refine, adapt or deliver, which needs refine.
+banepa/banepa_west.tif under $TERRAFINE_DATA or ../shared/data. JOB is refine, deliver (which goes on where refine ended) or adapt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs/user-guide"
 README_PICTURE, OVERVIEW = ROOT / "docs/images/qgis.png", "refine-marked"
 IMAGERY = ("dubai/tile3.tif", "dubai/tile3_labels.tif", "banepa/banepa_west.tif")
-PLACES = {"refine": dubai, "adapt": banepa, "deliver": dubai}
+PLACES = {"refine": dubai, "deliver": dubai, "adapt": banepa}
 LIMIT_S = 1800
 WIDEST_PX, COLORS = 900, 128
 

@@ -100,9 +100,11 @@ class Algorithm(QgsProcessingAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """Have a result that is a class map show its classes alone."""
-        layer = QgsProcessingUtils.mapLayerFromString(str(self._results.get(OUTPUT, "")), context)
-        if isinstance(layer, QgsRasterLayer):
-            show_named_classes(layer)
+        path = str(self._results.get(OUTPUT, ""))
+        if context.willLoadLayerOnCompletion(path):
+            layer = QgsProcessingUtils.mapLayerFromString(path, context)
+            if isinstance(layer, QgsRasterLayer):
+                show_named_classes(layer)
         return {}
 
     def work(

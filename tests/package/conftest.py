@@ -29,7 +29,7 @@ def went(server_python: str, models_folder: Path, address: str, tmp_path_factory
         pytest.skip(f"there is no {' and no '.join(missing)}")
     folder = tmp_path_factory.mktemp("package")
     place, pictures = town(folder), folder / "pictures"
-    jobs = [(name, place) for name in ("refine", "adapt", "deliver")]
+    jobs = [(name, place) for name in ("refine", "deliver", "adapt")]
     order = qgis_program.Order(jobs, pictures, str(models_folder), address, RELOADS)
     return {**qgis_program.run(order, folder, server_python, LIMIT_S), "pictures": pictures}
 

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from osgeo import gdal, ogr
-from qgis.core import QgsGeometry, QgsProcessingException, QgsProcessingFeedback, QgsRasterLayer
+from qgis.core import (
+    QgsGeometry,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingUtils,
+    QgsProject,
+    QgsRasterLayer,
+)
 
 from terrafine.tests.qgis import scenes
 from terrafine.tests.qgis.processing_runs import (
@@ -51,6 +59,13 @@ def rasterised(layer, like: QgsRasterLayer) -> np.ndarray:
         shapes.CreateFeature(shape)
         gdal.RasterizeLayer(target, [1], shapes, burn_values=[class_id])
     return target.ReadAsArray()
+
+
+def test_a_map_that_is_loaded_shows_its_classes_alone(blobs_map, tmp_path):
+    output = QgsProcessingOutputLayerDefinition(str(tmp_path / "sieved.tif"), QgsProject.instance())
+    results, context = run("sieve", INPUT=blobs_map, SMALLEST=5, OUTPUT=output)
+    layer = QgsProcessingUtils.mapLayerFromString(results["OUTPUT"], context)
+    assert [entry.label for entry in layer.renderer().classes()] == list(NAMES)
 
 
 def test_polygons_that_are_not_simplified_are_the_map(blobs_map):
