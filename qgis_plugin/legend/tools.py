@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from qgis.PyQt.QtCore import QPoint, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QIcon, QPixmap
 from qgis.PyQt.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
@@ -25,6 +27,7 @@ class LegendTools(QWidget):
     def __init__(self, legend: Legend) -> None:
         super().__init__()
         self._legend = legend
+        self._view: Optional[View] = None
         self.add = tool_button("add", self.tr("Add a class that the model does not know yet (Ins)"))
         self.edit = tool_button("edit", self.tr("Rename or recolour the class (F2, or a double click)"))
         self.merge = tool_button("merge", self.tr("Merge the class into another (Ctrl+M)"))
@@ -47,21 +50,21 @@ class LegendTools(QWidget):
         self.edit.setEnabled(view.has_session)
         for button in (self.merge, self.remove):
             button.setEnabled(view.has_session and len(view.legend) > 2)
-        self._fill(self.merge_menu, view)
+        self._view = view
 
     def show_merge_menu(self) -> None:
         """As a click on its button does."""
         if self.merge.isEnabled():
             self.merge_menu.popup(self.merge.mapToGlobal(self.merge.rect().bottomLeft()))
 
-    def _fill(self, menu: QMenu, view: View) -> None:
-        """The classes that the picked one can be merged into."""
-        menu.clear()
-        for item in view.legend:
-            if item.id != view.class_id:
+    def _fill_merge_menu(self) -> None:
+        """The classes that the picked one can be merged into, when the menu is about to be seen."""
+        self.merge_menu.clear()
+        for item in self._view.legend if self._view else ():
+            if item.id != self._view.class_id:
                 square = QPixmap(SWATCH_PX, SWATCH_PX)
                 square.fill(QColor(item.color))
-                action = menu.addAction(QIcon(square), item.name)
+                action = self.merge_menu.addAction(QIcon(square), item.name)
                 action.triggered.connect(lambda _on=False, into=item.id: self.merge_asked.emit(into))
 
     def _context_menu(self, at: QPoint) -> None:
@@ -99,6 +102,7 @@ class LegendTools(QWidget):
         self.add.clicked.connect(lambda: self.add_asked.emit())
         self.edit.clicked.connect(lambda: self.edit_asked.emit())
         self.remove.clicked.connect(lambda: self.remove_asked.emit())
+        self.merge_menu.aboutToShow.connect(self._fill_merge_menu)
         self.own.triggered.connect(lambda: self.own_asked.emit())
         self._legend.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._legend.customContextMenuRequested.connect(self._context_menu)

@@ -39,6 +39,7 @@ class Repainter(QObject):
         self._waiting: list[tuple[QgsMapLayer, Sequence[QgsRectangle]]] = []  # for the canvas to be drawn
         self._next = QRect()
         self._job: Optional[QgsMapRendererParallelJob] = None
+        self._finished: Optional[QgsMapRendererParallelJob] = None
         self._box = QRect()  # that the job draws
         self._canvas.renderStarting.connect(self._make_way)
         self._canvas.renderComplete.connect(self._see)
@@ -108,6 +109,7 @@ class Repainter(QObject):
 
     def _put(self) -> None:
         job, self._job = self._job, None
+        self._finished = job  # it is at its signal: it may go when the next one is done
         if job is not None:
             self._overlay.put(job.renderedImage(), self._box, self._canvas.mapSettings())
             self.painted.emit(self._box)

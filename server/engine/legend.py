@@ -17,6 +17,7 @@ from terrafine.shared.spec import LandCover
 
 REMOVED = -1
 MOST_CLASSES = 255  # 255 itself means "no data" in a class raster
+SHADES = ((0.6, 0.9), (0.65, 0.55), (0.95, 0.8), (0.3, 0.85))  # saturation and value of new classes' colours
 Floats = NDArray[np.float32]
 
 
@@ -84,8 +85,8 @@ def grown(classes: Sequence[LandCover], names: Sequence[str]) -> tuple[LandCover
 
 
 def _color(number: int) -> str:
-    """Hues a golden section of the circle apart."""
-    parts = colorsys.hsv_to_rgb(number * 0.618034 % 1.0, 0.6, 0.9)
+    """Hues a golden section of the circle apart, in turn light, dark, strong and pale."""
+    parts = colorsys.hsv_to_rgb(number * 0.618034 % 1.0, *SHADES[number % len(SHADES)])
     return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
