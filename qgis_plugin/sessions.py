@@ -116,14 +116,11 @@ class Sessions(QObject):
         self._project.layersWillBeRemoved.disconnect(self._forget)
         self._project.readProject.disconnect(self.find)
         self._project.projectSaved.disconnect(self._adopt)
-        for entry in self._all.values():
-            entry.map.close()
         for look in self._looks.values():
             look.close()
+        for key in list(self._all):
+            self._let_go(key)
         self.repainter.close()
-        self._all.clear()
-        self._looks.clear()
-        self._edits.clear()
 
     def _add(self, entry: SessionLayers) -> None:
         edits = MarksEdits(entry.marks, entry.session.log)

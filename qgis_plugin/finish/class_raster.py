@@ -11,6 +11,7 @@ from qgis.core import QgsCoordinateTransformContext, QgsPalettedRasterRenderer, 
 from qgis.PyQt.QtGui import QColor
 
 from terrafine.qgis_plugin.finish.borders import NO_CLASS
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.rasters.placement import Locator, Placement
 from terrafine.qgis_plugin.rasters.raster import RasterFile, open_dataset, raster_file
 from terrafine.shared.errors import UnusableRaster
@@ -70,7 +71,7 @@ class ClassRaster:
         crs = self.source.file.crs
         window = Locator(self.placement, crs, crs, QgsCoordinateTransformContext()).window(extent)
         if window.is_empty:
-            raise UnusableRaster("The extent lies outside the raster.", "Choose one that meets it.")
+            raise UnusableRaster(tr("The extent lies outside the raster."), tr("Choose one that meets it."))
         return window
 
     def read(self, window: Window, size: tuple[int, ...] = ()) -> np.ndarray:
@@ -82,7 +83,10 @@ class ClassRaster:
         except RuntimeError:  # where another plugin has switched GDAL's exceptions on
             values = mask = None
         if values is None or mask is None:
-            raise UnusableRaster(f"The raster cannot be read: {gdal.GetLastErrorMsg()}.", "The file may be damaged.")
+            raise UnusableRaster(
+                tr("The raster cannot be read: {why}.").format(why=gdal.GetLastErrorMsg()),
+                tr("The file may be damaged."),
+            )
         return np.where(mask != 0, values, NO_CLASS).astype(np.int32)
 
     def strips(self, window: Window) -> Iterator[tuple[Window, np.ndarray]]:

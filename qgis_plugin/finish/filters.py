@@ -10,6 +10,7 @@ from osgeo import gdal
 from terrafine.qgis_plugin.finish.borders import NO_CLASS
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource
 from terrafine.qgis_plugin.finish.majority import majority
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.maps.layer import WORKING
 from terrafine.qgis_plugin.rasters.raster import RasterFile
 from terrafine.shared.errors import Cancelled, TerrafineError
@@ -84,4 +85,6 @@ def _failure() -> TerrafineError:
     if gdal.GetLastErrorNo() == gdal.CPLE_UserInterrupt:
         return Cancelled("The filter was stopped.")
     why = gdal.GetLastErrorMsg()
-    return TerrafineError(f"The filter could not be applied: {why}.", "Check that there is space left on the disk.")
+    return TerrafineError(
+        tr("The filter could not be applied: {why}.").format(why=why), tr("Check that there is space left on the disk.")
+    )

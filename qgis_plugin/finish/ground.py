@@ -12,6 +12,7 @@ from qgis.core import (
     QgsLineString,
 )
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.shared.errors import UnusableRaster
 from terrafine.shared.geo import Window
@@ -51,13 +52,15 @@ def measurer(crs: QgsCoordinateReferenceSystem) -> QgsDistanceArea:
 def _degrees(placement: Placement, crs: QgsCoordinateReferenceSystem, x: float, y: np.ndarray) -> np.ndarray:
     """Longitude and latitude of pixel coordinates, float (2, n)."""
     if not crs.isValid():
-        raise UnusableRaster("Without a CRS, nobody knows how large the raster is.", "Set the layer's CRS.")
+        raise UnusableRaster(tr("Without a CRS, nobody knows how large the raster is."), tr("Set the layer's CRS."))
     wgs84 = QgsCoordinateReferenceSystem("EPSG:4326")
     try:
         line = QgsLineString(*map(list, zip(*(placement.to_crs(x, float(each)) for each in y))))
         line.transform(QgsCoordinateTransform(crs, wgs84, QgsCoordinateTransformContext()))
     except (QgsCsException, ValueError) as error:
-        raise UnusableRaster(f"The raster's CRS does not say how large it is: {error}.", "Check its CRS.") from error
+        raise UnusableRaster(
+            tr("The raster's CRS does not say how large it is: {why}.").format(why=error), tr("Check its CRS.")
+        ) from error
     return np.array([(line.xAt(place), line.yAt(place)) for place in range(line.numPoints())]).T
 
 

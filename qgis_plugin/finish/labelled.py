@@ -17,6 +17,7 @@ from qgis.core import (
 
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster
 from terrafine.qgis_plugin.finish.olofsson import FEWEST
+from terrafine.qgis_plugin.language import tr
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window, contains
 from terrafine.shared.spec import LandCover
@@ -56,7 +57,10 @@ def read_samples(
         x, y = _pixel(feature, transform, raster)
         map_class = _class_id(feature, map_field)
         if map_class is None:
-            raise TerrafineError(f"The sample {feature.id()} has nothing in '{map_field}'.", "Choose another field.")
+            raise TerrafineError(
+                tr("The sample {number} has nothing in '{field}'.").format(number=feature.id(), field=map_field),
+                tr("Choose another field."),
+            )
         samples.append(Sample(x, y, map_class, reference))
     return samples, unlabelled
 
@@ -84,8 +88,10 @@ def check_enough(counts: np.ndarray, weights: np.ndarray, classes: Sequence[Land
     few = [item.name for item, row, weight in zip(classes, counts, weights) if weight > 0 and row.sum() < FEWEST]
     if few:
         raise TerrafineError(
-            f"There are fewer than {FEWEST} labelled samples where the map says: {', '.join(few)}.",
-            "Label more samples of these classes; or merge classes, or assess a part of the map without them.",
+            tr("There are fewer than {fewest} labelled samples where the map says: {classes}.").format(
+                fewest=FEWEST, classes=", ".join(few)
+            ),
+            tr("Label more samples of these classes; or merge classes, or assess a part of the map without them."),
         )
 
 
@@ -96,17 +102,22 @@ def _class_id(feature: QgsFeature, field: str) -> Optional[int]:
         return None if value is None or str(value) in ("NULL", "") else int(value)
     except (TypeError, ValueError) as error:
         raise TerrafineError(
-            f"'{value}' in the field '{field}' is no class id.", "Choose a field of numbers."
+            tr("'{value}' in the field '{field}' is no class id.").format(value=value, field=field),
+            tr("Choose a field of numbers."),
         ) from error
 
 
 def _pixel(feature: QgsFeature, transform: QgsCoordinateTransform, raster: ClassRaster) -> tuple[float, float]:
     if feature.geometry().isNull():
-        raise TerrafineError(f"The sample {feature.id()} has no place.", "Use the layer of samples as it was made.")
+        raise TerrafineError(
+            tr("The sample {number} has no place.").format(number=feature.id()),
+            tr("Use the layer of samples as it was made."),
+        )
     try:
         point = transform.transform(feature.geometry().asPoint())
         return raster.placement.to_pixel(point.x(), point.y())
     except (QgsCsException, ValueError, TypeError) as error:
         raise TerrafineError(
-            f"The sample {feature.id()} does not lie on the map: {error}.", "Check its CRS."
+            tr("The sample {number} does not lie on the map: {why}.").format(number=feature.id(), why=error),
+            tr("Check its CRS."),
         ) from error

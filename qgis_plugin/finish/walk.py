@@ -7,6 +7,7 @@ from typing import Optional
 from qgis.core import QgsFeature, QgsVectorLayer
 
 from terrafine.qgis_plugin.finish.sample_layer import REFERENCE
+from terrafine.qgis_plugin.language import tr
 from terrafine.shared.errors import TerrafineError
 
 
@@ -45,7 +46,7 @@ class Walk:
         else:
             saved = self.layer.dataProvider().changeAttributeValues({self._current: {column: class_id}})
         if not saved:
-            raise TerrafineError("The label could not be saved.", "Check that the layer's file can be written.")
+            raise TerrafineError(tr("The label could not be saved."), tr("Check that the layer's file can be written."))
         self.skip()
 
     def skip(self) -> None:

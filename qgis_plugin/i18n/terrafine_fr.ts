@@ -811,6 +811,126 @@
         <source>Marks are kept. Copy the model's folder to the server and reconnect, or classify with another model.</source>
         <translation>Les marques sont conservées. Copiez le dossier du modèle sur le serveur et reconnectez-vous, ou classez avec un autre modèle.</translation>
     </message>
+    <message>
+        <source>The extent lies outside the raster.</source>
+        <translation>L'emprise est en dehors du raster.</translation>
+    </message>
+    <message>
+        <source>Choose one that meets it.</source>
+        <translation>Choisissez-en une qui le recoupe.</translation>
+    </message>
+    <message>
+        <source>The raster cannot be read: {why}.</source>
+        <translation>Le raster est illisible : {why}.</translation>
+    </message>
+    <message>
+        <source>The file may be damaged.</source>
+        <translation>Le fichier est peut-être endommagé.</translation>
+    </message>
+    <message>
+        <source>The filter could not be applied: {why}.</source>
+        <translation>Impossible d'appliquer le filtre : {why}.</translation>
+    </message>
+    <message>
+        <source>Check that there is space left on the disk.</source>
+        <translation>Vérifiez qu'il reste de la place sur le disque.</translation>
+    </message>
+    <message>
+        <source>Without a CRS, nobody knows how large the raster is.</source>
+        <translation>Sans SCR, personne ne sait quelle est l'étendue du raster.</translation>
+    </message>
+    <message>
+        <source>Set the layer's CRS.</source>
+        <translation>Définissez le SCR de la couche.</translation>
+    </message>
+    <message>
+        <source>The raster's CRS does not say how large it is: {why}.</source>
+        <translation>Le SCR du raster ne dit pas quelle est son étendue : {why}.</translation>
+    </message>
+    <message>
+        <source>Check its CRS.</source>
+        <translation>Vérifiez son SCR.</translation>
+    </message>
+    <message>
+        <source>The sample {number} has nothing in '{field}'.</source>
+        <translation>L'échantillon {number} n'a rien dans « {field} ».</translation>
+    </message>
+    <message>
+        <source>Choose another field.</source>
+        <translation>Choisissez un autre champ.</translation>
+    </message>
+    <message>
+        <source>There are fewer than {fewest} labelled samples where the map says: {classes}.</source>
+        <translation>Il y a moins de {fewest} échantillons étiquetés là où la carte indique : {classes}.</translation>
+    </message>
+    <message>
+        <source>Label more samples of these classes; or merge classes, or assess a part of the map without them.</source>
+        <translation>Étiquetez plus d'échantillons de ces classes ; ou fusionnez des classes, ou évaluez une partie de la carte sans elles.</translation>
+    </message>
+    <message>
+        <source>'{value}' in the field '{field}' is no class id.</source>
+        <translation>« {value} » dans le champ « {field} » n'est pas un identifiant de classe.</translation>
+    </message>
+    <message>
+        <source>Choose a field of numbers.</source>
+        <translation>Choisissez un champ de nombres.</translation>
+    </message>
+    <message>
+        <source>The sample {number} has no place.</source>
+        <translation>L'échantillon {number} n'a pas de position.</translation>
+    </message>
+    <message>
+        <source>Use the layer of samples as it was made.</source>
+        <translation>Utilisez la couche d'échantillons telle qu'elle a été créée.</translation>
+    </message>
+    <message>
+        <source>The sample {number} does not lie on the map: {why}.</source>
+        <translation>L'échantillon {number} n'est pas sur la carte : {why}.</translation>
+    </message>
+    <message>
+        <source>The label could not be saved.</source>
+        <translation>Impossible d'enregistrer l'étiquette.</translation>
+    </message>
+    <message>
+        <source>Check that the layer's file can be written.</source>
+        <translation>Vérifiez que le fichier de la couche est accessible en écriture.</translation>
+    </message>
+    <message>
+        <source>The report could not be saved: {why}.</source>
+        <translation>Impossible d'enregistrer le rapport : {why}.</translation>
+    </message>
+    <message>
+        <source>Choose another place.</source>
+        <translation>Choisissez un autre endroit.</translation>
+    </message>
+    <message>
+        <source>The server has no model '{name}'.</source>
+        <translation>Le serveur n'a pas de modèle « {name} ».</translation>
+    </message>
+    <message>
+        <source>Its models are: {names}.</source>
+        <translation>Ses modèles sont : {names}.</translation>
+    </message>
+    <message>
+        <source>The extent lies outside the image.</source>
+        <translation>L'emprise est en dehors de l'image.</translation>
+    </message>
+    <message>
+        <source>The layer of marks has no mark with a class.</source>
+        <translation>La couche de marques n'a aucune marque avec une classe.</translation>
+    </message>
+    <message>
+        <source>Choose its class field.</source>
+        <translation>Choisissez son champ de classe.</translation>
+    </message>
+    <message>
+        <source>The raster could not be made: {why}.</source>
+        <translation>Impossible de créer le raster : {why}.</translation>
+    </message>
+    <message>
+        <source>Check the disk's space.</source>
+        <translation>Vérifiez la place sur le disque.</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>
@@ -1469,7 +1589,7 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>Learn now</source>
-        <translation type="unfinished"></translation>
+        <translation>Apprendre maintenant</translation>
     </message>
 </context>
 <context>

@@ -26,6 +26,7 @@ from terrafine.qgis_plugin.finish.picture import picture_of
 from terrafine.qgis_plugin.finish.report import Material, Report
 from terrafine.qgis_plugin.finish.sample_layer import MAP_CLASS, REFERENCE
 from terrafine.qgis_plugin.finish.tables import fields, write_rows
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.processing.base import OUTPUT, MapAlgorithm, Parameters, report_to
 from terrafine.qgis_plugin.processing.statistics import M2_PER_HECTARE, count
 from terrafine.shared.errors import TerrafineError
@@ -207,5 +208,7 @@ def _write(target: str, page: str) -> str:
     try:
         Path(target).write_text(page, "utf-8")
     except OSError as error:
-        raise TerrafineError(f"The report could not be saved: {error.strerror}.", "Choose another place.") from error
+        raise TerrafineError(
+            tr("The report could not be saved: {why}.").format(why=error.strerror), tr("Choose another place.")
+        ) from error
     return target

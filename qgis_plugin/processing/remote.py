@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Optional, Sequence
 from qgis.core import QgsProcessingFeedback
 from qgis.PyQt.QtCore import Qt
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.link.servers import Server, client_keys, load_servers
 from terrafine.qgis_plugin.processing.base import check
 from terrafine.qgis_plugin.rasters.raster import RasterFile, Reader
@@ -184,5 +185,8 @@ def _choose(models: Sequence[ModelSpec], wanted: str) -> ModelSpec:
         found = [spec for spec in models if spec.name == Settings.load().model] or list(models)
     if not found:
         names = ", ".join(spec.name for spec in models) or "none"
-        raise NotFound(f"The server has no model '{wanted}'.", f"Its models are: {names}.")
+        raise NotFound(
+            tr("The server has no model '{name}'.").format(name=wanted),
+            tr("Its models are: {names}.").format(names=names),
+        )
     return found[0]

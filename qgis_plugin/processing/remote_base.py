@@ -25,6 +25,7 @@ from qgis.core import (
 
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource
 from terrafine.qgis_plugin.finish.filters import working_copy
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.maps.layer import create_map_file
 from terrafine.qgis_plugin.marks.features import FeatureMarks
 from terrafine.qgis_plugin.processing.base import EXTENT, INPUT, Algorithm, Parameters, export_to
@@ -111,7 +112,7 @@ class RemoteAlgorithm(Algorithm):
             return placement.window
         window = Locator(placement, crs, crs, QgsCoordinateTransformContext()).window(extent)
         if window.is_empty:
-            raise UnusableRaster("The extent lies outside the image.", "Choose one that meets it.")
+            raise UnusableRaster(tr("The extent lies outside the image."), tr("Choose one that meets it."))
         return window
 
     def marks(self, parameters: Parameters, context: QgsProcessingContext, remote: Remote) -> list[Annotation]:
@@ -123,7 +124,7 @@ class RemoteAlgorithm(Algorithm):
         maker = FeatureMarks(field, to_raster, placement, classes, self.parameterAsDouble(parameters, WIDTH, context))
         marks = list(marks_of(source.getFeatures(), field, maker, classes))
         if not marks:
-            raise ConfigError("The layer of marks has no mark with a class.", "Choose its class field.")
+            raise ConfigError(tr("The layer of marks has no mark with a class."), tr("Choose its class field."))
         return marks
 
 
@@ -151,7 +152,10 @@ def write_patches(path: Path, patches: Iterable[Patch]) -> None:
         values = np.where(patch.valid, patch.array[0], NODATA_CLASS).astype(np.uint8)
         if band.WriteArray(values, patch.window.col, patch.window.row) != gdal.CE_None:
             why = gdal.GetLastErrorMsg()
-            raise TerrafineError(f"The map could not be saved: {why}.", "Check that there is space left on the disk.")
+            raise TerrafineError(
+                tr("The map could not be saved: {why}.").format(why=why),
+                tr("Check that there is space left on the disk."),
+            )
 
 
 def export_window(target: str, path: Path, window: Window, image: RasterFile, feedback: QgsProcessingFeedback) -> None:

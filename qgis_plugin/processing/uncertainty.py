@@ -9,6 +9,7 @@ from typing import Any
 from osgeo import gdal
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingParameterString
 
+from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.maps.layer import WORKING, place_like
 from terrafine.qgis_plugin.processing.base import OUTPUT, Parameters
 from terrafine.qgis_plugin.processing.remote_base import RemoteAlgorithm, export_window, write_patches
@@ -63,7 +64,9 @@ def _create(path: Path, image: RasterFile) -> None:
     size = (source.RasterXSize, source.RasterYSize)
     target = gdal.GetDriverByName("GTiff").Create(str(path), *size, 1, gdal.GDT_Byte, WORKING)
     if target is None:
-        raise TerrafineError(f"The raster could not be made: {gdal.GetLastErrorMsg()}.", "Check the disk's space.")
+        raise TerrafineError(
+            tr("The raster could not be made: {why}.").format(why=gdal.GetLastErrorMsg()), tr("Check the disk's space.")
+        )
     place_like(target, source, image.crs)
     band = target.GetRasterBand(1)
     band.SetNoDataValue(NODATA_CLASS)
