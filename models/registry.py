@@ -24,10 +24,12 @@ from terrafine.models.certainty.confidence import ConfidNet
 from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
 from terrafine.models.networks import magnet, sideinfnet
+from terrafine.models.networks.grabcut import GrabCut
 from terrafine.models.networks.linknet import WIDTHS, LateLinkNet, LinkNet
 from terrafine.models.networks.mobilenet import MobileNetV2
 from terrafine.models.networks.network import EarlyFusion, MarkedNetwork
 from terrafine.models.networks.staged import staged
+from terrafine.models.precision import half
 from terrafine.shared import spec as specs
 from terrafine.shared.errors import NotFound, TerrafineError, UnusableModel
 from terrafine.shared.spec import Detail, ModelSpec
@@ -68,10 +70,14 @@ def load_weights(folder: Path, spec: ModelSpec, network: nn.Module) -> None:
 
 
 def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
-    """The model in a folder, ready to run, with what goes with what it offers; raises as `load` does."""
+    """The model in a folder, ready to run as fast as the device can, with what goes with what it offers.
+
+    Raises as `load` does.
+    """
     spec, network = load(folder)
     trained = _load_confidence(folder) if "confidnet" in spec.uncertainty else None
-    return Predictor(spec, network, device, trained, _load_refiner(folder, spec) if spec.detail else None)
+    refiner = _load_refiner(folder, spec) if spec.detail else None
+    return Predictor(spec, network, device, trained, refiner, half(torch.device(device)))
 
 
 def _load_refiner(folder: Path, spec: ModelSpec) -> magnet.Refiner:
@@ -226,8 +232,13 @@ def _build_forest(spec: ModelSpec) -> MarkedNetwork:
     return PixelForest(len(spec.classes))
 
 
+def _build_grabcut(spec: ModelSpec) -> MarkedNetwork:
+    return GrabCut(spec.normalisation)
+
+
 ARCHITECTURES: dict[str, Callable[[ModelSpec], MarkedNetwork]] = {
     "linknet": _build_linknet,
     "forest": _build_forest,
     "sideinfnet": _build_sideinfnet,
+    "grabcut": _build_grabcut,
 }

@@ -97,6 +97,10 @@ def _claim(folder: Path, wanted: Mapping[str, Any]) -> None:
 def _trained(document: Mapping[str, Any], folder: Path, place: Place, words: str, progress: Progress) -> Path:
     """The folder of the row's own model, trained to its end."""
     config = parse(document, words)
+    untrained = registry.build(config.spec)
+    if not any(True for _ in untrained.parameters()):  # it has nothing to learn
+        registry.save(folder / MODEL, config.spec, untrained)
+        return folder / MODEL
     for step, _ in train(config, place.data, folder, place.device, resume=True):
         progress(f"{words}: training", step, config.training.steps)
     return folder / MODEL
