@@ -19,8 +19,9 @@ import numpy as np
 
 from terrafine.models.certainty.uncertainty import margin
 from terrafine.models.detail.selection import best, merged
+from terrafine.models.precision import to_halves
 from terrafine.server.engine.session import Session
-from terrafine.server.engine.tile_runner import LARGEST, UNMARKED, Floats, Halves, TileRunner, blended
+from terrafine.server.engine.tile_runner import UNMARKED, Floats, Halves, TileRunner, blended
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters.tiling import Tiling, coarser, influence, sampled, tiles_of
 from terrafine.shared.errors import BadRequest
@@ -93,7 +94,7 @@ class Refined(TileRunner):
         key = (session.name, self.lattice.scale, session.network, tile, self._how)
         cached = cache.get(key)
         if cached is None:
-            cached = self._looked_at(tile) if self._is_doubtful(tile) else _halves(self._before(tile))
+            cached = self._looked_at(tile) if self._is_doubtful(tile) else to_halves(self._before(tile))
             cache.put(key, cached, cached.nbytes)
         return cached
 
@@ -107,7 +108,7 @@ class Refined(TileRunner):
             refined = self.session.predictor.refined(before, plain.astype(np.float32))
             temperature = self.session.spec.temperature
             before[on_raster] = merged(before[on_raster], refined[on_raster], self._how.pixels, temperature)
-            return _halves(before)
+            return to_halves(before)
 
     def _before(self, tile: Window) -> Floats:
         """The logits of the map so far at the tile's pixels."""
@@ -146,7 +147,3 @@ class Refined(TileRunner):
     def _on_raster(self, tile: Window) -> tuple[slice, slice]:
         """The tile's pixels that are the raster's."""
         return slices(intersection(tile, self.lattice.grid.window), tile)
-
-
-def _halves(logits: Floats) -> Halves:
-    return np.clip(logits, -LARGEST, LARGEST).astype(np.float16)

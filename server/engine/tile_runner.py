@@ -12,6 +12,7 @@ from terrafine.models.channels import channels_of
 from terrafine.models.context import IN_CONTEXT, Context, context_of
 from terrafine.models.infer import TileFeatures
 from terrafine.models.normalise import to_network, to_unit
+from terrafine.models.precision import to_floats, to_halves
 from terrafine.server.engine.caches import ByteLru
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_marks import TileMarks
@@ -26,7 +27,6 @@ READ_PX = 2048  # no more raster pixels a side are in memory as floats while the
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Halves = NDArray[np.float16]
-LARGEST = 60_000.0  # of logits; float16 ends at 65 504
 UNMARKED = TileMarks({})
 EMPTY: Halves = np.empty(0, np.float16)  # of a tile without data: the network never sees it
 
@@ -113,7 +113,7 @@ class TileRunner:
         channels = self.channels(tile)
         with self.work.stage("decode"):
             (logits,) = self.session.predictor.logits([features], channels[None])
-            return np.clip(logits, -LARGEST, LARGEST).astype(np.float16)
+            return to_halves(logits)
 
     def _uncertainty(self, tile: Window, method: str) -> Halves:
         """Like `tile_logits`, float16 (1, tile_px, tile_px)."""
@@ -171,6 +171,6 @@ def blended(lattice: Tiling, part: Window, of_tile: Callable[[Window], Halves], 
         values = of_tile(tile)
         with work.stage("blend"):
             if values.size:
-                blender.feed(tile, values)
+                blender.feed(tile, to_floats(values))
     with work.stage("blend"):
         return to_raster(blender.data, needed, part, lattice.scale, lattice.model_window)

@@ -11,6 +11,7 @@ import torch
 from terrafine.models import registry
 from terrafine.models.certainty import confidence
 from terrafine.models.infer import Predictor
+from terrafine.models.precision import half
 from terrafine.server import zoo as zoo_module
 from terrafine.server.zoo import Zoo, save_model, user_models
 from terrafine.shared.errors import BadRequest, ConfigError, NotFound, OutOfMemory
@@ -59,7 +60,7 @@ def test_a_model_is_loaded_once_for_all_sessions(tmp_path: Path, spec) -> None:
 
 @pytest.fixture
 def predictor(spec) -> Predictor:
-    return Predictor(spec, registry.build(spec))
+    return Predictor(spec, registry.build(spec), precision=half(torch.device("cpu")))
 
 
 def test_a_saved_model_is_offered_at_once_and_gives_the_same_logits(tmp_path: Path, predictor) -> None:
