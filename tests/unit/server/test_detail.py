@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from terrafine.models.certainty.uncertainty import margin
 from terrafine.models.detail.selection import best, merged
+from terrafine.server.dispatch import Dispatcher
 from terrafine.server.engine.detail import GROUP, DetailRunner, runner_of
 from terrafine.server.engine.engine import missing_pixels, predict
 from terrafine.server.engine.session import Caches, Session
 from terrafine.server.engine.tile_runner import UNMARKED, TileRunner
 from terrafine.server.engine.work import Work
+from terrafine.server.journal.folder import StateFolder
 from terrafine.server.rasters.contents import ContentStore
 from terrafine.server.rasters.pixels import BlockStore
 from terrafine.server.rasters.tiling import coarser
 from terrafine.shared.annotation import Annotation, AnnotationLog
+from terrafine.shared.client import Client
 from terrafine.shared.errors import BadRequest, Cancelled
 from terrafine.shared.geo import Window, slices
+from terrafine.shared.messages import Predict
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import Detail
+from terrafine.shared.transport import LocalTransport
 
 SCALES = [1.0, 2.5, 0.5]
 MARK = Annotation("a", "point", ((150.5, 70.5),), 2)
@@ -218,3 +224,22 @@ def test_work_that_is_to_stop_stops(make_session, noise, predictor) -> None:
     session = make_session(noise(150, 130), predictor=predictor(Detail()))
     with pytest.raises(Cancelled):
         list(predict(session, session.info.grid.window, work=Work(lambda: True), detail="fine"))
+
+
+def test_a_client_gets_the_detail_that_it_asks_for(make_session, noise, predictor, info_of, tmp_path) -> None:
+    image = noise(90, 70)
+    model, info = predictor(Detail()), info_of(image)
+    zoo = SimpleNamespace(device="cpu", predictor=lambda name: model, specs=lambda: (model.spec,))
+    dispatcher = Dispatcher(zoo, StateFolder(tmp_path / "state"))
+    client = Client(LocalTransport(dispatcher.handle))
+    client.open_session("s", "tiny", info)
+    expected = painted(make_session(image, predictor=model), "fine")[0]
+    found = np.full(expected.shape, 77, np.uint8)
+    whole = Patch(info.grid.window, image, np.ones(expected.shape, bool))
+    for item in client.predict("s", info.grid.window, lambda window: whole, detail="fine"):
+        if isinstance(item, Patch):
+            found[slices(item.window, info.grid.window)] = item.array[0]
+    dispatcher.close()
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match="sharp"):
+        Predict("s", info.grid.window, detail="sharp")
