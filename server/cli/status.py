@@ -36,6 +36,7 @@ def table(status: dict[str, Any]) -> str:
     lines = [
         f"{status['server']} at {status['address']}, up {_span(status['uptime_s'])}",
         f"  engine    {engine['state']} on {engine['device']}, process {engine['pid']}, start {engine['starts']}",
+        f"  recovery  {'-' if engine['recovery_s'] is None else str(engine['recovery_s']) + ' s, the last time'}",
         f"  memory    {_megabytes(engine['figures'].get('engine_resident_bytes', 0))}",
         f"  sessions  {engine['figures'].get('sessions', 0)} open",
         f"  waiting   {sum(status['waiting'].values())} requests",

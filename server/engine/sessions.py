@@ -78,7 +78,7 @@ class Sessions:
 
     def __len__(self) -> int:
         """How many are open."""
-        return sum(kept.opened is not None for kept in self._kept.values())
+        return sum(kept.opened is not None for kept in list(self._kept.values()))  # another thread may ask
 
     def open(self, client: str, request: OpenSession) -> Session:
         """The client's session of this name; one with another raster, model or legend begins anew."""
@@ -108,9 +108,9 @@ class Sessions:
             self.close(*key)
 
     def expire(self, keep_days: float) -> None:
-        """Forget the sessions that were not used for so long, and are not open."""
+        """Forget the sessions that were not used for so long."""
         for key, kept in list(self._kept.items()):
-            if kept.opened is None and expired(kept.journal, keep_days):
+            if expired(kept.journal, keep_days):
                 self.close(*key)
 
     def sync(self) -> None:
@@ -120,6 +120,7 @@ class Sessions:
 
     def close_all(self) -> None:
         """Let go of all sessions; those in a lasting folder are there again at the next start."""
+        self.sync()
         for kept in self._kept.values():
             kept.journal.close()
         self._kept.clear()

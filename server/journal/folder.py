@@ -68,8 +68,8 @@ class StateFolder:
 
 
 def expired(journal: SessionJournal, keep_days: float) -> bool:
-    """Was the session not used for so long?"""
-    return time.time() - journal.used > keep_days * DAY_S
+    """Was the session not used for so long? Of one that is given up nobody knows."""
+    return 0.0 < journal.used < time.time() - keep_days * DAY_S
 
 
 def hashed(*names: str) -> str:

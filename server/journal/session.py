@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import shutil
 import time
@@ -35,8 +36,9 @@ class SessionJournal:
         self.state = state
         self._lines = lines
         self._file: Optional[BinaryIO] = None
-        self._touched = 0.0
+        self._touched = -math.inf
         self._is_synced = True
+        self._is_given_up = False
 
     @classmethod
     def create(cls, folder: Path, client: str, opened: OpenSession) -> SessionJournal:
@@ -76,6 +78,8 @@ class SessionJournal:
     def add(self, record: Record) -> None:
         """Write down what happened to the session."""
         self.state.follow(record)
+        if self._is_given_up:
+            return
         try:
             self._append(records.line(record))
             if self._lines > MOST_LINES:
@@ -104,15 +108,23 @@ class SessionJournal:
     def touch(self) -> None:
         """The session is in use."""
         now = time.monotonic()
-        if now - self._touched > TOUCH_S and (self.folder / FILE).exists():
+        if now - self._touched < TOUCH_S or self._is_given_up:
+            return
+        self._touched = now
+        try:
             os.utime(self.folder / FILE)
-            self._touched = now
+        except OSError as error:
+            self.give_up(error)
 
     def sync(self) -> None:
         """What was written survives the power's end from here on."""
-        if self._file is not None and not self._is_synced:
+        if self._file is None or self._is_synced:
+            return
+        self._is_synced = True
+        try:
             os.fsync(self._file.fileno())
-            self._is_synced = True
+        except OSError as error:
+            self.give_up(error)
 
     def rewrite(self) -> None:
         """Begin the file anew with the fewest records; it is complete at any time."""
@@ -128,7 +140,9 @@ class SessionJournal:
         self.drop_arrays()
 
     def give_up(self, error: Exception) -> None:
-        log.warning("a session cannot be written down any more: %s", error)
+        if not self._is_given_up:
+            log.warning("a session cannot be written down any more: %s", error)
+        self._is_given_up = True
         self.remove()
 
     def remove(self) -> None:
@@ -137,7 +151,6 @@ class SessionJournal:
 
     def close(self) -> None:
         if self._file is not None:
-            self.sync()
             self._file.close()
             self._file = None
 

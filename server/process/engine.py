@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import multiprocessing
 import threading
 import time
@@ -30,7 +31,7 @@ class EngineProcess:
 
     device   what it computes on, as torch calls it
     figures  what it last told of itself: sessions held, bytes of caches and of memory
-    starts   how often it was started
+    starts   how often it was started; recovery_s, how long that took the last time that it had died
     """
 
     def __init__(self, options: EngineOptions, state: Optional[Path] = None) -> None:
@@ -38,18 +39,21 @@ class EngineProcess:
         self._options = options
         self._place = StatePlace(state)
         self._ending = threading.Event()
+        self._patient_until = math.inf
         self._deaths: deque[float] = deque(maxlen=OFTEN)
         self._process: Optional[multiprocessing.process.BaseProcess] = None
         self._pipe: Optional[Pipe] = None
         self.device = ""
         self.figures: dict[str, Any] = {}
         self.starts = 0
+        self.recovery_s: Optional[float] = None
 
     def status(self) -> dict[str, Any]:
         """For the administrator; the process's id is 0 while there is none. From any thread."""
         process = self._process if self._pipe is not None else None
         pid = process.pid if process is not None else 0
-        return {"device": self.device, "pid": pid, "starts": self.starts, "figures": self.figures}
+        times = {"starts": self.starts, "recovery_s": self.recovery_s}
+        return {"device": self.device, "pid": pid, **times, "figures": self.figures}
 
     def start(self) -> None:
         """Returns once it is ready. Raises what it found to be wrong with its options, and EngineRestarted where it
@@ -76,10 +80,12 @@ class EngineProcess:
             pipe = self._pipe_now()
             pipe.send({**head, "client": client, "waited": waited_s} if request else head, request)
             while True:
-                parcel = pipe.receive()
+                parcel = pipe.receive(LOOK_UP_S)
                 if parcel is not None and parcel.head["is"] == "reply":
                     return Answer(parcel.frames, parcel.head["last"])
                 self._note(parcel)
+                if time.monotonic() > self._patient_until:
+                    raise PipeClosed
         except PipeClosed:
             raise self._died() from None
 
@@ -111,9 +117,12 @@ class EngineProcess:
             self._ending.wait(REST_S)
         if not self._ending.is_set():
             self.start()
+            self.recovery_s = round(time.monotonic() - now, 2)
+            log.info("the engine is there again after %.1f s", self.recovery_s)
 
     def end(self) -> None:
-        """Wait for it no longer than it takes to end what it does. From any thread."""
+        """Wait for it no longer than it may take to end its step. From any thread."""
+        self._patient_until = time.monotonic() + LEAVE_S
         self._ending.set()
 
     def close(self) -> None:

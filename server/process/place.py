@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Optional
@@ -18,6 +19,8 @@ class StatePlace:
         self._temporary = tempfile.TemporaryDirectory(prefix="terrafine-state-") if folder is None else None
         self.folder = Path(self._temporary.name) if self._temporary is not None else (folder or Path()).resolve()
         check_format(self.folder)
+        if os.name == "posix" and self.folder.stat().st_mode & 0o077:
+            self.folder.chmod(0o700)  # pixels, and the administrator's token
         self._lock = Lock(self.folder)
 
     @property

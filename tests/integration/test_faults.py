@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from terrafine.server.cli import main
+from terrafine.server.gateway.admin import ask
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.client import Client
 from terrafine.shared.errors import EngineRestarted
@@ -143,11 +144,13 @@ def test_killed_while_it_learns(analyst: Analyst, kill) -> None:
     assert learnt.revision == 4
 
 
-def test_killed_while_it_ranks(analyst: Analyst, kill) -> None:
+def test_killed_while_it_ranks_and_says_how_long_it_took_to_recover(analyst: Analyst, kill, state: Path) -> None:
     analyst.map()
     options = RankOptions(size_px=100, limit=2)
     whole = analyst.raster.info.grid.window
     interrupted(kill, analyst.client.rank_patches(analyst.session, whole, analyst.raster.read, options), Progress)
+    recovery_s = ask(state, "status")["engine"]["recovery_s"]
+    assert 0 < recovery_s < 60
     *_, ranked = analyst.client.rank_patches(analyst.session, whole, analyst.raster.read, options)
     assert len(ranked.patches) == 2
 

@@ -16,6 +16,7 @@ from terrafine.server.journal.folder import StateFolder, expired
 from terrafine.server.journal.records import Change, Journal, Marks, Network, Pixels, Side, Weights
 from terrafine.server.journal.session import FILE, SessionJournal
 from terrafine.server.journal.state import SessionState
+from terrafine.server.process.place import StatePlace
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import BadRequest, ConfigError
 from terrafine.shared.geo import Grid, Window
@@ -186,3 +187,23 @@ def test_side_information_is_a_file_beside_the_journal_until_there_is_other(tmp_
     assert read.arrays(read.state.side.digest).read_bytes() == b"second"
     assert len(list(read.folder.glob("*.safetensors"))) == 1
     assert told(followed(list(read.state.records())[1:])) == told(read.state)
+
+
+def test_what_is_on_the_disk_is_for_the_servers_account_and_one_server_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o755)
+    place = StatePlace(folder)
+    assert os.name == "nt" or folder.stat().st_mode & 0o077 == 0
+    with pytest.raises(ConfigError, match="Another server"):
+        StatePlace(folder)
+    place.close()
+    place.close()
+    StatePlace(folder).close()
+
+
+def test_a_temporary_place_is_gone_in_the_end() -> None:
+    place = StatePlace()
+    assert (place.folder / "format").is_file()
+    assert not place.lasts
+    place.close()
+    assert not place.folder.exists()
