@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from terrafine.models.objects import clicks
 from terrafine.models.objects.finder import ObjectFinder, Seen
 from terrafine.models.objects.samples import SceneObject, pixels
 from terrafine.shared.geo import Window, bounding, slices
-from terrafine.shared.objects import ObjectGuide
+from terrafine.shared.objects import ObjectGuide, Points
 
 LOOSE = np.full(4, 0.05)  # how far the box's sides are away, as a share of the object's
 BOX_CLICKS = 3  # what a box and one click inside count as
@@ -53,7 +54,7 @@ class SceneFinder:
 
     def __init__(self, finder: ObjectFinder) -> None:
         self._finder = finder
-        self._last: tuple[ObjectGuide, Seen] | None = None
+        self._last: Optional[tuple[ObjectGuide, Seen]] = None
 
     def __call__(self, target: SceneObject, guide: ObjectGuide) -> Found:
         beginning = dataclasses.replace(guide, inside=guide.inside[:1], outside=())
@@ -65,22 +66,38 @@ class SceneFinder:
 
 def measure(method: Method, target: SceneObject, most: int, first: int = BOX_CLICKS) -> Trial:
     """Click on an object until nothing is wrong or `most` clicks are made."""
-    x, y = clicks.click_inside(target.mask)
-    inside = ((target.window.col + x, target.window.row + y),)
-    guide = ObjectGuide(clicks.loose_box(target.tight_box, LOOSE), inside)
+    guide = first_guide(target)
     ious: list[float] = []
     seconds: list[float] = []
     for _ in range(first, most + 1):
         begin = time.perf_counter()
         found = method(target, guide)
         seconds.append(time.perf_counter() - begin)
-        area, mask, truth = _compared(found, target)
-        ious.append(clicks.iou(mask, truth))
-        click = clicks.next_click(mask, truth)
-        if click is None:
+        ious.append(clicks.iou(*_compared(found, target)[1:]))
+        corrected_guide = corrected(found, target, guide)
+        if corrected_guide is None:
             break
-        guide = _with_click(guide, click[0], (area.col + click[1][0], area.row + click[1][1]))
+        guide = corrected_guide
     return Trial(first, tuple(ious), tuple(seconds))
+
+
+def first_guide(target: SceneObject) -> ObjectGuide:
+    """A loose box, and a click in the middle of the object."""
+    x, y = clicks.click_inside(target.mask)
+    inside = ((target.window.col + x, target.window.row + y),)
+    return ObjectGuide(clicks.loose_box(target.tight_box, LOOSE), inside)
+
+
+def corrected(found: Found, target: SceneObject, guide: ObjectGuide) -> Optional[ObjectGuide]:
+    """The guide with a click in the middle of the largest mistake; None where nothing is wrong."""
+    area, mask, truth = _compared(found, target)
+    click = clicks.next_click(mask, truth)
+    if click is None:
+        return None
+    is_inside, (x, y) = click
+    name = "inside" if is_inside else "outside"
+    points: Points = getattr(guide, name)
+    return dataclasses.replace(guide, **{name: (*points, (area.col + x, area.row + y))})
 
 
 def summary(trials: Sequence[Trial], most: int) -> dict[str, float]:
@@ -98,9 +115,3 @@ def _compared(found: Found, target: SceneObject) -> tuple[Window, NDArray[np.boo
     mask = np.zeros(area.shape, bool)
     mask[slices(found.window, area)] = found.mask
     return area, mask, target.truth(area)
-
-
-def _with_click(guide: ObjectGuide, is_inside: bool, point: tuple[float, float]) -> ObjectGuide:
-    if is_inside:
-        return dataclasses.replace(guide, inside=(*guide.inside, point))
-    return dataclasses.replace(guide, outside=(*guide.outside, point))

@@ -29,6 +29,7 @@ from terrafine.qgis_plugin.processing.remote import ObjectRemote
 from terrafine.qgis_plugin.processing.remote_base import MODEL, RemoteAlgorithm
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.qgis_plugin.rasters.raster import open_dataset
+from terrafine.shared.geo import Window, intersects
 from terrafine.shared.objects import ObjectGuide
 
 BOXES, LEAST, FOUND, MISSED = "BOXES", "LEAST_SCORE", "FOUND", "MISSED"
@@ -63,6 +64,7 @@ class Objects(RemoteAlgorithm):
             self.tr("Objects that the model is less sure of are left out; 0 keeps all."),
         )
         self.add_server()
+        self.add_extent()
         self.add(
             QgsProcessingParameterFeatureSink(OUTPUT, self.tr("Objects"), QgsProcessing.SourceType.TypeVectorPolygon),
             self.tr("Polygons with the attributes of their boxes, and how sure the model is of each: score, 0 to 1."),
@@ -80,9 +82,9 @@ class Objects(RemoteAlgorithm):
             parameters, OUTPUT, context, fields, QgsWkbTypes.Type.Polygon, self.image.crs
         )
         least, found = self.parameterAsDouble(parameters, LEAST, context), 0
-        model = self.parameterAsString(parameters, MODEL, context)
+        model, window = self.parameterAsString(parameters, MODEL, context), self.window(parameters, context)
         with ObjectRemote(self.place, self.image, model, feedback) as remote:
-            for feature, score in self._outlined(source, context, remote):
+            for feature, score in self._outlined(source, context, remote, window):
                 if score >= least:
                     feature.setFields(fields, initAttributes=False)
                     sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert)
@@ -90,16 +92,18 @@ class Objects(RemoteAlgorithm):
         return {OUTPUT: destination, FOUND: found, MISSED: source.featureCount() - found}
 
     def _outlined(
-        self, source: QgsProcessingFeatureSource, context: QgsProcessingContext, remote: ObjectRemote
+        self, source: QgsProcessingFeatureSource, context: QgsProcessingContext, remote: ObjectRemote, window: Window
     ) -> Iterator[tuple[QgsFeature, float]]:
-        """The features that hold an object, with its outline in the image's CRS, and its score."""
+        """The features in a window that hold an object, with its outline in the image's CRS, and its score."""
         placement = Placement(open_dataset(self.image.path))
         turn = QgsCoordinateTransform(source.sourceCrs(), self.image.crs, context.transformContext())
         count = max(1, source.featureCount())
         for number, feature in enumerate(source.getFeatures()):
             guide = _guide(feature.geometry(), turn, placement)
-            found = remote.find(guide, number / count, (number + 1) / count) if guide else None
-            if found is not None and found.outline:
+            if guide is None or not intersects(guide.window, window):
+                continue
+            found = remote.find(guide, number / count, (number + 1) / count)
+            if found.outline:
                 ring = [QgsPointXY(*placement.to_crs(x, y)) for x, y in found.outline]
                 outlined = QgsFeature()
                 outlined.setGeometry(QgsGeometry.fromPolygonXY([ring]))

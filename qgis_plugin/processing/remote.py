@@ -18,7 +18,7 @@ from terrafine.qgis_plugin.rasters.raster import RasterFile, Reader
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.words import warning_in_users_words
 from terrafine.shared.annotation import Annotation
-from terrafine.shared.errors import BadRequest, NotFound, TerrafineError
+from terrafine.shared.errors import NotFound, TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.learning import LearnOptions, RankOptions
 from terrafine.shared.messages import Learnt, ObjectFound, PatchesRanked, Progress
@@ -160,12 +160,9 @@ class ObjectRemote(Remote):
 
     finder: ModelSpec
 
-    def find(self, guide: ObjectGuide, begin: float, end: float) -> Optional[ObjectFound]:
-        """None where the box does not meet the raster."""
-        try:
-            found = self._last(self.client.find_object(self._session, self.finder.name, guide, self._read), begin, end)
-        except BadRequest:
-            return None
+    def find(self, guide: ObjectGuide, begin: float, end: float) -> ObjectFound:
+        """One object; its box meets the raster. The progress bar runs from `begin` to `end`."""
+        found = self._last(self.client.find_object(self._session, self.finder.name, guide, self._read), begin, end)
         self._feedback.setProgress(100.0 * end)
         return found
 

@@ -71,6 +71,13 @@ def test_boxes_without_an_object_are_left_out_and_counted(image, address):
     assert (results["FOUND"], results["MISSED"]) == (1, 1)
 
 
+def test_boxes_beside_the_extent_are_left_out(image, address):
+    other = QgsRectangle(LEFT + 110, TOP - 150, LEFT + 150, TOP - 110)
+    part = f"{LEFT + 105},{LEFT + 160},{TOP - 160},{TOP - 105} [EPSG:32640]"
+    (feature,) = objects(image, address, BOX, other, EXTENT=part).getFeatures()
+    assert feature["number"] == 2
+
+
 def test_what_the_model_is_unsure_of_can_be_left_out(image, address):
     assert objects(image, address, BOX, LEAST_SCORE=0.99).featureCount() == 0
 

@@ -22,7 +22,7 @@ from qgis.core import (
 from terrafine.tests.qgis.processing_runs import blobs, class_map
 
 NAMES = {
-    "classify", "refine", "uncertainty", "queries", "learn",
+    "classify", "refine", "uncertainty", "queries", "learn", "objects",
     "vectorise", "sieve", "majority", "statistics", "samples", "accuracy",
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from qgis.core import QgsVectorFileWriter, QgsVectorLayer
 
 from terrafine.tests.qgis.processing_runs import blobs, class_map
 from terrafine.tests.qgis.test_processing_accuracy import label
+from terrafine.tests.qgis.test_processing_objects import BOX, boxes
 from terrafine.tests.qgis.test_processing_remote import LEFT, TOP, marks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,6 +106,12 @@ def test_learn(run, served, marks_file):
     result = run("learn", MARKS=marks_file, NAME="from-the-shell", OUTPUT="map.tif", **served)
     assert result["LEARNT_MODEL"] == "from-the-shell"
     assert 0 <= result["RIGHT_BEFORE"] <= 100
+
+
+def test_objects(run, served, tmp_path):
+    layer = written(boxes(BOX), tmp_path / "boxes.gpkg")
+    result = run("objects", BOXES=layer, OUTPUT="objects.gpkg", **{**served, "MODEL": "finder"})
+    assert (result["FOUND"], QgsVectorLayer(result["OUTPUT"]).featureCount()) == (1, 1)
 
 
 def test_vectorise(run, land_cover):
