@@ -53,6 +53,11 @@ class Repainter(QObject):
         self._stop()
         self._canvas.scene().removeItem(self._overlay)
 
+    @property
+    def is_busy(self) -> bool:
+        """Is there anything new that the canvas does not show yet?"""
+        return self._job is not None or bool(self._waiting) or self._canvas.isDrawing()
+
     def repaint(self, layer: QgsMapLayer, extents: Sequence[QgsRectangle]) -> None:
         """Show what has changed in extents, in the layer's CRS."""
         settings = self._canvas.mapSettings()
