@@ -15,11 +15,10 @@ from qgis.core import (
     QgsProcessingModelChildParameterSource,
     QgsProcessingModelOutput,
     QgsProcessingModelParameter,
-    QgsProcessingMultiStepFeedback,
     QgsProcessingParameterRasterLayer,
 )
 
-from terrafine.tests.qgis.processing_runs import blobs, class_map
+from terrafine.tests.qgis.processing_runs import blobs, class_map, run
 
 NAMES = {
     "classify", "refine", "uncertainty", "queries", "learn", "objects",
@@ -88,9 +87,6 @@ def test_a_batch_of_maps_is_worked_through_with_one_row_of_parameters_each(provi
     for number in range(3):
         the_map = class_map(tmp_path / f"map {number}.tif", np.roll(blobs(), 7 * number, axis=1))
         rows.append({"INPUT": the_map, "OUTPUT": str(tmp_path / f"sieved {number}.tif"), "SMALLEST": 20})
-    algorithm, context = provider.algorithm("sieve"), QgsProcessingContext()
-    feedback = QgsProcessingMultiStepFeedback(len(rows), QgsProcessingFeedback())
-    results = [algorithm.create().run(row, context, feedback) for row in rows]
-    assert all(done for _, done in results)
-    assert [found["OUTPUT"] for found, _ in results] == [row["OUTPUT"] for row in rows]
+    results = [run("sieve", **row)[0] for row in rows]
+    assert [found["OUTPUT"] for found in results] == [row["OUTPUT"] for row in rows]
     assert len({gdal.Open(row["OUTPUT"]).ReadAsArray().tobytes() for row in rows}) == 3
