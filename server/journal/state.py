@@ -33,7 +33,7 @@ class SessionState:
         self.network: Optional[Network] = None
         self.weights: OrderedDict[str, Weights] = OrderedDict()
         self.side: Optional[Side] = None
-        self._followers: dict[type, Callable[[Any], None]] = {
+        self._followers: dict[type, Callable[[Any], object]] = {
             Pixels: lambda record: self.blocks.update(zip(record.windows, record.digests)),
             Change: lambda record: self.log.apply(record.delta),
             Marks: lambda record: self.log.replace(record.marks, record.revision),

@@ -67,7 +67,7 @@ def address(start_server: Callable[..., subprocess.Popen]) -> Iterator[str]:
     process = start_server("--exit-with-stdin", "--threads", "1")
     yield json.loads(process.stdout.readline())["address"]
     process.stdin.close()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.fixture(scope="session")
@@ -169,7 +169,7 @@ def vault(start_server: Callable[..., subprocess.Popen], tmp_path_factory: pytes
         process = start_server("--keys", str(folder), "--exit-with-stdin", "--threads", "1", stderr=errors)
     yield Vault(json.loads(process.stdout.readline())["address"], public, ClientList(folder), process, log)
     process.stdin.close()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.fixture(scope="module")

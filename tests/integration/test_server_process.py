@@ -24,7 +24,7 @@ def test_the_server_ends_with_its_starter(start_server) -> None:
     process = start_server("--exit-with-stdin")
     assert json.loads(process.stdout.readline())["pid"] == process.pid
     process.stdin.close()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_the_address_can_be_announced_in_a_file(start_server, tmp_path: Path) ->
     assert "tiny" in [spec.name for spec in client.models()]
     client.close()
     process.stdin.close()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def test_a_server_that_cannot_announce_itself_ends_with_a_message(start_server, tmp_path: Path) -> None:
