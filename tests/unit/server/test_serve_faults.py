@@ -125,7 +125,7 @@ class Line:
                     continue
                 try:
                     data = source.recv(65536)
-                except TimeoutError:
+                except socket.timeout:
                     continue
                 if not data:
                     return
