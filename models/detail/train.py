@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from terrafine.models import metrics
 from terrafine.models.data import Augmentation, Scene
 from terrafine.models.detail.lessons import Lesson, draw_lessons
 from terrafine.models.metrics import VOID
@@ -20,6 +22,8 @@ from terrafine.shared.spec import Detail, ModelSpec
 
 # The network knows these scenes by heart: only in colours that it has never seen does it err as it does elsewhere.
 HARSH = Augmentation(brightness=0.4, contrast=0.5, colour=0.3, gamma=0.6)
+AS_THEY_ARE = Augmentation(scale=1.0, brightness=0.0, contrast=0.0, colour=0.0, gamma=0.0)
+STRENGTHS = (0.0, 0.1, 0.25, 0.5, 1.0)  # of a module; the first of equally good ones is taken
 HARDEST = 0.2  # at least this share of the pixels counts in the loss
 
 
@@ -28,6 +32,7 @@ class RefinerOptions:
     """How a refinement module is trained and used.
 
     lessons         tiles that the frozen network sees, at two scales each; the module learns from crops of them
+    checks          such tiles of the validation scenes, by which its strength is chosen
     sure            pixels whose true class has this probability do not count in the loss; 1: all count
     stride          of the module's grid (networks/magnet.py)
     scales          shared.spec.Detail's, and so are pixels and patches
@@ -35,6 +40,7 @@ class RefinerOptions:
     """
 
     lessons: int = 80
+    checks: int = 24
     steps: int = 200
     batch: int = 8
     crop_px: int = 256
@@ -84,6 +90,27 @@ def train_refiner(
         optimiser.step()
         yield options.lessons + step + 1, total, float(loss.detach())
     refiner.eval()
+
+
+@torch.inference_mode()
+def choose_strength(refiner: Refiner, lessons: Iterable[Lesson], temperature: float, counted: int) -> float:
+    """Weaken the module to the strength at which the lessons' maps are best; returns that, one of STRENGTHS.
+
+    By the mean IoU over the classes below `counted`. What a module learnt of scenes that its network knows by heart may
+    be wrong elsewhere: these lessons are of others.
+    """
+    tries = {strength: copy.deepcopy(refiner) for strength in STRENGTHS}
+    pooled = {strength: np.zeros((refiner.classes,) * 2, np.int64) for strength in STRENGTHS}
+    for strength, weakened in tries.items():
+        weakened.weaken(strength)
+    for lesson in lessons:
+        coarse, fine = (torch.from_numpy(logits)[None].float() / temperature for logits in (lesson.coarse, lesson.fine))
+        for strength, weakened in tries.items():
+            found = weakened.cpu()(coarse.softmax(1), fine.softmax(1))[0].argmax(0).numpy()
+            pooled[strength] += metrics.confusion(lesson.truth, found, refiner.classes)
+    best = max(STRENGTHS, key=lambda strength: metrics.mean_iou(pooled[strength], counted))
+    refiner.weaken(best)
+    return best
 
 
 def hard_cross_entropy(logits: Tensor, truth: Tensor, sure: float, hardest: float = HARDEST) -> Tensor:

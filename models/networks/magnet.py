@@ -44,6 +44,12 @@ class Refiner(nn.Module):
         believed = (map_.clamp_min(FLOOR).log() for map_ in (coarse, fine))
         return sum((weight * log for weight, log in zip(self.weights, believed)), change)
 
+    @torch.no_grad()
+    def weaken(self, strength: float) -> None:
+        """Have the layers add only that share of what they added."""
+        for parameter in self.head.parameters():
+            parameter.mul_(strength)
+
 
 class Bottleneck(nn.Module):
     """ResNet's: 1×1 to NARROW, 3×3, 1×1 to WIDE, beside a shortcut."""

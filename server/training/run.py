@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Optional
@@ -17,6 +18,7 @@ from terrafine.models import registry
 from terrafine.models.certainty import calibration, confidence
 from terrafine.models.data import Scene
 from terrafine.models.detail import train as refining
+from terrafine.models.detail.lessons import draw_lessons
 from terrafine.models.metrics import VOID
 from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import MarkedNetwork
@@ -27,6 +29,7 @@ from terrafine.server.training.scenes import load_scenes, training_scenes
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import ModelSpec
 
+log = logging.getLogger(__name__)
 VALIDATION_CLICKS, VALIDATION_PX = 8, 512
 LOG, CURVES, MODEL = "log.csv", "curves.png", "model"
 Values = dict[str, float]
@@ -94,6 +97,12 @@ def train_refiner(
     torch.manual_seed(options.seed)
     refiner = Refiner(len(spec.classes), options.stride).to(torch.device(device))
     yield from refining.train_refiner(refiner, network, spec, scenes, options)
+    if config.data.validate:
+        known = load_scenes(dataclasses.replace(config, spec=spec), root, config.data.validate)
+        checks = draw_lessons(network, spec, known, options.scales, options.checks, refining.AS_THEY_ARE, options.seed)
+        counted = config.data.counted or len(spec.classes)
+        strength = refining.choose_strength(refiner, checks, spec.temperature, counted)
+        log.info("what the module adds is best at a strength of %g", strength)
     registry.save_refiner(model, refiner, options.detail)
 
 

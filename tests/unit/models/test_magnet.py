@@ -16,8 +16,8 @@ from hypothesis.extra.numpy import arrays
 from terrafine.models import registry
 from terrafine.models.data import Augmentation, Scene
 from terrafine.models.detail import selection
-from terrafine.models.detail.lessons import lesson, stages
-from terrafine.models.detail.train import RefinerOptions, hard_cross_entropy, train_refiner
+from terrafine.models.detail.lessons import Lesson, lesson, stages
+from terrafine.models.detail.train import RefinerOptions, choose_strength, hard_cross_entropy, train_refiner
 from terrafine.models.infer import Predictor
 from terrafine.models.metrics import VOID
 from terrafine.models.networks import magnet
@@ -209,6 +209,18 @@ def test_training_teaches_the_module_what_the_frozen_network_gets_wrong() -> Non
     assert steps[-1][2] < 0.5 * steps[4][2]
     assert network.scale.item() == 1.0
     assert not refiner.training
+
+
+@pytest.mark.parametrize(("truth", "expected"), [(2, 1.0), (0, 0.0)])
+def test_a_module_is_as_strong_as_suits_scenes_that_it_did_not_learn_from(truth: int, expected: float) -> None:
+    """It adds 4 to class 2, where both maps say class 0 by a margin of 3: at full strength that is class 2."""
+    refiner = Refiner(3).eval()
+    refiner.head.bias.data[2] = 4.0
+    logits = np.zeros((3, 8, 8), np.float16)
+    logits[0] = 3.0
+    lessons = [Lesson(logits, logits, np.full((8, 8), truth, np.uint8))]
+    assert choose_strength(refiner, lessons, 1.0, 3) == expected
+    assert refiner.head.bias[2].item() == 4.0 * expected
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------
