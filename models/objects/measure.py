@@ -15,7 +15,7 @@ from terrafine.models.objects import clicks
 from terrafine.models.objects.finder import ObjectFinder, Seen
 from terrafine.models.objects.samples import SceneObject, pixels
 from terrafine.shared.geo import Window, bounding, slices
-from terrafine.shared.objects import ObjectGuide, Points
+from terrafine.shared.objects import ObjectGuide
 
 LOOSE = np.full(4, 0.05)  # how far the box's sides are away, as a share of the object's
 BOX_CLICKS = 3  # what a box and one click inside count as
@@ -74,10 +74,10 @@ def measure(method: Method, target: SceneObject, most: int, first: int = BOX_CLI
         found = method(target, guide)
         seconds.append(time.perf_counter() - begin)
         ious.append(clicks.iou(*_compared(found, target)[1:]))
-        corrected_guide = corrected(found, target, guide)
-        if corrected_guide is None:
+        following = corrected(found, target, guide)
+        if following is None:
             break
-        guide = corrected_guide
+        guide = following
     return Trial(first, tuple(ious), tuple(seconds))
 
 
@@ -95,9 +95,10 @@ def corrected(found: Found, target: SceneObject, guide: ObjectGuide) -> Optional
     if click is None:
         return None
     is_inside, (x, y) = click
-    name = "inside" if is_inside else "outside"
-    points: Points = getattr(guide, name)
-    return dataclasses.replace(guide, **{name: (*points, (area.col + x, area.row + y))})
+    place = area.col + x, area.row + y
+    if is_inside:
+        return dataclasses.replace(guide, inside=(*guide.inside, place))
+    return dataclasses.replace(guide, outside=(*guide.outside, place))
 
 
 def summary(trials: Sequence[Trial], most: int) -> dict[str, float]:

@@ -56,11 +56,11 @@ class SceneObject:
 
     def truth(self, window: Window) -> Truth:
         """1 for the object, 0 beside it, VOID where the labels or the scene end; uint8 (*window.shape)."""
-        inside = intersection(window, Window(0, 0, *self.scene.truth.shape[::-1]))
+        whole = whole_of(self.scene)
+        inside = intersection(window, whole)
         truth = np.full(window.shape, VOID, np.uint8)
-        rows, cols = slices(inside, window)
-        labels = self.scene.truth[slices(inside, Window(0, 0, *self.scene.truth.shape[::-1]))]
-        truth[rows, cols] = np.where(labels == VOID, np.uint8(VOID), np.uint8(0))
+        labels = self.scene.truth[slices(inside, whole)]
+        truth[slices(inside, window)] = np.where(labels == VOID, np.uint8(VOID), np.uint8(0))
         common = intersection(window, self.window)
         if not common.is_empty:
             truth[slices(common, window)][self.mask[slices(common, self.window)]] = 1
@@ -112,13 +112,17 @@ class ObjectSampler:
 
 def pixels(scene: Scene, window: Window) -> tuple[Floats, NDArray[np.bool_]]:
     """float32 (bands, *window.shape) in [0, 1], and where the scene has them; `window` may reach outside."""
-    whole = Window(0, 0, *scene.truth.shape[::-1])
+    whole = whole_of(scene)
     inside = intersection(window, whole)
     unit, valid = np.zeros((len(scene.image), *window.shape), np.float32), np.zeros(window.shape, bool)
     rows, cols = slices(inside, window)
     unit[:, rows, cols] = scene.image[(slice(None), *slices(inside, whole))] / np.float32(255.0)
     valid[rows, cols] = True
     return unit, valid
+
+
+def whole_of(scene: Scene) -> Window:
+    return Window(0, 0, *scene.truth.shape[::-1])
 
 
 def _truth(found: SceneObject, crop: Crop) -> Truth:

@@ -6,7 +6,7 @@ import contextlib
 import uuid
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Iterator, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Iterator, Optional, Sequence, TypeVar
 
 from qgis.core import QgsProcessingFeedback
 from qgis.PyQt.QtCore import Qt
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # pyzmq may be missing: the algorithms that need no server wo
 
 CLIENT = "terrafine-processing"
 UPLOAD_SHARE = 0.3  # of the progress bar
+_Remote = TypeVar("_Remote", bound="Remote")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Remote:
         self._session = str(uuid.uuid4())
         self.reader = Reader(raster)
 
-    def __enter__(self) -> Remote:
+    def __enter__(self: _Remote) -> _Remote:
         from terrafine.shared.client import Client
         from terrafine.shared.transport import ZmqTransport
 

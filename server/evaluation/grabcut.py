@@ -6,7 +6,7 @@ import numpy as np
 
 from terrafine.models.objects.crop import around_box
 from terrafine.models.objects.measure import Found
-from terrafine.models.objects.samples import SceneObject
+from terrafine.models.objects.samples import SceneObject, whole_of
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import Window, intersection
 from terrafine.shared.objects import ObjectGuide
@@ -19,8 +19,7 @@ CLICK_SHARE = 0.03  # of the crop's side: how far a click is sure of what is aro
 def grabcut(target: SceneObject, guide: ObjectGuide) -> Found:
     """The object in a box; what is outside the box is background, and around a click it is what the click says."""
     library = _library()
-    scene = Window(0, 0, *target.scene.truth.shape[::-1])
-    window = intersection(around_box(guide.box, MARGIN, 1).window, scene)
+    window = intersection(around_box(guide.box, MARGIN, 1).window, whole_of(target.scene))
     rows, cols = slice(window.row, window.row_end), slice(window.col, window.col_end)
     image = np.ascontiguousarray(target.scene.image[:3, rows, cols].transpose(1, 2, 0)[..., ::-1])  # blue first
     labels = _labels(guide, window, library)
