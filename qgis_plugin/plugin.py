@@ -61,7 +61,10 @@ class TerrafinePlugin(QObject):
         self.provider = None
         self.labelling.close()
         self.labelling = None
+        menus = [entry.menu() for entry in self.iface.rasterMenu().actions() if entry.text() == MENU]
         self.iface.removePluginRasterMenu(MENU, self.action)
+        for menu in menus:  # QGIS takes an empty menu out of its own, and keeps it
+            menu.deleteLater()
         self.iface.removeToolBarIcon(self.action)
         self._close_dock()
         self.action.deleteLater()

@@ -3,7 +3,8 @@
     python docs/images/make_screenshots.py [JOB ...]
 
 Run with the server's Python; needs QGIS and xvfb-run, and the imagery: dubai/tile3.tif, dubai/tile3_labels.tif and
-banepa/banepa_west.tif under $TERRAFINE_DATA or ../shared/data. JOB is refine, deliver (which goes on where refine ended) or adapt.
+banepa/banepa_west.tif under $TERRAFINE_DATA or ../shared/data. JOB is refine, deliver (which goes on where refine
+ended) or adapt.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ def went(server_python: str, models_folder: Path, address: str, tmp_path_factory
     folder = tmp_path_factory.mktemp("package")
     place, pictures = town(folder), folder / "pictures"
     jobs = [(name, place) for name in ("refine", "deliver", "adapt")]
-    order = qgis_program.Order(jobs, pictures, str(models_folder), address, RELOADS)
+    reloads = qgis_program.Reloads(place, address, RELOADS)
+    order = qgis_program.Order(jobs, pictures, str(models_folder), reloads)
     return {**qgis_program.run(order, folder, server_python, LIMIT_S), "pictures": pictures}
 
 

@@ -35,9 +35,8 @@ def run(order: dict) -> dict:
             used[name] = user.used
             getattr(jobs, name)(user, from_plain(place))
         if order["reloads"]:
-            place = from_plain(order["jobs"][0][1])
-            user = User(iface, Path(order["pictures"]))
-            result["left"] = reload.left_behind(user, place, order["address"], order["reloads"])
+            user, what = User(iface, Path(order["pictures"])), order["reloads"]
+            result["left"] = reload.left_behind(user, from_plain(what["place"]), what["address"], what["times"])
     except BaseException:  # noqa: BLE001 - whatever it is, the outside has to know
         result["error"] = traceback.format_exc()
         iface.mainWindow().grab().save(str(Path(order["pictures"]) / "where-it-went-wrong.png"))

@@ -10,7 +10,7 @@ import subprocess
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Optional, Sequence
 
 from terrafine.tests.package.places import Place
 
@@ -30,20 +30,30 @@ NEEDED = ("qgis", "xvfb-run")
 
 
 @dataclass(frozen=True)
+class Reloads:
+    """How often the plugin is loaded and unloaded, on which image, with which server that runs already."""
+
+    place: Place
+    address: str
+    times: int
+
+    def plain(self) -> dict[str, Any]:
+        return {"place": self.place.plain(), "address": self.address, "times": self.times}
+
+
+@dataclass(frozen=True)
 class Order:
     """
     jobs      names of functions in jobs.py, each with the place where it is done
     pictures  a folder for them
     models    a folder of further models for the local server; "" for none
-    address   of a server that runs already, for the reloads
-    reloads   how often the plugin is loaded and unloaded at the end
+    reloads   what is done at the end, if anything
     """
 
     jobs: Sequence[tuple[str, Place]]
     pictures: Path
     models: str = ""
-    address: str = ""
-    reloads: int = 0
+    reloads: Optional[Reloads] = None
 
 
 def missing() -> list[str]:
@@ -60,8 +70,7 @@ def run(order: Order, scratch: Path, server_python: str, limit_s: float) -> dict
         "jobs": [(name, place.plain()) for name, place in order.jobs],
         "pictures": str(order.pictures),
         "result": str(result),
-        "address": order.address,
-        "reloads": order.reloads,
+        "reloads": order.reloads.plain() if order.reloads else None,
         "trace": str(trace),
         "limit_s": 0.7 * limit_s,
     }

@@ -70,9 +70,8 @@ def _receivers(item: QObject, signal: str) -> Optional[int]:
 
 
 def _process() -> dict[str, int]:
-    """Of this process: threads of Python, child processes, open sockets, pipes and files, temporary files."""
-    temporary = sum(1 for path in Path(tempfile.gettempdir()).rglob("*") if not path.is_dir())
-    found = {"threads": threading.active_count(), "temporary files": temporary}
+    """Of this process: threads of Python, child processes, open sockets, pipes and files, entries of the temporary folder."""
+    found = {"threads": threading.active_count(), "temporary files": len(os.listdir(tempfile.gettempdir()))}
     if Path("/proc/self").is_dir():
         found["child processes"] = len(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
         kinds = Counter(_kind(link) for link in Path("/proc/self/fd").iterdir())
@@ -89,9 +88,15 @@ def _kind(link: Path) -> str:
 
 def _python() -> dict[str, int]:
     """Objects of the plugin's own classes, and what it could have hooked into Python's logging."""
-    alive = Counter(type(item).__name__ for item in gc.get_objects() if type(item).__module__.startswith(PLUGIN))
+    alive = Counter(type(item).__name__ for item in gc.get_objects() if _is_the_plugins(type(item)))
     handlers = len(logging.getLogger().handlers) + len(logging.getLogger("terrafine").handlers)
     return {"log handlers": handlers, **{f"alive: {name}": count for name, count in alive.items()}}
+
+
+def _is_the_plugins(kind: type) -> bool:
+    """Not a frozen value: those are constants of classes, which Python's own caches keep."""
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return kind.__module__.startswith(PLUGIN) and not (parameters is not None and parameters.frozen)
 
 
 def differences(before: dict[str, int], after: dict[str, int]) -> dict[str, tuple[int, int]]:

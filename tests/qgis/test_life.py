@@ -3,47 +3,44 @@
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from qgis.core import QgsProject, QgsRasterLayer
-from qgis.gui import QgsDockWidget, QgsMapTool
-from qgis.PyQt.QtCore import QCoreApplication, QEvent, QPoint
+from qgis.PyQt.QtCore import QPoint
 from qgis.PyQt.QtGui import QColor, QImage
-from qgis.PyQt.QtWidgets import QAction, QApplication
+from qgis.PyQt.QtWidgets import QApplication
 
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Link
 from terrafine.tests.qgis.analyst import Analyst, until
+from terrafine.tests.qgis.inventory import census, differences
 
 pytestmark = pytest.mark.qgis
 
 
-def census(window) -> dict[str, int]:
-    """What a plugin could leave behind."""
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    QApplication.processEvents()
-    project, canvas = QgsProject.instance(), window.canvas
-    return {
-        "docks": len(window.findChildren(QgsDockWidget)),
-        "actions": len(window.findChildren(QAction, "TerrafineAction")),
-        "tools": len(canvas.findChildren(QgsMapTool)),
-        "items": len(canvas.scene().items()),
-        "menu": len(window.raster_menu.actions()),
-        "toolbar": len(window.toolbar.actions()),
-        "view listeners": canvas.receivers(canvas.extentsChanged),
-        "tool listeners": canvas.receivers(canvas.mapToolSet),
-        "removal listeners": project.receivers(project.layersWillBeRemoved),
-        "reading listeners": project.receivers(project.readProject),
-        "saving listeners": project.receivers(project.projectSaved),
-    }
+@pytest.fixture
+def own_temporary_folder(tmp_path, monkeypatch):
+    """Where nobody else makes files meanwhile."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
 
 
+@pytest.mark.usefixtures("own_temporary_folder")
 def test_unloading_leaves_nothing_behind(window, address, scene, models_folder, server_python, tmp_path):
     Settings(server_python=server_python, folder=str(tmp_path / "work")).save()
-    window.canvas.mapSettings()
-    before = census(window)
+    a_day(window, address, scene)
+    before = census(window, window.canvas)
+    a_day(window, address, scene)
+    assert differences(before, census(window, window.canvas)) == {}
+    assert window.canvas.mapTool() is window.pan
+
+
+def a_day(window, address, scene) -> None:
+    """Load the plugin, map and mark something, unload it."""
     analyst = Analyst(window)
     analyst.connect(address)
     layer = analyst.open(scene)
@@ -53,8 +50,23 @@ def test_unloading_leaves_nothing_behind(window, address, scene, models_folder, 
     analyst.leave()
     QgsProject.instance().removeMapLayers([analyst.marks_layer.id(), analyst.map_layer.id(), layer.id()])
     window.canvas.waitWhileRendering()
-    assert census(window) == before
-    assert window.canvas.mapTool() is window.pan
+
+
+@pytest.mark.usefixtures("own_temporary_folder")
+def test_twenty_times_loaded_connected_and_unloaded_it_leaves_nothing_behind(window, address, server_python, tmp_path):
+    Settings(server_python=server_python, folder=str(tmp_path / "work")).save()
+
+    def load_and_unload() -> None:
+        analyst = Analyst(window)
+        analyst.connect(address)
+        analyst.leave()
+
+    load_and_unload()
+    before = census(window, window.canvas)
+    assert "listeners of extentsChanged" in before
+    for _ in range(20):
+        load_and_unload()
+    assert differences(before, census(window, window.canvas)) == {}
 
 
 def test_the_layers_stay_when_the_plugin_is_unloaded(mapped):

@@ -51,6 +51,9 @@ class Window(QMainWindow):
     def removeToolBarIcon(self, action: QAction) -> None:  # noqa: N802
         self.toolbar.removeAction(action)
 
+    def rasterMenu(self) -> QMenu:  # noqa: N802
+        return self.raster_menu
+
     def addPluginToRasterMenu(self, name: str, action: QAction) -> None:  # noqa: N802
         if name not in self.menus:
             self.menus[name] = self.raster_menu.addMenu(name)
