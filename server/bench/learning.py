@@ -7,26 +7,21 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
-from terrafine.server.demo import scene
+from terrafine.server.bench.drawn import session_of
 from terrafine.server.engine import engine, learning, uncertainty
 from terrafine.server.engine.caches import FEATURES_BYTES, LOGITS_BYTES
 from terrafine.server.engine.session import Session
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import TerrafineError
-from terrafine.shared.geo import Grid, Window, slices
 from terrafine.shared.learning import LearnOptions
-from terrafine.shared.patch import Patch
-from terrafine.shared.raster import RasterInfo
 
 TILE_PX, IMAGE_PX, CLASSES = 512, 2048, 6
 MARKS = 10
@@ -51,7 +46,7 @@ class LearningFigures:
 
 def measure(folder: Path, rounds: int) -> LearningFigures:
     """Every item once in each of the rounds, so that a busy machine is busy for all of them. `folder`: of the model."""
-    predictor = Predictor(*registry.load(folder))
+    predictor = registry.load_predictor(folder)
     items = {REFERENCE: _plain_pass(), **_of_tile(predictor), **_of_image(predictor)}
     taken: dict[str, list[float]] = {name: [] for name in items}
     for item in items.values():
@@ -82,7 +77,7 @@ def _plain_pass() -> Callable[[], object]:
 
 def _of_tile(predictor: Predictor) -> dict[str, Callable[[], object]]:
     """A click, learning and MC dropout on a raster of one tile that has been looked at already."""
-    session = _session(predictor, TILE_PX)
+    session = session_of(predictor, TILE_PX)
     rng = np.random.default_rng(0)
     classes = len(predictor.spec.classes)
     session.change(Delta(0, 1, tuple(_mark(rng, classes) for _ in range(MARKS))))
@@ -118,38 +113,9 @@ def _of_image(predictor: Predictor) -> dict[str, Callable[[], object]]:
     """A large image from nothing, with and without uncertainty."""
 
     def classify(method: str) -> Callable[[], None]:
-        return lambda: _classify(_session(predictor, IMAGE_PX), None, method)
+        return lambda: _classify(session_of(predictor, IMAGE_PX), None, method)
 
     return {f"{IMAGE_PX}² image": classify(""), f"{IMAGE_PX}² image with entropy": classify("entropy")}
-
-
-class _Drawn:
-    """The drawn scene of the demo, of any size."""
-
-    def __init__(self, size_px: int) -> None:
-        self._window, self._image = Window(0, 0, size_px, size_px), _drawn(size_px)
-
-    def read(self, window: Window) -> Patch:
-        rows, cols = slices(window, self._window)
-        return Patch(window, self._image[:, rows, cols], np.ones(window.shape, bool))
-
-    def missing(self, window: Window) -> list[Window]:
-        return []
-
-    def close(self) -> None:
-        pass
-
-
-@lru_cache(maxsize=2)
-def _drawn(size_px: int) -> NDArray[np.uint8]:
-    """Drawing takes longer than classifying: once for all rounds."""
-    return scene.draw(size_px).image
-
-
-def _session(predictor: Predictor, size_px: int) -> Session:
-    grid = Grid(size_px, size_px, gsd_m=predictor.spec.gsd_m)
-    info = RasterInfo(grid, "uint8", (1, 2, 3), ((0.0, 255.0),) * 3)
-    return Session(info, _Drawn(size_px), predictor)
 
 
 def _mark(rng: np.random.Generator, classes: int) -> Annotation:
@@ -169,7 +135,7 @@ def _peak_gb(folder: Path) -> float:
 
 
 def _growth_gb(folder: str, size_px: int) -> float:
-    session = _session(Predictor(*registry.load(Path(folder))), size_px)
+    session = session_of(registry.load_predictor(Path(folder)), size_px)
     idle = _peak_bytes()
     _classify(session, None, "entropy")
     return (_peak_bytes() - idle) / 1e9

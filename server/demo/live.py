@@ -32,9 +32,12 @@ Report = Callable[[int, int], None]  # (done, total)
 
 
 @contextmanager
-def local_server(log: Path, models: Optional[Path] = None) -> Iterator[str]:
-    """Run `terrafine serve` as a process of its own; yields its address, ends it afterwards. Its log goes to `log`."""
-    options = ["--models", str(models)] if models else []
+def local_server(log: Path, models: Optional[Path] = None, more: Sequence[str] = ()) -> Iterator[str]:
+    """Run `terrafine serve` as a process of its own, with `more` options; yields its address, ends it afterwards.
+
+    Its log goes to `log`.
+    """
+    options = [*(["--models", str(models)] if models else []), *more]
     with (
         open(log, "wb") as errors,
         subprocess.Popen([*COMMAND, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process,

@@ -7,7 +7,7 @@ import pytest
 from terrafine.models import registry
 from terrafine.server.bench import learning as bench_learning
 from terrafine.server.bench.learning import REFERENCE, LearningFigures
-from terrafine.server.cli.bench import learning_table
+from terrafine.server.bench.tables import learning_table
 
 pytest.importorskip("segmentation_models_pytorch")
 
