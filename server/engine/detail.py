@@ -138,11 +138,18 @@ class Refined(TileRunner):
         doubt = session.caches.scores.get(key)
         if doubt is None:
             self.work.check()
-            unsure = margin(self._before(tile), session.spec.temperature)[self._on_raster(tile)]
+            unsure = margin(self._seen_from_afar(tile), session.spec.temperature)
             valid = self.valid(influence(self.lattice, tile))
             doubt = float(unsure.mean()) * float(valid.mean())
             session.caches.scores.put(key, doubt, SCORE_BYTES)
         return doubt
+
+    def _seen_from_afar(self, tile: Window) -> Floats:
+        """The logits of the map so far where the tile lies on the raster, on that map's own grid."""
+        grid = self._so_far.lattice.grid
+        own = Tiling(grid.width, grid.height, 1.0, grid.tile_px, grid.overlap_px, 0.0)
+        part = sampled(self._between, intersection(tile, self.lattice.grid.window))
+        return blended(own, part, self._so_far.tile_logits, len(self.session.spec.classes), self.work)
 
     def _on_raster(self, tile: Window) -> tuple[slice, slice]:
         """The tile's pixels that are the raster's."""
