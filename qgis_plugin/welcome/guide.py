@@ -9,7 +9,7 @@ from qgis.PyQt.QtCore import Qt, QUrl
 from qgis.PyQt.QtWidgets import QTextBrowser, QWidget
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/user-guide/index.md"
-SIZE = (760, 720)
+SIZE = (980, 760)
 
 
 class Guide(QTextBrowser):
