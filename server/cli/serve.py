@@ -24,6 +24,7 @@ It serves programs on this computer only, until Ctrl-C; with keys also those on 
 examples:
   terrafine serve
   terrafine serve --host 0.0.0.0 --keys keys                  (docs/security.md says how to make the keys)
+  terrafine serve --state-dir state                           (sessions outlive the server; terrafine status, sessions)
   terrafine serve --port 0 --announce - --exit-with-stdin     (as QGIS starts it)
   terrafine serve --models my_models/ --device cpu --threads 4
 """
