@@ -149,10 +149,9 @@ def test_killed_while_it_ranks_and_says_how_long_it_took_to_recover(analyst: Ana
     options = RankOptions(size_px=100, limit=2)
     whole = analyst.raster.info.grid.window
     interrupted(kill, analyst.client.rank_patches(analyst.session, whole, analyst.raster.read, options), Progress)
-    recovery_s = ask(state, "status")["engine"]["recovery_s"]
-    assert 0 < recovery_s < 60
     *_, ranked = analyst.client.rank_patches(analyst.session, whole, analyst.raster.read, options)
     assert len(ranked.patches) == 2
+    assert ask(state, "status")["engine"]["recovery_s"] > 0
 
 
 def test_a_server_that_is_killed_takes_its_engine_along_and_finds_everything_again(
