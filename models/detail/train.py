@@ -94,7 +94,7 @@ def train_refiner(
 
 @torch.inference_mode()
 def choose_strength(refiner: Refiner, lessons: Iterable[Lesson], temperature: float, counted: int) -> float:
-    """Weaken the module to the strength at which the lessons' maps are best; returns that, one of STRENGTHS.
+    """Give the module the strength at which the lessons' maps are best; returns that, one of STRENGTHS.
 
     By the mean IoU over the classes below `counted`. What a module learnt of scenes that its network knows by heart may
     be wrong elsewhere: these lessons are of others.
@@ -102,14 +102,14 @@ def choose_strength(refiner: Refiner, lessons: Iterable[Lesson], temperature: fl
     tries = {strength: copy.deepcopy(refiner) for strength in STRENGTHS}
     pooled = {strength: np.zeros((refiner.classes,) * 2, np.int64) for strength in STRENGTHS}
     for strength, weakened in tries.items():
-        weakened.weaken(strength)
+        weakened.strength.fill_(strength)
     for lesson in lessons:
         coarse, fine = (torch.from_numpy(logits)[None].float() / temperature for logits in (lesson.coarse, lesson.fine))
         for strength, weakened in tries.items():
             found = weakened.cpu()(coarse.softmax(1), fine.softmax(1))[0].argmax(0).numpy()
             pooled[strength] += metrics.confusion(lesson.truth, found, refiner.classes)
     best = max(STRENGTHS, key=lambda strength: metrics.mean_iou(pooled[strength], counted))
-    refiner.weaken(best)
+    refiner.strength.fill_(best)
     return best
 
 

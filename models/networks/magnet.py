@@ -26,10 +26,13 @@ class Refiner(nn.Module):
     All are (B, classes, H, W); H and W are multiples of `stride`. The order of the two counts.
     """
 
+    strength: Tensor
+
     def __init__(self, classes: int, stride: int = 4) -> None:
         super().__init__()
         self.classes, self.stride = classes, stride
         self.weights = nn.Parameter(torch.tensor([0.5, 0.5]))  # of the coarser map and the finer
+        self.register_buffer("strength", torch.tensor(1.0))  # of what the layers add; without any they need not run
         self.norm = nn.BatchNorm2d(2 * classes)
         self.stem = _unit(2 * classes, WIDTH, 2 * stride + 1, stride)
         self.mix = _unit(WIDTH, WIDTH, 3)
@@ -39,16 +42,14 @@ class Refiner(nn.Module):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        first, second = (map_.clamp_min(FLOOR).log() for map_ in (coarse, fine))
+        mean = self.weights[0] * first + self.weights[1] * second
+        return mean + self.strength * self._change(coarse, fine) if self.strength else mean
+
+    def _change(self, coarse: Tensor, fine: Tensor) -> Tensor:
         x = self.norm(torch.cat([coarse, fine], dim=1))
         change: Tensor = self.head(self.blocks(self.mix(self.stem(x))))
-        believed = (map_.clamp_min(FLOOR).log() for map_ in (coarse, fine))
-        return sum((weight * log for weight, log in zip(self.weights, believed)), change)
-
-    @torch.no_grad()
-    def weaken(self, strength: float) -> None:
-        """Have the layers add only that share of what they added."""
-        for parameter in self.head.parameters():
-            parameter.mul_(strength)
+        return change
 
 
 class Bottleneck(nn.Module):

@@ -220,7 +220,17 @@ def test_a_module_is_as_strong_as_suits_scenes_that_it_did_not_learn_from(truth:
     logits[0] = 3.0
     lessons = [Lesson(logits, logits, np.full((8, 8), truth, np.uint8))]
     assert choose_strength(refiner, lessons, 1.0, 3) == expected
-    assert refiner.head.bias[2].item() == 4.0 * expected
+    assert refiner.strength.item() == expected
+
+
+def test_a_module_without_strength_does_not_run_its_layers() -> None:
+    refiner, ran = Refiner(3).eval(), []
+    refiner.head.bias.data[2] = 4.0
+    refiner.blocks.register_forward_pre_hook(lambda *_: ran.append(1))
+    refiner.strength.fill_(0.0)
+    coarse, fine = maps(1, 3, 8, 8), maps(1, 3, 8, 8)
+    torch.testing.assert_close(refiner(coarse, fine), (coarse.log() + fine.log()) / 2)
+    assert not ran
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------
