@@ -34,6 +34,12 @@ class DeafNetwork(MarkedNetwork):
     def mark_side(self) -> tuple[nn.Module, ...]:
         return self.hearing.mark_side()
 
+    def reducible(self) -> tuple[nn.Module, ...]:
+        return self.hearing.reducible()
+
+    def settle(self) -> None:
+        self.hearing.settle()
+
     def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
         return self.hearing.trunk(features, torch.zeros_like(marks))
 
