@@ -35,11 +35,11 @@ class Gate(nn.Module):
 
 
 def gated(block: nn.Module, z: Tensor, x: Tensor) -> Tensor:
-    """block(x) of the images with z = 1, x itself of the others, which the block is not run for outside of training.
+    """block(x) of the images with z = 1, x itself of the others; outside of training the block is not run for these.
 
     `block` adds F(x) to x by itself.
     """
-    if z.requires_grad:
+    if z.requires_grad or block.training:  # then batch norms need the whole batch
         open_ = z.to(x.dtype)[:, None, None, None]
         return open_ * block(x) + (1 - open_) * x
     runs = z > 0

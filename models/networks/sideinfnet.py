@@ -53,9 +53,7 @@ class SideInfNet(MarkedNetwork):
     ) -> None:
         super().__init__()
         self.encoder, self.side, self.inputs, self.rate = encoder, side, inputs, rate
-        encoder.piecewise = True
-        for stage in encoder.stages[EARLY:]:
-            used_piecewise(stage)
+        used_piecewise(encoder)
         low, middle, deep = (encoder.channels[level] for level in (1, 3, 4))
         self.fuse = _fusion(low, dimension)
         self.gates = nn.ModuleDict(self._new_gates() if rate else {})

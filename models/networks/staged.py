@@ -57,10 +57,10 @@ def _vgg_stages(layers: nn.Sequential) -> list[nn.Module]:
     return [layers[start:end] for start, end in zip(borders, borders[1:])]
 
 
-def used_piecewise(stage: nn.Module) -> None:
-    """Mark a stage, or an encoder, as one whose units are called one by one: nothing may melt them together."""
-    for module in stage.modules():
-        if type(module) is nn.Sequential or module is stage:
+def used_piecewise(encoder: nn.Module) -> None:
+    """Mark an encoder as one whose units are called one by one: nothing may melt them together."""
+    for module in encoder.modules():
+        if type(module) is nn.Sequential or module is encoder:
             setattr(module, PIECEWISE, True)
 
 

@@ -633,19 +633,19 @@
     </message>
     <message>
         <source>No point of '{name}' says anything about the image.</source>
-        <translation type="unfinished"></translation>
+        <translation>Aucun point de « {name} » ne dit quoi que ce soit de l'image.</translation>
     </message>
     <message>
         <source>Choose another layer, or other fields: points lie on the image, and their fields hold numbers.</source>
-        <translation type="unfinished"></translation>
+        <translation>Choisissez une autre couche, ou d'autres champs : les points sont sur l'image, et leurs champs contiennent des nombres.</translation>
     </message>
     <message>
         <source>'{name}' has {count} points on the image; {most} are allowed.</source>
-        <translation type="unfinished"></translation>
+        <translation>« {name} » a {count} points sur l'image ; {most} sont permis.</translation>
     </message>
     <message>
         <source>Filter the layer.</source>
-        <translation type="unfinished"></translation>
+        <translation>Filtrez la couche.</translation>
     </message>
     <message>
         <source>The server has failed: {detail}</source>
@@ -1347,7 +1347,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Side information</source>
-        <translation type="unfinished"></translation>
+        <translation>Informations annexes</translation>
     </message>
 </context>
 <context>
@@ -1859,7 +1859,7 @@ Le résultat garde les noms et les couleurs.</translation>
     </message>
     <message>
         <source>Side information: tell the model what is known at points</source>
-        <translation type="unfinished"></translation>
+        <translation>Informations annexes : dire au modèle ce que l'on sait en des points</translation>
     </message>
     <message>
         <source>How finely the map is drawn, from the next classification on</source>
@@ -2764,27 +2764,27 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     <name>SideDialog</name>
     <message>
         <source>Side information</source>
-        <translation type="unfinished"></translation>
+        <translation>Informations annexes</translation>
     </message>
     <message>
         <source>Points with numbers: photographs that were rated, survey answers, sensors</source>
-        <translation type="unfinished"></translation>
+        <translation>Des points avec des nombres : photographies notées, réponses à une enquête, capteurs</translation>
     </message>
     <message>
         <source>Forget it</source>
-        <translation type="unfinished"></translation>
+        <translation>Les oublier</translation>
     </message>
     <message>
         <source>Let the map be made from the image and your marks alone</source>
-        <translation type="unfinished"></translation>
+        <translation>Ne faire la carte que de l'image et de vos marques</translation>
     </message>
     <message>
         <source>This model listens to numbers that are known at points. They steer the map around them, as marks do.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ce modèle tient compte de nombres connus en des points. Ils orientent la carte autour d'eux, comme le font les marques.</translation>
     </message>
     <message>
         <source>Points</source>
-        <translation type="unfinished"></translation>
+        <translation>Points</translation>
     </message>
 </context>
 <context>

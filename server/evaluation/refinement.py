@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from terrafine.models.infer import Predictor
 from terrafine.models.metrics import VOID
-from terrafine.server.engine import advising, engine, learning, ranking
+from terrafine.server.engine import advising, engine, learning, ranking, side
 from terrafine.server.engine.session import Session
 from terrafine.server.rasters import raster_io
 from terrafine.server.rasters.pixels import PixelSource
@@ -27,6 +27,7 @@ from terrafine.shared.learning import LearnOptions, RankedPatch, RankOptions
 from terrafine.shared.messages import Advice, Learnt, PatchesRanked
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
+from terrafine.shared.side import SideInformation
 from terrafine.shared.spec import NODATA_CLASS, ModelSpec
 
 Classes = NDArray[np.uint8]
@@ -113,6 +114,12 @@ class Refinement:
         self._change(
             tuple(mark for name, mark in wanted.items() if name not in held), tuple(sorted(held - wanted.keys()))
         )
+
+    def tell(self, information: SideInformation) -> None:
+        """Let the model know this besides marks, and nothing else."""
+        started = time.perf_counter()
+        side.set_side(self.session, *self._revisions(), information)
+        self._refresh(started)
 
     def learn(self, options: LearnOptions) -> Learnt:
         """Retrain on all marks."""

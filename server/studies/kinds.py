@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from terrafine.server.studies import clicks, density, detail, mistakes, patches, sequence, strokes
+from terrafine.server.studies import clicks, density, detail, mistakes, patches, points, sequence, strokes
 from terrafine.shared.errors import ConfigError
 
 KINDS: dict[str, ModuleType] = {
@@ -13,6 +13,7 @@ KINDS: dict[str, ModuleType] = {
     "sequence": sequence,
     "mistakes": mistakes,
     "strokes": strokes,
+    "points": points,
     "density": density,
     "detail": detail,
 }

@@ -72,10 +72,10 @@ def test_a_closed_gate_leaves_the_image_as_it_is_and_its_block_is_not_run_for_it
             return x + 1
 
     x = torch.zeros(3, 2, 4, 4)
-    out = gated(Counting(), torch.tensor([1.0, 0.0, 1.0]), x)
+    out = gated(Counting().eval(), torch.tensor([1.0, 0.0, 1.0]), x)
     assert out[:, 0, 0, 0].tolist() == [1.0, 0.0, 1.0]
     assert Counting.images == 2
-    assert torch.equal(gated(Counting(), torch.zeros(3), x), x)
+    assert torch.equal(gated(Counting().eval(), torch.zeros(3), x), x)
     assert Counting.images == 2
 
 

@@ -104,3 +104,10 @@ def test_a_network_that_has_nothing_to_learn_is_measured_as_it_is(folder: Path):
     (found,) = results(folder, text)
     assert found.curves["miou"][1] > found.curves["miou"][0] + 0.3  # two plain colours, each with a stroke
     assert registry.describe(folder / "out" / "sideinfnet" / "seed1" / "model").architecture == "grabcut"
+
+
+def test_points_are_told_ten_times_as_many_at_a_time(folder: Path):
+    side = 'side = { names = ["dark", "bright"], mean = [0.5, 0.5], std = [0.5, 0.5] }\n\n[[rows]]'
+    (found,) = results(folder, SIDE.format(kind="points", length=2).replace("\n[[rows]]", side))
+    assert found.x == [0.0, 10.0, 100.0]
+    assert len(found.curves["miou"]) == 3
