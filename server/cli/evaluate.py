@@ -13,7 +13,6 @@ import torch
 from tqdm import tqdm
 
 from terrafine.models import registry, simulate
-from terrafine.models.infer import Predictor
 from terrafine.server.evaluation.annotator import POSITIONS, Annotator
 from terrafine.server.evaluation.evaluate import Curve, Step, annotate, summarise
 from terrafine.server.evaluation.refinement import Refinement, load_subject
@@ -52,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    spec, network = registry.load(_folder(arguments.model))
-    predictor = Predictor(spec, network, arguments.device)
+    predictor = registry.load_predictor(_folder(arguments.model), arguments.device)
+    spec = predictor.spec
     counted = arguments.counted or len(spec.classes)
     subjects = [_labels(path, arguments.labels) for path in sorted(arguments.images)]
     curves = []
