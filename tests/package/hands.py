@@ -48,10 +48,12 @@ class Hands:
         QTest.qWait(int(1000 * seconds))
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Let QGIS run until something is so; raises TimeoutError that says what is open."""
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"waited in vain: {what}; last used: {self.used[-3:]}")
+                titles = [widget.windowTitle() for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+                raise TimeoutError(f"waited in vain: {what}; last used: {self.used[-3:]}; open: {titles}")
             self.pause(0.03)
 
     # ---- mouse on words --------------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ class Hands:
             try:
                 action()
                 ends.append(None)
-            except (LookupError, StopIteration, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - raised again below, where somebody hears of it
                 ends.append(error)
                 self._close_what_is_modal()
 
@@ -138,8 +140,8 @@ class Hands:
             raise ends[0]
 
     def _close_what_is_modal(self) -> None:
-        for widget in (QApplication.activePopupWidget(), QApplication.activeModalWidget()):
-            if widget is not None:
+        for widget in QApplication.topLevelWidgets():
+            if widget.isVisible() and isinstance(widget, (QDialog, QMenu)):
                 widget.close()
 
     # ---- on the map ------------------------------------------------------------------------------------------------
@@ -194,14 +196,15 @@ class Hands:
         return found[-1]
 
     def dialog(self, title: str) -> QDialog:
-        """The window with that title, as soon as it is open; Processing writes names as headlines."""
+        """The window with that title, as soon as it is open; Processing writes names as headlines, and adds to them."""
         self.until(lambda: self._dialog(title) is not None, f"the window '{title}' is open")
         self.pause(0.2)
         return self._dialog(title)
 
     def _dialog(self, title: str) -> Optional[QDialog]:
-        open_ones = (widget for widget in QApplication.topLevelWidgets() if widget.isVisible())
-        return next((widget for widget in open_ones if widget.windowTitle().lower() == title.lower()), None)
+        open_ones = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+        dialogs = (widget for widget in open_ones if isinstance(widget, QDialog))
+        return next((dialog for dialog in dialogs if title.lower() in dialog.windowTitle().lower()), None)
 
     # ---- finding words ---------------------------------------------------------------------------------------------
 
