@@ -70,7 +70,7 @@ def _receivers(item: QObject, signal: str) -> Optional[int]:
 
 
 def _process() -> dict[str, int]:
-    """Of this process: Python threads, child processes, open sockets, pipes and files; entries of the temporary folder."""
+    """Of this process: Python threads, child processes, open sockets and files; entries of the temporary folder."""
     found = {"threads": threading.active_count(), "temporary files": len(os.listdir(tempfile.gettempdir()))}
     if Path("/proc/self").is_dir():
         found["child processes"] = len(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
