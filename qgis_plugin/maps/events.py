@@ -194,7 +194,7 @@ class WorkEvents(ABC):
 
     def patched(self, job: int, patch: Patch) -> list[Effect]:
         """A finished part of the map; one that belongs to overtaken work is stale and dropped."""
-        if not self._is_current(job):
+        if self.work is None or not self._is_current(job):
             return []
         self.work = replace(self.work, found=self.work.found or bool(patch.valid.any()))
         if self.session.mapped.is_empty:

@@ -75,7 +75,7 @@ def tiling_of(grid: Grid, spec: ModelSpec) -> tuple[Tiling, str]:
     return Tiling(grid.width, grid.height, scale, spec.tile_px, spec.overlap_px, spec.encoding.radius_px), warning
 
 
-def coarser(tiling: Tiling, factor: int) -> Tiling:
+def coarser(tiling: Tiling, factor: float) -> Tiling:
     """The same raster on a grid whose pixels are so many model pixels wide, less than one for a finer grid."""
     return replace(tiling, scale=tiling.scale / factor)
 

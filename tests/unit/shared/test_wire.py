@@ -21,6 +21,7 @@ from terrafine.shared.messages import (
     Done,
     Failed,
     MeasureUncertainty,
+    ObjectFound,
     OfferPixels,
     OpenSession,
     PatchReady,
@@ -34,10 +35,11 @@ from terrafine.shared.messages import (
     SetAnnotations,
     SetLegend,
 )
+from terrafine.shared.objects import LARGEST_BOX_PX, SMALLEST_BOX_PX, ObjectGuide
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import DTYPES, RasterInfo
 from terrafine.shared.side import SideFields, SideInformation
-from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
+from terrafine.shared.spec import DETAILS, LandCover, ModelSpec, Normalisation
 
 KINDS = (*get_args(Request), *get_args(Reply))
 NUMBERS = st.floats(-1e9, 1e9)
@@ -65,7 +67,20 @@ LEGENDS = st.lists(st.tuples(st.builds(LandCover), st.integers(-1, 254)), max_si
 
 
 MEASUREMENTS = st.builds(MeasureUncertainty, TEXT, WINDOWS, TEXT, st.integers(1, MOST_FACTOR))
-PARTICULAR = {OfferPixels: OFFERS, SetLegend: LEGENDS, MeasureUncertainty: MEASUREMENTS}  # in what they may hold
+PREDICTIONS = st.builds(Predict, TEXT, WINDOWS, st.none() | COUNTS, st.booleans(), st.sampled_from(DETAILS))
+SIDES, PLACES = st.floats(SMALLEST_BOX_PX, LARGEST_BOX_PX / 2, width=32), st.integers(-10_000, 10_000)
+BOXES = st.tuples(PLACES, PLACES, SIDES, SIDES).map(lambda b: (float(b[0]), float(b[1]), b[0] + b[2], b[1] + b[3]))
+CLICKS = st.lists(VERTICES, max_size=3).map(tuple)
+GUIDES = st.builds(ObjectGuide, BOXES, CLICKS, CLICKS)
+FOUND = st.tuples(st.integers(0, 5), st.integers(0, 5)).flatmap(
+    lambda shape: st.builds(
+        ObjectFound, st.builds(Window, COUNTS, COUNTS, st.just(shape[1]), st.just(shape[0])),
+        arrays.arrays(np.bool_, shape), CLICKS, NUMBERS, st.dictionaries(TEXT, NUMBERS, max_size=2),
+    )
+)  # fmt: skip
+PARTICULAR = {  # in what they may hold
+    OfferPixels: OFFERS, SetLegend: LEGENDS, MeasureUncertainty: MEASUREMENTS, Predict: PREDICTIONS, ObjectFound: FOUND,
+}  # fmt: skip
 
 
 def filled(kind: type) -> st.SearchStrategy:
@@ -128,7 +143,7 @@ RANK_OPTIONS = st.builds(
 )
 for known, strategy in {
     str: TEXT, int: COUNTS, float: NUMBERS, Window: WINDOWS, Annotation: MARKS, Patch: patches(), RasterInfo: RASTERS,
-    SideInformation: side_information(),
+    SideInformation: side_information(), ObjectGuide: GUIDES,
     ModelSpec: SPECS, Delta: filled(Delta), LearnOptions: LEARN_OPTIONS, RankOptions: RANK_OPTIONS,
 }.items():  # fmt: skip
     st.register_type_strategy(known, strategy)
