@@ -132,9 +132,10 @@ def test_a_model_folder_with_one_offers_it(tmp_path):
     features, marks = predictor.features(images), np.zeros((2, 2, 64, 64), np.float32)
     found = predictor.uncertainty("confidnet", features, None, marks)
     with torch.inference_mode():
-        last, _ = predictor.network.trunk(features[1].tensors, torch.from_numpy(marks[1:]))
+        exact = tuple(tensor.float() for tensor in features[1].tensors)
+        last, _ = predictor.network.trunk(exact, torch.from_numpy(marks[1:]))
         expected = 1 - net(last)
-    assert np.allclose(found[1], expected[0], atol=1e-4)
+    assert np.allclose(found[1], expected[0], atol=1e-2)  # bfloat16, where the processor has it
 
 
 def test_a_folder_that_lacks_the_one_it_offers_is_refused(tmp_path):
