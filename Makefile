@@ -49,6 +49,7 @@ qgis-tests: $(SERVER) $(QGIS) $(WORDS)
 
 check: $(SERVER) $(LINK)  ## ruff, mypy, the import contracts, bandit and the rules for QGIS plugins
 	@$(PY) -m ruff check --quiet $(CODE)
+	@$(PY) -m ruff format --check --quiet $(CODE)
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) -m bandit --quiet --recursive qgis_plugin shared __init__.py

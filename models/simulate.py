@@ -204,9 +204,7 @@ def _moved(mark: Annotation, x: float, y: float) -> Annotation:
     return replace(mark, vertices=tuple((px + x, py + y) for px, py in mark.vertices))
 
 
-def noisy_scores(
-    truth: Classes, count: int, noise: float, classes: int, rng: np.random.Generator
-) -> SideInformation:
+def noisy_scores(truth: Classes, count: int, noise: float, classes: int, rng: np.random.Generator) -> SideInformation:
     """Points anywhere in the truth, each with a score a class: 1 for its own, 0 for others, and normal errors on all.
 
     As if somebody had photographed the ground there, and a classifier had looked at the photographs.

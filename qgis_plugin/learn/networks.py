@@ -19,7 +19,8 @@ BUFFERS = "buffers"  # of side information: shapes, and float32 in base 64
 def dumps(network: Network) -> str:
     arrays: list[np.ndarray] = []
     values = codec.encode(network, arrays)
-    return json.dumps({**values, BUFFERS: [[array.shape, base64.b64encode(array.tobytes()).decode()] for array in arrays]})
+    buffers = [(array.shape, base64.b64encode(array.tobytes()).decode()) for array in arrays]
+    return json.dumps({**values, BUFFERS: buffers})
 
 
 def loads(text: str, model: ModelSpec) -> Network:
