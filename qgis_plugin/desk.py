@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsRasterLayer
+from qgis.core import QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QObject
 from qgis.PyQt.QtWidgets import QFileDialog
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
+from terrafine.qgis_plugin.layers import ROLE
 from terrafine.qgis_plugin.learn.desk import LearnDesk
 from terrafine.qgis_plugin.legend.desk import LegendDesk
 from terrafine.qgis_plugin.link.desk import ServerDesk
@@ -40,6 +41,7 @@ class Desk(QObject):
 
     def close(self) -> None:
         """Hear nothing more: the dock lives until Qt's next turn, and the project may change before."""
+        QgsProject.instance().layersAdded.disconnect(self._offer_images)
         self._dock.map.raster.layerChanged.disconnect()
         self.server.close()
         self._sampler.cancel()
@@ -52,6 +54,8 @@ class Desk(QObject):
 
     def _connect_map(self) -> None:
         panel, handle = self._dock.map, self._bench.handle
+        QgsProject.instance().layersAdded.connect(self._offer_images)
+        self._offer_images()
         panel.model_chosen.connect(self._choose_model)
         panel.detail_chosen.connect(lambda detail: handle(lambda controller: controller.choose_detail(detail)))
         panel.raster_chosen.connect(self._activate)
@@ -67,6 +71,11 @@ class Desk(QObject):
         self._exporter.saved.connect(self._say_where)
         self._dock.marks.opacity_chosen.connect(self._choose_opacity)
         self._dock.marks.export_asked.connect(self._ask_export)
+
+    def _offer_images(self) -> None:
+        """Maps of Terrafine's own are no images to classify."""
+        layers = QgsProject.instance().mapLayers().values()
+        self._dock.map.raster.setExceptedLayerList([layer for layer in layers if layer.customProperty(ROLE)])
 
     # ---- choices ---------------------------------------------------------------------------------------------------
 

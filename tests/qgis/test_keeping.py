@@ -69,6 +69,21 @@ def test_a_saved_project_comes_back_with_its_map_and_its_marks(mapped, tmp_path)
     assert mapped.controller.view().has_session
 
 
+def test_terrafines_own_maps_are_not_offered_as_images_to_classify(mapped, tmp_path):
+    path = tmp_path / "project.qgz"
+    image = mapped.dock.map.current_raster().name()
+    choices = mapped.dock.map.raster
+
+    def offered():
+        return [choices.layer(index).name() for index in range(choices.count())]
+
+    assert offered() == [image]
+    save(mapped, path)
+    QgsProject.instance().clear()
+    QgsProject.instance().read(str(path))
+    assert offered() == [image]
+
+
 def test_marking_goes_on_in_a_project_that_was_opened_again(mapped, tmp_path):
     path = tmp_path / "project.qgz"
     mapped.mark(50.5, 40.5, 2)
