@@ -63,7 +63,6 @@ FRAMES = {
 }  # by code, but for those that nobody is told of
 
 SENTENCES = (
-    QT_TRANSLATE_NOOP("@default", "The mistake is large: learning carries the correction farther than marks do."),
     QT_TRANSLATE_NOOP("@default", "The map is unsure around here: it has something to learn."),
     QT_TRANSLATE_NOOP(
         "@default", "The size of the raster's pixels on the ground is unknown; the model takes them as they are."

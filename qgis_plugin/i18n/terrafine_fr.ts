@@ -740,10 +740,6 @@
         <translation>Demandez à son administrateur d'ajouter votre clé.</translation>
     </message>
     <message>
-        <source>The mistake is large: learning carries the correction farther than marks do.</source>
-        <translation>L'erreur est étendue : l'apprentissage porte la correction plus loin que les marques.</translation>
-    </message>
-    <message>
         <source>The map is unsure around here: it has something to learn.</source>
         <translation>La carte est incertaine par ici : elle a quelque chose à apprendre.</translation>
     </message>

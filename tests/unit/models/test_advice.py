@@ -62,12 +62,12 @@ def test_without_a_mark_in_the_data_nothing_is_wrong():
 @pytest.mark.parametrize(
     ("mistake", "certainty", "action"),
     [
-        (advice.LARGE_PX, 1.0, LEARN),
-        (advice.LARGE_PX - 1, advice.UNSURE, MARK),
-        (1.0, advice.UNSURE - 0.01, LEARN),
+        (advice.SMALL_PX, advice.UNSURE - 0.01, LEARN),
+        (advice.SMALL_PX - 1, advice.UNSURE - 0.01, MARK),
+        (advice.SMALL_PX, advice.UNSURE, MARK),
     ],
 )
-def test_large_mistakes_and_unsure_maps_call_for_learning(mistake, certainty, action):
+def test_large_mistakes_in_unsure_maps_call_for_learning(mistake, certainty, action):
     assert advice.judge(Signs(1, mistake, certainty))[0] == action
 
 
