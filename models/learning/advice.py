@@ -3,8 +3,8 @@
 DIAL finds annotations alone at their best for small mistakes in a good map, and retraining for large mistakes in a bad
 one. Neither the size of a mistake nor the quality of a map is known where there is no truth, so signs of them stand in:
 the region that the marks contradict, what they changed, and how sure the map is around. The thresholds were picked on
-another tile than that on which docs/benchmarks.md holds the advice against the better constant answer, and does not find
-it better: one mark alone is seldom enough to learn from, so the advice to learn is rare.
+one tile; docs/benchmarks.md holds the advice against the better constant answer on another, and finds it no better:
+one mark alone is seldom enough to learn from, so the advice to learn is rare.
 """
 
 from __future__ import annotations
