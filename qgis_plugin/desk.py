@@ -75,7 +75,7 @@ class Desk(QObject):
     def _offer_images(self) -> None:
         """Maps of Terrafine's own are no images to classify."""
         layers = QgsProject.instance().mapLayers().values()
-        self._dock.map.raster.setExceptedLayerList([layer for layer in layers if layer.customProperty(ROLE)])
+        self._dock.map.leave_out([layer for layer in layers if layer.customProperty(ROLE)])
 
     # ---- choices ---------------------------------------------------------------------------------------------------
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Sequence
 
-from qgis.core import QgsMapLayerProxyModel, QgsRasterLayer
+from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsRasterLayer
 from qgis.gui import QgsMapLayerComboBox
-from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.settings import Settings
@@ -42,6 +42,16 @@ class MapPanel(QWidget):
     def current_raster(self) -> Optional[QgsRasterLayer]:
         layer = self.raster.currentLayer()
         return layer if isinstance(layer, QgsRasterLayer) else None
+
+    def leave_out(self, layers: Sequence[QgsMapLayer]) -> None:
+        """Offer all rasters but these; QGIS says that the choice has changed, even where it has not."""
+        before = self.raster.currentLayer()
+        with QSignalBlocker(self.raster):
+            self.raster.setExceptedLayerList(list(layers))
+            if before not in layers:
+                self.raster.setLayer(before)
+        if self.raster.currentLayer() is not before:
+            self.raster_chosen.emit()
 
     def show_view(self, view: View) -> None:
         self._show_models(view)

@@ -128,8 +128,8 @@ def test_learn_from_corrections(mapped):
     learn(mapped)
     assert not np.array_equal(mapped.map(), before)
     assert mapped.controller.session.lesson_of_now is not None
-    mapped.plugin.bench.handle(lambda controller: controller.save_model("tiny-learnt", "Tiny, taught"))
+    mapped.plugin.bench.handle(lambda controller: controller.save_model("tiny-taught", "Tiny, taught"))
     mapped.settle()
-    assert "tiny-learnt" in [model.name for model in mapped.controller.models]
+    assert "tiny-taught" in [model.name for model in mapped.controller.models]
     undo(mapped)
     assert np.array_equal(mapped.map(), before)

@@ -76,7 +76,7 @@ def test_the_help_button_and_f1_open_the_user_guide(analyst):
     analyst.press(analyst.dock.help)
     guide = analyst.plugin.welcome.guide
     assert guide.isVisible()
-    assert "From an image to a map" in guide.toPlainText()
+    assert "Three jobs, step by step" in guide.toPlainText()
     guide.close()
     analyst.key(Qt.Key.Key_F1, on=analyst.dock.marks)
     assert guide.isVisible()
