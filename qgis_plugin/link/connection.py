@@ -114,8 +114,7 @@ class _Connection(threading.Thread):
         finally:
             if self._client is not None:
                 self._client.close()
-            if not self._stopping:
-                self._emit(lambda controller: controller.connection_failed(ended))
+            self._tell(lambda controller: controller.connection_failed(ended))
 
     def _open(self) -> None:
         from terrafine.shared.client import Client  # pyzmq may be missing: the plugin loads all the same
@@ -179,5 +178,6 @@ class _Connection(threading.Thread):
             raise Cancelled("The work was stopped.")
 
     def _tell(self, event: Event) -> None:
+        """When it is heard there may be another connection, which this is no news of."""
         if not self._stopping:
-            self._emit(event)
+            self._emit(lambda controller: [] if self._stopping else event(controller))
