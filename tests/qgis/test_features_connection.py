@@ -64,18 +64,18 @@ def test_plugin_never_breaks_qgis_s_python():
     assert [re.split(r"\W", line)[0] for line in needed] == ["pyzmq"]
 
 
-def test_answer_in_milliseconds(analyst, address, scene):
+def test_answer_in_milliseconds(analyst, address, tmp_path):
     """A click sends a mark and gets a patch of class ids: features and pixels stay where they are."""
     with tunnel(address) as counting:
         analyst.connect(counting.address)
-        analyst.open(scene)
+        analyst.open(scenes.projected(tmp_path / "unseen.tif", 170))  # pixels that the server has not met yet
         analyst.choose_model()
         analyst.classify()
-        assert counting.sent > 3 * 160 * 160  # the pixels, once
+        assert counting.sent > 3 * 170 * 170  # the pixels, once
         counting.forget()
         analyst.mark(50.5, 40.5, (int(analyst.map()[40, 50]) + 1) % 3)
         assert 0 < counting.sent < 10_000
-        assert 0 < counting.received < 160 * 160 + 10_000
+        assert 0 < counting.received < 170 * 170 + 10_000
         assert analyst.controller.seconds is not None
 
 
