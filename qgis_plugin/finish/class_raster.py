@@ -87,7 +87,9 @@ class ClassRaster:
                 tr("The raster cannot be read: {why}.").format(why=gdal.GetLastErrorMsg()),
                 tr("The file may be damaged."),
             )
-        return np.where(mask != 0, values, NO_CLASS).astype(np.int32)
+        classes = values.astype(np.int32)  # first: NO_CLASS does not fit the types of files, and numpy 2 would wrap it
+        classes[mask == 0] = NO_CLASS
+        return classes
 
     def strips(self, window: Window) -> Iterator[tuple[Window, np.ndarray]]:
         """The window in full-width strips from top to bottom."""
