@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
+import numpy as np
+from numpy.typing import NDArray
+
 from terrafine.server.cli import opening
+from terrafine.shared import codec
 from terrafine.shared.errors import ConfigError
+from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import DETAILS, PLAIN
 
@@ -16,10 +22,12 @@ if TYPE_CHECKING:  # so that --help need not load torch
     from terrafine.server.engine.session import Session
     from terrafine.server.rasters.map_writer import MapWriter
     from terrafine.server.rasters.raster_io import Raster
+    from terrafine.server.rasters.work_file import WorkFile
 
 HELP = f"""Classify a raster file into a GeoTIFF of classes: tiled, compressed, with colours, names and overviews.
 
-The map lies exactly where the raster does; pixels without data are 255. After an error or Ctrl-C no file is left.
+The map lies exactly where the raster does; pixels without data are 255. After an error or Ctrl-C there is no map;
+what was finished is in OUT.tif.part, and the same command goes on from there.
 
 {opening.MARKS_HELP}
 
@@ -65,8 +73,35 @@ def run(arguments: argparse.Namespace) -> int:
     with opening.opened(arguments, features_bytes) as (session, raster), ExitStack() as outputs:
         if arguments.side is not None:
             _tell(session, arguments.side, arguments.fields)
-        _classify(session, method, arguments.detail, _outputs(outputs, raster, session, arguments.map, doubt))
+        work = outputs.enter_context(_work_file(arguments, session))
+        _classify(session, method, arguments.detail, _outputs(outputs, raster, session, arguments.map, doubt), work)
     return 0
+
+
+def _work_file(arguments: argparse.Namespace, session: Session) -> WorkFile:
+    """What an earlier run of the same command may have finished."""
+    from terrafine.models import registry
+    from terrafine.server.rasters.map_writer import check_place, remove_drafts
+    from terrafine.server.rasters.work_file import WorkFile, stamp
+    from terrafine.server.zoo import known_folders
+
+    model = registry.find(arguments.model, known_folders(arguments.models))
+    files = {"raster": arguments.raster, "marks": arguments.marks, "side": arguments.side}
+    files |= {file.name: file for file in model.iterdir()}
+    run = {
+        "files": {name: stamp(file) for name, file in files.items() if file is not None},
+        "raster": codec.encode(session.info, []),
+        "fields": arguments.fields,
+        "detail": arguments.detail,
+        "uncertainty": arguments.uncertainty[0],
+        "version": metadata.version("terrafine"),
+    }
+    check_place(arguments.map)
+    work = WorkFile(arguments.map, run)
+    for path in (arguments.map, arguments.uncertainty[1]):
+        if path is not None:
+            remove_drafts(Path(path))
+    return work
 
 
 def _outputs(
@@ -82,14 +117,22 @@ def _outputs(
     return writers
 
 
-def _classify(session: Session, method: str, detail: str, writers: list[MapWriter]) -> None:
+def _classify(session: Session, method: str, detail: str, writers: list[MapWriter], work: WorkFile) -> None:
     from terrafine.server.engine import engine
 
-    items = engine.predict(session, session.info.grid.window, method=method, detail=detail)
+    for window, bands in work.pieces():
+        _write(writers, window, bands)
+    whole = session.info.grid.window
+    items = engine.predict(session, whole, method=method, detail=detail, finished=frozenset(work.finished))
     for item in opening.with_progress(items, "classify", "patch"):
         if isinstance(item, Patch):
-            for writer, band in zip(writers, item.array):
-                writer.write(item.window, band)
+            work.add(item.window, item.array)
+            _write(writers, item.window, item.array)
+
+
+def _write(writers: list[MapWriter], window: Window, bands: NDArray[np.uint8]) -> None:
+    for writer, band in zip(writers, bands):
+        writer.write(window, band)
 
 
 def _tell(session: Session, path: Path, fields: Optional[str]) -> None:

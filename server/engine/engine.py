@@ -7,7 +7,7 @@ always), their logits are rounded to float16 always, and every blend starts anew
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Optional, Union
 
 import numpy as np
@@ -35,6 +35,7 @@ def predict(
     method: str = "",
     work: Optional[Work] = None,
     detail: str = PLAIN,
+    finished: Container[Window] = frozenset(),
 ) -> Iterator[Union[Progress, Patch, Done]]:
     """Classify `window` (raster pixels; what is outside the raster is ignored) at the session's current marks.
 
@@ -42,6 +43,7 @@ def predict(
     Done with the seconds that each stage took. A patch's array is uint8 (1, rows, columns) of class ids, NODATA_CLASS
     where there is no data; with the `method` of uncertainty, if it is not empty, a second band has that, 0 … 254 for
     0 … 1. With `changed_since`, only what can differ from the map of that revision in the same `detail` (detail.py).
+    Patches whose windows are `finished` are left out: an earlier run made them.
 
     Raises BadRequest for a method or a detail that the model does not have, Cancelled between two tiles once `work` is
     to stop, and what the pixel source raises.
@@ -49,7 +51,8 @@ def predict(
     work = work if work is not None else Work()
     classifier = Classifier(runner_of(session, work, detail))
     measure = uncertainty.Measure(classifier.runner, method) if method else None
-    parts = _pieces(classifier.runner, window, _dirty(session, changed_since))
+    pieces = _pieces(classifier.runner, window, _dirty(session, changed_since))
+    parts = [part for part in pieces if part not in finished]
     yield Progress(0, len(parts))
     for done, part in enumerate(parts, 1):
         yield _patch(classifier, measure, part)

@@ -14,7 +14,7 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _lock(self._file)
+            lock_file(self._file)
         except OSError as error:
             os.close(self._file)
             raise ConfigError(
@@ -28,8 +28,8 @@ class Lock:
             self._file = -1
 
 
-def _lock(file: int) -> None:
-    """Raises OSError where another process has it."""
+def lock_file(file: int) -> None:
+    """Until it is closed. Raises OSError where another process has it."""
     if os.name == "nt":
         import msvcrt
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Optional
@@ -53,9 +54,10 @@ class MapWriter:
         """Raises ConfigError where nothing can be written at `path`, OutOfMemory where the disk is too full."""
         self._path = path
         self._layer = layer
-        _check_place(path, int(grid.width * grid.height * OVERVIEWS_SHARE))
+        check_place(path)
+        _check_room(path, int(grid.width * grid.height * OVERVIEWS_SHARE))
         with _writing(path):
-            self._folder = Path(tempfile.mkdtemp(prefix=".terrafine-", dir=path.parent))
+            self._folder = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
         self._draft = self._folder / path.name
         self._size = grid.width, grid.height
         try:
@@ -119,6 +121,16 @@ class MapWriter:
             with _writing(self._path):
                 dataset.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def remove_drafts(path: Path) -> None:
+    """Those of the map at `path` that a run left which was killed; for who knows that no other is at work on it."""
+    for folder in path.parent.glob(escape(_prefix(path)) + "*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".terrafine-{path.name}-"
 
 
 def _profile(width: int, height: int) -> dict[str, object]:
@@ -202,11 +214,15 @@ def _write_style(path: Path, classes: Sequence[LandCover]) -> None:
     ElementTree.ElementTree(root).write(path, "utf-8")
 
 
-def _check_place(path: Path, needed: int) -> None:
+def check_place(path: Path) -> None:
+    """Raises ConfigError where no file can be."""
     if path.is_dir():
         raise ConfigError(f"'{path}' is a folder.", "Name the map's file in it.")
     if not path.parent.is_dir():
         raise ConfigError(f"There is no folder '{path.parent}' to write the map to.")
+
+
+def _check_room(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < needed:
         raise OutOfMemory(
