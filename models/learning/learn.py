@@ -13,7 +13,7 @@ them to listen too much. Plain gradient descent; its rate is divided by 1 + λ, 
 of holding it.
 
 The rows of DIAL's ablation are arguments: WTP is marks_as_input=False and λ = 0, WTP + reg the same with λ = 1,
-AC + WTP λ = 0, DISCA the default, FESTA WTP with `relations=festa.relations`.
+AC + WTP λ = 0, DISCA the default, FESTA is WTP with `relations=festa.relations`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from terrafine.models.encoding import UNMARKED, marked_pixels
 from terrafine.models.infer import Predictor
 from terrafine.models.learning.grow import with_classes
-from terrafine.models.learning.learn import Example
+from terrafine.models.learning.learn import Example, Relations
 from terrafine.models.learning.learn import learn as learnt_from
 from terrafine.server.engine.engine import missing_for
 from terrafine.server.engine.session import Session
@@ -40,9 +40,16 @@ Result = TypeVar("Result")
 
 
 def learn(
-    session: Session, base: int, revision: int, options: LearnOptions, work: Optional[Work] = None
+    session: Session,
+    base: int,
+    revision: int,
+    options: LearnOptions,
+    work: Optional[Work] = None,
+    relations: Optional[Relations] = None,
 ) -> Iterator[Union[Progress, Learnt]]:
     """Retrain the session's network on its marks; yields the progress (in steps) and, at the end, Learnt.
+
+    `relations` is one more loss (models/learning/learn.py).
 
     Raises RevisionMismatch where the change does not start at the session's revision, BadRequest where nothing is
     marked or learning ends in nonsense, Cancelled.
@@ -59,6 +66,7 @@ def learn(
             examples,
             options,
             becomes=session.legend.becomes,
+            relations=relations,
             stopped=stopped,
             report=report,
         ),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from terrafine.models.infer import Predictor
+from terrafine.models.learning.learn import Relations
 from terrafine.models.metrics import VOID
 from terrafine.server.engine import advising, engine, learning, ranking, side
 from terrafine.server.engine.session import Session
@@ -121,10 +122,10 @@ class Refinement:
         side.set_side(self.session, *self._revisions(), information)
         self._refresh(started)
 
-    def learn(self, options: LearnOptions) -> Learnt:
-        """Retrain on all marks."""
+    def learn(self, options: LearnOptions, relations: Optional[Relations] = None) -> Learnt:
+        """Retrain on all marks; `relations` is one more loss."""
         started, (base, revision) = time.perf_counter(), self._revisions()
-        learnt = _last(learning.learn(self.session, base, revision, options), Learnt)
+        learnt = _last(learning.learn(self.session, base, revision, options, relations=relations), Learnt)
         self._refresh(started)
         return learnt
 

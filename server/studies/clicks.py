@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from terrafine.models.learning import festa
 from terrafine.server.evaluation.evaluate import Curve, Step, annotate, step_of, summarise
 from terrafine.server.evaluation.refinement import Refinement, Subject
 from terrafine.server.studies.deaf import deaf
@@ -68,7 +69,7 @@ class _Learner:
         if asked is not self._refinement:
             self._refinement.mark(*asked.marks[len(self._refinement.marks) :])
         if asked.marks:
-            self._refinement.learn(self._learning.options)
+            self._refinement.learn(self._learning.options, festa.relations if self._learning.festa else None)
         return step_of(self._refinement, before)
 
 

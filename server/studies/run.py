@@ -78,8 +78,7 @@ def _result(study: Study, row: Row, seed: int, place: Place, progress: Progress)
     path = folder / RESULT
     if not path.exists():
         words = f"{row.name}, seed {seed}"
-        weights = row.weights.format(seed=seed)
-        model = _folder(weights) if weights else _trained(document, trained_in, place, words, progress)
+        model = _folder(row.weights, seed) if row.weights else _trained(document, trained_in, place, words, progress)
         _write(path, dataclasses.asdict(_measured(study, row, seed, model, place, words, progress)))
     return Result(**json.loads(path.read_text("utf-8")))
 
@@ -115,16 +114,18 @@ def _measured(study: Study, row: Row, seed: int, model: Path, place: Place, word
 
     predictor = registry.load_predictor(model, place.device)
     if row.legend:
-        predictor = with_legend(predictor, registry.describe(_folder(row.legend)).classes)
+        predictor = with_legend(predictor, registry.describe(_folder(row.legend, seed)).classes)
     found = kinds.find(study.kind).measure(Task(row, predictor, images, data, study.length, seed, tick))
     names = [image.stem for image, _ in images]
     today = datetime.datetime.now().astimezone().date().isoformat()
     return Result(row.name, seed, found.x, found.curves, found.figures, names, machine(), today)
 
 
-def _folder(weights: str) -> Path:
-    path = Path(weights)
-    return path if (path / registry.DESCRIPTION).is_file() else registry.find(weights)
+def _folder(model: str, seed: int) -> Path:
+    """Of a model's name or path, with "{seed}" for the seed's number."""
+    name = model.format(seed=seed)
+    path = Path(name)
+    return path if (path / registry.DESCRIPTION).is_file() else registry.find(name)
 
 
 def machine() -> str:

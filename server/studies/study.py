@@ -26,6 +26,7 @@ class Relearning:
     steps, rate     0: what suits the scope
     regularisation  λ
     deaf            the network is shown no marks, neither then nor when it is used (WTP: what learning does alone)
+    festa           what the last layer sees is held together as FESTA has it; instead of λ, which is to be 0 then
     carry           the next raster begins with what was learnt
     follows         who reviews looks at the map that was learnt last; else at that of the model as it came: rows of one
                     model then have the same marks
@@ -37,6 +38,7 @@ class Relearning:
     rate: float = 0.0
     regularisation: float = 1.0
     deaf: bool = False
+    festa: bool = False
     carry: bool = False
     follows: bool = False
 
@@ -73,7 +75,7 @@ class Row:
              what is reported on is the configuration's own
     trained  the name of another row whose trained model this one has
     seeds    0: as many as the study has; 1 where chance plays no part
-    legend   a model whose classes the network is given: those that it does not know start from nothing
+    legend   a model, as in weights, whose classes the network is given: those that it does not know start from nothing
     way      to draw a map (studies/detail.py)
     """
 

@@ -271,13 +271,13 @@ def test_festa_agrees_with_a_slow_loop():
     total = np.zeros(3)
     for r, c in pixels:
         others = [at[q] for q in pixels if q != (r, c)]
-        nearest = max(others, key=lambda v: cos(at[r, c], v))
+        nearest = min(others, key=lambda v: np.linalg.norm(at[r, c] - v))
         farthest = min(others, key=lambda v: cos(at[r, c], v))
         beside = [at[q] for q in pixels if max(abs(q[0] - r), abs(q[1] - c)) == 1]
-        total += np.linalg.norm(at[r, c] - nearest), cos(at[r, c], farthest), \
-            min(np.linalg.norm(at[r, c] - v) for v in beside)  # fmt: skip
-    expected = total / 24 @ (festa.NEAREST, festa.FARTHEST, festa.AROUND)
-    assert float(festa.relations(x, seed=0)) == pytest.approx(float(expected), rel=1e-4)
+        total += np.linalg.norm(at[r, c] - nearest) ** 2, min(np.linalg.norm(at[r, c] - v) ** 2 for v in beside), \
+            cos(at[r, c], farthest)  # fmt: skip
+    expected = 0.1 * total / 24 @ (0.5, 1.5, 1.0)  # the weights of the authors' code
+    assert float(festa.relations(x, seed=0, share=1.0)) == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_festa_can_stand_in_for_the_regularisation():
