@@ -40,6 +40,15 @@ def add_model(parser: argparse.ArgumentParser, model: str = "") -> None:
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
 
 
+def add_ray(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ray",
+        default="",
+        metavar="ADDRESS",
+        help='compute on a Ray cluster: HOST:PORT of its head, "auto" on its nodes, or "local" (docs/cluster.md)',
+    )
+
+
 @contextmanager
 def opened(
     arguments: argparse.Namespace, features_bytes: int = 0, new_classes: Sequence[str] = ()

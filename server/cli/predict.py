@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Optional
 
 from terrafine.server.cli import opening
-from terrafine.shared import codec
+from terrafine.server.cli.mapping import in_making
+from terrafine.server.logs import LogStyle
 from terrafine.shared.errors import ConfigError
-from terrafine.shared.geo import Window
-from terrafine.shared.patch import Patch
 from terrafine.shared.spec import DETAILS, PLAIN
-
-if TYPE_CHECKING:  # so that --help need not load torch
-    from terrafine.server.engine.session import Session
-    from terrafine.server.rasters.map_writer import MapWriter
-    from terrafine.server.rasters.raster_io import Raster
-    from terrafine.server.rasters.work_file import WorkFile
 
 HELP = f"""Classify a raster file into a GeoTIFF of classes: tiled, compressed, with colours, names and overviews.
 
 The map lies exactly where the raster does; pixels without data are 255. After an error or Ctrl-C there is no map;
-what was finished is in OUT.tif.part, and the same command goes on from there.
+what was finished is in OUT.tif.part, and the same command goes on from there. Of a folder each raster gets a map of its
+name in another folder.
 
 {opening.MARKS_HELP}
 
@@ -39,17 +28,19 @@ examples:
   terrafine predict image.tif map.tif --model NAME --side photographs.gpkg --fields height,shade
   terrafine predict image.tif map.tif --model NAME --uncertainty entropy doubt.tif
   terrafine predict image.tif map.tif --model NAME --detail fine
+  terrafine predict images/ maps/ --model NAME
+  terrafine predict images/ maps/ --model NAME --ray auto     (by all machines of a Ray cluster: docs/cluster.md)
 
 terrafine models lists the names of the models there are; --json says which uncertainties each has, and whether it can
 make a map of more detail: "fine" looks at the image again, twice as close, which takes several times as long; "fast"
 does so only where the plain map is least sure (docs/methods/magnet.md).
 """
-FEW_FEATURES_BYTES = 128 << 20  # of the tiles around the one at work, for what looks into the network twice
+SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg")  # of a folder's rasters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("raster", type=Path, metavar="RASTER", help="any raster file that GDAL can read")
-    parser.add_argument("map", type=Path, metavar="OUT.tif", help="the map; replaced if it is there")
+    parser.add_argument("raster", type=Path, metavar="RASTER", help="any raster file that GDAL can read, or a folder")
+    parser.add_argument("map", type=Path, metavar="OUT.tif", help="the map, replaced if it is there, or a folder")
     opening.add_arguments(parser)
     parser.add_argument("--marks", type=Path, metavar="FILE", help="marks that the map obeys")
     parser.add_argument("--side", type=Path, metavar="FILE", help="points whose numbers the model is told")
@@ -65,86 +56,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write how unsure the model is, 0 to 254: entropy, margin, odin, …",
     )
 
+    opening.add_ray(parser)
+
 
 def run(arguments: argparse.Namespace) -> int:
-    method, doubt = arguments.uncertainty[0], arguments.uncertainty[1] and Path(arguments.uncertainty[1])
-    _refuse_overwriting(arguments.raster, arguments.marks, arguments.side, arguments.map, doubt)
-    features_bytes = FEW_FEATURES_BYTES if method or arguments.detail != PLAIN else 0
-    with opening.opened(arguments, features_bytes) as (session, raster), ExitStack() as outputs:
-        if arguments.side is not None:
-            _tell(session, arguments.side, arguments.fields)
-        work = outputs.enter_context(_work_file(arguments, session))
-        _classify(session, method, arguments.detail, _outputs(outputs, raster, session, arguments.map, doubt), work)
+    each = _each(arguments)
+    for one in each:
+        doubt = one.uncertainty[1] and Path(one.uncertainty[1])
+        _refuse_overwriting(one.raster, one.marks, one.side, one.map, doubt)
+    if arguments.ray:
+        _make_on_cluster(arguments, each)
+        return 0
+    for one in each:
+        with in_making(one) as made:
+            made.make()
     return 0
 
 
-def _work_file(arguments: argparse.Namespace, session: Session) -> WorkFile:
-    """What an earlier run of the same command may have finished."""
-    from terrafine.models import registry
-    from terrafine.server.rasters.map_writer import check_place, remove_drafts
-    from terrafine.server.rasters.work_file import WorkFile, stamp
-    from terrafine.server.zoo import known_folders
-
-    model = registry.find(arguments.model, known_folders(arguments.models))
-    files = {"raster": arguments.raster, "marks": arguments.marks, "side": arguments.side}
-    files |= {file.name: file for file in model.iterdir()}
-    run = {
-        "files": {name: stamp(file) for name, file in files.items() if file is not None},
-        "raster": codec.encode(session.info, []),
-        "fields": arguments.fields,
-        "detail": arguments.detail,
-        "uncertainty": arguments.uncertainty[0],
-        "version": metadata.version("terrafine"),
-    }
-    check_place(arguments.map)
-    work = WorkFile(arguments.map, run)
-    for path in (arguments.map, arguments.uncertainty[1]):
-        if path is not None:
-            remove_drafts(Path(path))
-    return work
+def _each(arguments: argparse.Namespace) -> list[argparse.Namespace]:
+    """Of a folder's rasters, what is to be made; of a single raster, that."""
+    if not arguments.raster.is_dir():
+        return [arguments]
+    rasters = sorted(file for file in arguments.raster.iterdir() if file.suffix.lower() in SUFFIXES)
+    if len({file.stem for file in rasters}) != len(rasters):
+        raise ConfigError(f"Two rasters in '{arguments.raster}' would have a map of the same name.")
+    method, doubts = arguments.uncertainty
+    for folder in filter(None, (arguments.map, doubts)):
+        Path(folder).mkdir(exist_ok=True)
+    return [
+        argparse.Namespace(**{
+            **vars(arguments),
+            "raster": raster,
+            "map": arguments.map / f"{raster.stem}.tif",
+            "uncertainty": (method, doubts and Path(doubts) / f"{raster.stem}.tif"),
+        })
+        for raster in rasters
+    ]  # fmt: skip
 
 
-def _outputs(
-    opened: ExitStack, raster: Raster, session: Session, classes: Path, uncertainty: Optional[Path]
-) -> list[MapWriter]:
-    """A writer for each band that the engine returns."""
-    from terrafine.server.rasters.map_writer import Layer, MapWriter
+def _make_on_cluster(arguments: argparse.Namespace, each: list[argparse.Namespace]) -> None:
+    from terrafine.server.cluster import fleet, link
+    from terrafine.server.cluster.making import make
+    from terrafine.server.process.child import EngineOptions
 
-    grid, place = raster.info.grid, raster.georeference
-    writers = [opened.enter_context(MapWriter(classes, grid, place, Layer("land cover", session.legend.classes)))]
-    if uncertainty is not None:
-        writers.append(opened.enter_context(MapWriter(uncertainty, grid, place, Layer("uncertainty"))))
-    return writers
-
-
-def _classify(session: Session, method: str, detail: str, writers: list[MapWriter], work: WorkFile) -> None:
-    from terrafine.server.engine import engine
-
-    for window, bands in work.pieces():
-        _write(writers, window, bands)
-    whole = session.info.grid.window
-    items = engine.predict(session, whole, method=method, detail=detail, finished=frozenset(work.finished))
-    for item in opening.with_progress(items, "classify", "patch"):
-        if isinstance(item, Patch):
-            work.add(item.window, item.array)
-            _write(writers, item.window, item.array)
-
-
-def _write(writers: list[MapWriter], window: Window, bands: NDArray[np.uint8]) -> None:
-    for writer, band in zip(writers, bands):
-        writer.write(window, band)
-
-
-def _tell(session: Session, path: Path, fields: Optional[str]) -> None:
-    """Let the model know what the points in a file say."""
-    from terrafine.server.engine.side import set_side
-    from terrafine.server.rasters.side_file import read_side
-
-    if not session.spec.side.names:
-        raise ConfigError(f"'{session.spec.name}' takes no side information.", "Leave out --side.")
-    names = tuple(fields.split(",")) if fields else session.spec.side.names
-    side = read_side(path, names, session.info.grid)
-    set_side(session, session.log.revision, session.log.revision + 1, side)
+    options = EngineOptions(device=arguments.device, threads=arguments.threads, log=LogStyle(arguments.verbose))
+    with link.linked(arguments.ray):
+        engines = fleet.found() or fleet.started(options)
+        for _ in opening.with_progress(make(engines, map(in_making, each)), "classify", "block"):
+            pass
 
 
 def _refuse_overwriting(*files: Optional[Path]) -> None:

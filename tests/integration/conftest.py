@@ -283,3 +283,41 @@ def scene() -> Callable[..., np.ndarray]:
 def mapped() -> Callable[..., np.ndarray]:
     """mapped(client, session, raster, onto=None, since=None)"""
     return _mapped
+
+
+class Nodes:
+    """A Ray cluster of three nodes on this machine, a processor each; `address` is its head's."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self._small = {"num_cpus": 1, "object_store_memory": 80 << 20}
+        self._cluster = Cluster(initialize_head=True, head_node_args={**self._small, "include_dashboard": False})
+        self._others: list[object] = []
+        self.address = self._cluster.address
+
+    def make_whole(self) -> None:
+        while len(self._others) < 2:
+            self._others.append(self._cluster.add_node(**self._small))
+
+    def kill_a_node(self) -> None:
+        """With all that runs on it."""
+        self._cluster.remove_node(self._others.pop(), allow_graceful=False)
+
+    def close(self) -> None:
+        self._cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def _nodes() -> Iterator[Nodes]:
+    pytest.importorskip("ray", reason="needs terrafine[cluster]")
+    nodes = Nodes()
+    yield nodes
+    nodes.close()
+
+
+@pytest.fixture
+def cluster(_nodes: Nodes) -> Nodes:
+    """All of it, whatever happened before."""
+    _nodes.make_whole()
+    return _nodes

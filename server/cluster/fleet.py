@@ -1,0 +1,43 @@
+"""The engines of a cluster, one a device: those that a server runs there already, or new ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from terrafine.server.cluster.actor import GROUPS, EngineActor
+from terrafine.server.cluster.link import ray
+from terrafine.server.process.child import EngineOptions
+from terrafine.shared.errors import ConfigError
+
+NAME = "engine-"
+
+
+def found() -> list[Any]:
+    """Handles of the actors of the server that runs on the cluster; none where there is no server."""
+    return [ray.get_actor(name) for name in sorted(ray.util.list_named_actors()) if name.startswith(NAME)]
+
+
+def started(options: EngineOptions, count: int = 0, named: bool = False) -> list[Any]:
+    """Handles of so many new actors, one for each device there is by default. Those for which there is no device yet
+    start when there is one. They end with this process. Others find them if they are `named`.
+
+    A device is a GPU; on a cluster without, the processors of a node, or as many of them as `options.threads`.
+    """
+    devices, needs = _devices(options.threads)
+    actor = ray.remote(concurrency_groups=GROUPS, **needs)(EngineActor)
+    names = ({"name": f"{NAME}{number:04}"} if named else {} for number in range(count or devices))
+    return [actor.options(max_restarts=-1, scheduling_strategy="SPREAD", **name).remote(options) for name in names]
+
+
+def _devices(threads: int) -> tuple[int, dict[str, float]]:
+    """How many there are, and what an actor needs of Ray's resources to have one for itself."""
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = int(sum(own.get("GPU", 0) for own in resources))
+    if gpus:
+        return gpus, {"num_gpus": 1, "num_cpus": 0}
+    cpus = [own["CPU"] for own in resources if own.get("CPU", 0) > 0]
+    if not cpus:
+        raise ConfigError("The cluster has neither GPUs nor processors for Terrafine.", "Add a node: docs/cluster.md.")
+    share = threads or min(cpus)
+    return sum(math.floor(own / share) for own in cpus), {"num_cpus": share}
