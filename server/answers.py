@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from importlib import metadata
 
 from shapely.errors import ShapelyError
@@ -33,8 +34,9 @@ FOREIGN_ERRORS = (
 )
 
 
-def welcome(device: str) -> m.Welcome:
-    return m.Welcome(f"terrafine-server {metadata.version('terrafine')}", device, {**LIMITS, "windows": MAX_WINDOWS})
+def welcome(device: str, roots: Sequence[str] = ()) -> m.Welcome:
+    limits = {**LIMITS, "windows": MAX_WINDOWS}
+    return m.Welcome(f"terrafine-server {metadata.version('terrafine')}", device, limits, tuple(roots))
 
 
 def failed(error: TerrafineError) -> m.Failed:

@@ -16,6 +16,7 @@ from terrafine.server.engine.work import Stopped, Work, never
 from terrafine.server.journal import records
 from terrafine.server.journal.folder import StateFolder
 from terrafine.server.model_card import card_of
+from terrafine.server.rasters.shared_files import DataRoots
 from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, OutOfMemory, TerrafineError, TooLarge
@@ -43,10 +44,13 @@ Handler = Callable[[Any, Caller], Replies]
 class Dispatcher:
     """Answers requests, one at a time: it is not meant for several threads."""
 
-    def __init__(self, zoo: Zoo, state: Optional[StateFolder] = None) -> None:
-        """`state` is where sessions are written down; by default, in a temporary folder."""
+    def __init__(self, zoo: Zoo, state: Optional[StateFolder] = None, roots: Optional[DataRoots] = None) -> None:
+        """`state` is where sessions are written down; by default, in a temporary folder. `roots` holds the rasters that
+        clients may name; by default, none.
+        """
         self.zoo = zoo
-        self.sessions = Sessions(zoo, state)
+        self.roots = roots if roots is not None else DataRoots()
+        self.sessions = Sessions(zoo, state, self.roots)
         self._handlers: dict[type, Handler] = {
             m.Hello: self._hello,
             m.Ping: self._ping,
@@ -54,6 +58,7 @@ class Dispatcher:
             m.ListModels: self._list_models,
             m.OpenSession: self._open,
             m.OfferPixels: self._offer_pixels,
+            m.OpenFile: self._open_file,
             m.PutPixels: self._put_pixels,
             m.ChangeAnnotations: self._change,
             m.SetAnnotations: self._set,
@@ -119,7 +124,7 @@ class Dispatcher:
         return self._handlers[type(message)]
 
     def _hello(self, _request: m.Hello, _caller: Caller) -> Replies:
-        yield welcome(self.zoo.device)
+        yield welcome(self.zoo.device, self.roots.names)
 
     def _ping(self, _request: m.Ping, _caller: Caller) -> Replies:
         yield m.Pong(busy=False)
@@ -145,6 +150,17 @@ class Dispatcher:
         if here:
             kept.note(records.Pixels(tuple(here), tuple(here.values())))
         yield m.MissingPixels(tuple(missing))
+
+    def _open_file(self, request: m.OpenFile, caller: Caller) -> Replies:
+        kept = self._kept(request, caller)
+        file = self.roots.open(request.path, kept.session.info)
+        try:
+            file.check(request.nbytes, request.windows, request.digests)
+        except TerrafineError:
+            file.close()
+            raise
+        kept.use_file(file)
+        yield m.FileOpened(request.path)
 
     def _put_pixels(self, request: m.PutPixels, caller: Caller) -> Replies:
         kept = self._kept(request, caller)
@@ -233,7 +249,9 @@ class Dispatcher:
 
     def _kept(self, request: Any, caller: Caller) -> Kept:
         """The caller's own session that the request names; raises NotFound."""
-        return self.sessions.find(caller.client, request.session)
+        kept = self.sessions.find(caller.client, request.session)
+        kept.check_file()
+        return kept
 
     def _make_room(self, error: BaseException) -> None:
         log.error("out of memory: %s", error)

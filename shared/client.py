@@ -78,6 +78,14 @@ class Client:
     def put_pixels(self, session: str, patch: Patch) -> None:
         self._talk.ask(m.PutPixels(session, patch), m.PixelsStored)
 
+    def open_file(self, session: str, path: str, nbytes: int, samples: Sequence[Patch]) -> None:
+        """Have the server read the session's pixels from a file in one of its roots; see files.share_file.
+
+        Raises NotFound where it has none of that name, UnusableRaster where it is not the one that was sampled.
+        """
+        windows, digests = tuple(patch.window for patch in samples), tuple(map(digest, samples))
+        self._talk.ask(m.OpenFile(session, path, nbytes, windows, digests), m.FileOpened)
+
     # ---- what changes the map: from revision to revision, RevisionMismatch means `set_annotations` ----------------
 
     def change_annotations(self, session: str, delta: Delta) -> m.AnnotationsChanged:

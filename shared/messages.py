@@ -15,6 +15,7 @@ from terrafine.shared.replies import (
     Cancelling,
     Done,
     Failed,
+    FileOpened,
     Learnt,
     MapChanged,
     MissingPixels,
@@ -43,6 +44,7 @@ from terrafine.shared.requests import (
     ListModels,
     MeasureUncertainty,
     OfferPixels,
+    OpenFile,
     OpenSession,
     Ping,
     Predict,
@@ -57,6 +59,7 @@ from terrafine.shared.requests import (
 )
 
 __all__ = [
+    "MOST_SAMPLES",
     "PROTOCOL_VERSION",
     "STREAMED",
     "UPLOAD_BLOCK_PX",
@@ -69,6 +72,7 @@ __all__ = [
     "CloseSession",
     "Done",
     "Failed",
+    "FileOpened",
     "FindObject",
     "Hello",
     "Learn",
@@ -82,6 +86,7 @@ __all__ = [
     "Models",
     "ObjectFound",
     "OfferPixels",
+    "OpenFile",
     "OpenSession",
     "PatchReady",
     "PatchesRanked",
@@ -106,6 +111,7 @@ __all__ = [
 ]
 
 PROTOCOL_VERSION = 1
+MOST_SAMPLES = 64  # of a file that OpenFile names
 UPLOAD_BLOCK_PX = 512  # pixels travel in blocks of this grid, anchored at the raster's origin
 
 Message = Union[Request, Reply]

@@ -24,6 +24,7 @@ class Welcome:
     server: str  # "terrafine-server 0.1.0"
     device: str  # as torch calls it: "cpu", "cuda", "cuda:1"
     limits: dict[str, int] = field(default_factory=dict)
+    roots: tuple[str, ...] = ()  # names of folders whose files OpenFile may name
     seconds: Seconds = field(default_factory=dict)
 
 
@@ -47,6 +48,14 @@ class SessionOpened:
     revision: int
     warnings: tuple[str, ...] = ()
     weights: str = ""  # that the session uses; "" is the model as it came
+    seconds: Seconds = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FileOpened:
+    """The session's pixels come from this file from now on."""
+
+    path: str
     seconds: Seconds = field(default_factory=dict)
 
 
@@ -200,6 +209,7 @@ Reply = Union[
     Pong,
     Models,
     SessionOpened,
+    FileOpened,
     PixelsStored,
     AnnotationsChanged,
     MissingPixels,

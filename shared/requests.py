@@ -61,10 +61,29 @@ class OfferPixels:
     digests: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if len(self.windows) != len(self.digests):
-            raise ValueError(f"{len(self.windows)} windows do not fit {len(self.digests)} digests")
-        if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in self.digests):
-            raise ValueError("a digest is 64 lower-case hexadecimal digits")
+        _check_digests(self.windows, self.digests)
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """Have the session's pixels read from a file that the server sees, too: none of them need travel. → FileOpened
+
+    path      of the file in one of `Welcome.roots`: the root's name, folders and the file's, with "/" between them
+    nbytes    of the file, as the client sees it
+    windows, digests   what the client reads there, so that another file of that name is told from it; blocks of the
+              upload grid, as in OfferPixels
+
+    Raises ValueError where these do not fit together.
+    """
+
+    session: str
+    path: str
+    nbytes: int
+    windows: tuple[Window, ...]
+    digests: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_digests(self.windows, self.digests)
 
 
 @dataclass(frozen=True)
@@ -248,6 +267,7 @@ Request = Union[
     ListModels,
     OpenSession,
     OfferPixels,
+    OpenFile,
     PutPixels,
     ChangeAnnotations,
     SetAnnotations,
@@ -264,3 +284,10 @@ Request = Union[
     Cancel,
     CloseSession,
 ]
+
+
+def _check_digests(windows: tuple[Window, ...], digests: tuple[str, ...]) -> None:
+    if len(windows) != len(digests):
+        raise ValueError(f"{len(windows)} windows do not fit {len(digests)} digests")
+    if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests):
+        raise ValueError("a digest is 64 lower-case hexadecimal digits")

@@ -27,6 +27,7 @@ examples:
   terrafine serve --state-dir state                           (sessions outlive the server; terrafine status, sessions)
   terrafine serve --port 0 --announce - --exit-with-stdin     (as QGIS starts it)
   terrafine serve --models my_models/ --device cpu --threads 4
+  terrafine serve --keys keys --data-root /mnt/imagery        (analysts' rasters that lie there need not travel)
 """
 DEFAULT_PORT = 5590
 INTERRUPTED = 130  # the exit code after Ctrl-C
@@ -43,6 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=Path, action="append", default=[], metavar="DIR", help="more model folders")
     parser.add_argument(
         "--save-models", type=Path, metavar="DIR", help="where analysts' models are kept (default: in the user's data)"
+    )
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="rasters in this folder are read where they lie, instead of being sent; all clients may name them",
     )
     parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
@@ -71,8 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
     from terrafine.server.process.engine import EngineProcess
 
     metrics = Metrics() if arguments.metrics is not None else None
-    engine = EngineProcess(_options(arguments), arguments.state_dir)
-    server = Server(engine, arguments.host, arguments.port, arguments.keys, metrics, arguments.state_dir)
+    options = _options(arguments)
+    engine = EngineProcess(options, arguments.state_dir)
+    server = Server(
+        engine, arguments.host, arguments.port, arguments.keys, metrics, arguments.state_dir, options.root_names
+    )
     interrupted = _stop_on_signals(server.stop)
     if arguments.exit_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()
@@ -92,6 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> EngineOptions:
     return EngineOptions(
         models=tuple(arguments.models),
+        data_roots=tuple(arguments.data_root),
         device=arguments.device,
         saved_models=arguments.save_models,
         threads=arguments.threads,

@@ -193,6 +193,11 @@ class Session:
                 tiles |= change.tiles
         return tiles
 
+    def read_from(self, source: PixelSource) -> None:
+        """Take the pixels from there from now on."""
+        self.source = source
+        self.forget()
+
     def forget(self) -> None:
         """Drop everything that was computed, as when the pixels are others than before."""
         self.caches.drop(self.name)

@@ -15,10 +15,11 @@ from terrafine.server.engine.learning import with_legend
 from terrafine.server.engine.session import Caches, Session
 from terrafine.server.journal.folder import StateFolder, expired
 from terrafine.server.journal.rebuild import note_network, note_side, rebuilt
-from terrafine.server.journal.records import Record
+from terrafine.server.journal.records import File, Record
 from terrafine.server.journal.session import SessionJournal
 from terrafine.server.rasters.contents import ContentStore
-from terrafine.server.rasters.pixels import BlockStore
+from terrafine.server.rasters.pixels import BlockStore, PixelSource
+from terrafine.server.rasters.shared_files import DataRoots, SharedFile
 from terrafine.server.zoo import Zoo
 from terrafine.shared.errors import NotFound, TerrafineError
 from terrafine.shared.messages import OpenSession
@@ -55,6 +56,34 @@ class Kept:
         """Write down a change of the marks or the pixels that was made."""
         self.journal.add(record)
 
+    def use_file(self, file: SharedFile) -> None:
+        """Take the pixels from there, which are those that the client has."""
+        known = File(file.path, file.stamp)
+        if isinstance(self.session.source, SharedFile) and self.journal.state.file == known:
+            file.close()
+            return
+        self._take_pixels_from(file, known)
+
+    def check_file(self) -> None:
+        """A file that is not what it was any more is left: from then on its pixels are missing, and can be sent."""
+        source = self.session.source
+        if isinstance(source, SharedFile) and not source.is_current:
+            log.warning("'%s' was changed: a session reads it no more", source.path)
+            self._take_pixels_from(self.store, File("", ""))
+
+    def shut(self) -> None:
+        """The session goes on in its journal."""
+        if self.opened is not None and self.opened.source is not self.store:
+            self.opened.source.close()
+        self.opened = None
+
+    def _take_pixels_from(self, source: PixelSource, known: File) -> None:
+        before = self.session.source
+        self.session.read_from(source)
+        self.note(known)
+        if before is not self.store:
+            before.close()
+
     def note_network(self) -> None:
         """Write down that the weights or the legend are others now."""
         note_network(self.journal, self.session)
@@ -67,12 +96,13 @@ class Kept:
 class Sessions:
     """For one thread. `contents` and `caches` are shared in memory only: nothing in them is found by another client."""
 
-    def __init__(self, zoo: Zoo, state: Optional[StateFolder] = None) -> None:
-        """`state` is where the sessions of an earlier run are; by default, there are none."""
+    def __init__(self, zoo: Zoo, state: Optional[StateFolder] = None, roots: Optional[DataRoots] = None) -> None:
+        """`state` is where the sessions of an earlier run are, `roots` where their files are; by default, none."""
         self._state = state if state is not None else StateFolder()
         self.caches = Caches()
         self.contents = ContentStore(lasting=self._state.pixels)
         self._zoo = zoo
+        self._roots = roots if roots is not None else DataRoots()
         self._kept: OrderedDict[Key, Kept] = OrderedDict()  # the one used longest ago first
         self._adopt()
 
@@ -98,6 +128,7 @@ class Sessions:
         """Forget a session and what only it uses; one that is not there is closed already."""
         kept = self._kept.pop((client, name), None)
         if kept is not None:
+            kept.shut()
             kept.store.close()
             kept.journal.remove()
             self.caches.drop((client, name))
@@ -122,6 +153,7 @@ class Sessions:
         """Let go of all sessions; those in a lasting folder are there again at the next start."""
         self.sync()
         for kept in self._kept.values():
+            kept.shut()
             kept.journal.close()
         self._kept.clear()
         self.caches.clear()
@@ -148,6 +180,7 @@ class Sessions:
             self._make_room(key[0])
             try:
                 kept.opened = self._rebuilt(key, kept)
+                self._find_file(kept)
             except TerrafineError as error:
                 log.warning("a session cannot be opened again: %s", error)
                 self.close(*key)
@@ -157,6 +190,21 @@ class Sessions:
     def _rebuilt(self, key: Key, kept: Kept) -> Session:
         predictor = self._zoo.predictor(kept.journal.state.opened.model)
         return rebuilt(kept.journal, _fitted(predictor, kept.journal.state.opened), kept.store, self.caches, key)
+
+    def _find_file(self, kept: Kept) -> None:
+        """That the session read from, if it is what it was; otherwise its pixels are missing."""
+        known = kept.journal.state.file
+        if known is None:
+            return
+        try:
+            file = self._roots.open(known.path, kept.session.info)
+        except TerrafineError as error:
+            log.warning("a session's file cannot be opened again: %s", error)
+            return
+        if file.stamp == known.stamp:
+            kept.session.read_from(file)
+        else:
+            file.close()
 
     def _new(self, client: str, request: OpenSession) -> Kept:
         predictor = _fitted(self._zoo.predictor(request.model), request)
@@ -178,7 +226,7 @@ class Sessions:
         """For one more open session of this client; those used longest ago go on in their journals."""
         opened = [key for key, kept in self._kept.items() if key[0] == client and kept.opened is not None]
         for key in opened[: max(0, len(opened) - MAX_SESSIONS + 1)]:
-            self._kept[key].opened = None
+            self._kept[key].shut()
             self.caches.drop(key)
 
 

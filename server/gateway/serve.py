@@ -58,15 +58,18 @@ class Server:
         keys: Optional[Path] = None,
         metrics: Optional[Metrics] = None,
         state: Optional[Path] = None,
+        roots: Sequence[str] = (),
     ) -> None:
         """Port 0 is any free one. With a folder of keys (see keys.py) it encrypts, and lets in the clients on its list.
 
         With `metrics` it counts what it does there; in the folder `state` is the administrator's door (see admin.py).
+        `roots` are the names of the engine's folders of shared rasters, which clients are told.
 
         Raises ConfigError where it cannot listen, or may not: without keys, on anything but this computer.
         """
         front.check_host(host, encrypted=keys is not None)
         self._engine = engine
+        self._roots = tuple(roots)
         self._jobs = JobQueue(engine.stop)
         self._stopping = threading.Event()
         self._context = zmq.Context()
@@ -195,7 +198,7 @@ class Server:
 
     def _accept(self, job: Job) -> None:
         if isinstance(job.message, m.Hello):
-            self._send(job, welcome(self._engine.device))
+            self._send(job, welcome(self._engine.device, self._roots))
         elif isinstance(job.message, m.Ping):
             self._send(job, m.Pong(self._jobs.busy))
         elif isinstance(job.message, m.Cancel):

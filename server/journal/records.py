@@ -45,6 +45,14 @@ class Pixels:
 
 
 @dataclass(frozen=True)
+class File:
+    """That the session's pixels come from, as its client named it, and what tells it from a later one; "" for none."""
+
+    path: str
+    stamp: str
+
+
+@dataclass(frozen=True)
 class Change:
     """Of the marks."""
 
@@ -88,8 +96,8 @@ class Side:
     digest: str
 
 
-Record = Union[Journal, Pixels, Change, Marks, Weights, Network, Side]
-_TYPES = {wire.type_name(kind): kind for kind in (Journal, Pixels, Change, Marks, Weights, Network, Side)}
+Record = Union[Journal, Pixels, File, Change, Marks, Weights, Network, Side]
+_TYPES = {wire.type_name(kind): kind for kind in (Journal, Pixels, File, Change, Marks, Weights, Network, Side)}
 
 
 def line(record: Record) -> bytes:

@@ -9,7 +9,18 @@ from typing import Any, Optional
 
 from terrafine.server.answers import MAX_WINDOWS
 from terrafine.server.engine.weights import AS_IT_CAME, KEPT
-from terrafine.server.journal.records import VERSION, Change, Journal, Marks, Network, Pixels, Record, Side, Weights
+from terrafine.server.journal.records import (
+    VERSION,
+    Change,
+    File,
+    Journal,
+    Marks,
+    Network,
+    Pixels,
+    Record,
+    Side,
+    Weights,
+)
 from terrafine.shared.annotation import AnnotationLog, Delta
 from terrafine.shared.geo import Window
 from terrafine.shared.messages import OpenSession
@@ -19,6 +30,7 @@ class SessionState:
     """Records go in with `follow`; `records` gives the fewest that lead to the same state.
 
     blocks   digests of the pixels by their place
+    file     that the pixels come from; None for none
     log      the marks and the revision
     network  the weights and the legend in use; None for those that the session was opened with
     side     the side information
@@ -29,12 +41,14 @@ class SessionState:
         self.client = client
         self.opened = opened
         self.blocks: dict[Window, str] = {}
+        self.file: Optional[File] = None
         self.log = AnnotationLog()
         self.network: Optional[Network] = None
         self.weights: OrderedDict[str, Weights] = OrderedDict()
         self.side: Optional[Side] = None
         self._followers: dict[type, Callable[[Any], object]] = {
             Pixels: lambda record: self.blocks.update(zip(record.windows, record.digests)),
+            File: self._open,
             Change: lambda record: self.log.apply(record.delta),
             Marks: lambda record: self.log.replace(record.marks, record.revision),
             Weights: self._learnt,
@@ -57,6 +71,8 @@ class SessionState:
         while part := list(islice(blocks, MAX_WINDOWS)):
             windows, digests = zip(*part)
             yield Pixels(windows, digests)
+        if self.file is not None:
+            yield self.file
         yield from self.weights.values()
         steps = [step for step in (self.network, self.side) if step is not None]
         yield from sorted(steps, key=lambda step: step.revision)
@@ -67,6 +83,9 @@ class SessionState:
         """Of the files that belong to it."""
         side = {self.side.digest} if self.side is not None else set()
         return frozenset(side | {weights.digest for weights in self.weights.values()})
+
+    def _open(self, record: File) -> None:
+        self.file = record if record.path else None
 
     def _tell(self, record: Side) -> None:
         self._move_to(record.revision)

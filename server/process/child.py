@@ -29,12 +29,18 @@ class EngineOptions:
     """What the engine's process is told at its start; see `terrafine serve --help`."""
 
     models: tuple[Path, ...] = ()
+    data_roots: tuple[Path, ...] = ()  # whose rasters clients may name
     device: str = ""
     saved_models: Optional[Path] = None  # the user's own folder by default
     threads: int = 0  # as many as there are cores
     keep_days: float = 30.0  # that a session lasts unused
     memory_bytes: int = 0  # of address space that it may take, where the system can limit it; 0 for all there is
     log: LogStyle = LogStyle()
+
+    @property
+    def root_names(self) -> tuple[str, ...]:
+        """What clients know the data roots by."""
+        return tuple(folder.resolve().name for folder in self.data_roots)
 
 
 def run(connection: Connection, options: EngineOptions, state: Path, state_lasts: bool) -> None:
@@ -73,12 +79,13 @@ class _Workshop:
         from terrafine.server.dispatch import Dispatcher
         from terrafine.server.journal.folder import StateFolder
         from terrafine.server.process.turns import Turns
+        from terrafine.server.rasters.shared_files import DataRoots
         from terrafine.server.zoo import Zoo, user_models
 
         if options.threads > 0:
             torch.set_num_threads(options.threads)
         zoo = Zoo(options.models, options.device, options.saved_models or user_models())
-        self._dispatcher = Dispatcher(zoo, StateFolder(state))
+        self._dispatcher = Dispatcher(zoo, StateFolder(state), DataRoots(options.data_roots))
         self._turns = Turns(self._dispatcher)
         self._keep_days = options.keep_days
         self._pipe = pipe

@@ -123,6 +123,12 @@ def open_raster(path: os.PathLike[str], spec: ModelSpec, bands: Sequence[int] = 
         raise
 
 
+def same_pixels(dataset: rasterio.DatasetReader, info: RasterInfo) -> bool:
+    """Could the file's pixels be those that `info` describes, by its size, its type and its bands?"""
+    is_size = (dataset.width, dataset.height) == (info.grid.width, info.grid.height)
+    return is_size and max(info.bands) <= dataset.count and str(np.result_type(*dataset.dtypes)) == info.dtype
+
+
 def read_all(path: os.PathLike[str]) -> NDArray[np.generic]:
     """All bands of a small raster as they are (bands, rows, columns); for labels and the like."""
     with _open(Path(path)) as dataset, _reading(Path(path).name, Window(0, 0, dataset.width, dataset.height)):

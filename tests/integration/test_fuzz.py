@@ -39,6 +39,7 @@ SEEDS = (
     m.ListModels(),
     m.OpenSession("s", "tiny", INFO),
     m.OfferPixels("s", (BLOCK,), (digest(PIXELS),)),
+    m.OpenFile("s", "imagery/scene.tif", 9, (BLOCK,), (digest(PIXELS),)),
     m.PutPixels("s", PIXELS),
     m.ChangeAnnotations("s", Delta(0, 1, (STROKE,))),
     m.SetAnnotations("s", (STROKE,), 3),

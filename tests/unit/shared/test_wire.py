@@ -23,6 +23,7 @@ from terrafine.shared.messages import (
     MeasureUncertainty,
     ObjectFound,
     OfferPixels,
+    OpenFile,
     OpenSession,
     PatchReady,
     Ping,
@@ -80,6 +81,7 @@ FOUND = st.tuples(st.integers(0, 5), st.integers(0, 5)).flatmap(
 )  # fmt: skip
 PARTICULAR = {  # in what they may hold
     OfferPixels: OFFERS, SetLegend: LEGENDS, MeasureUncertainty: MEASUREMENTS, Predict: PREDICTIONS, ObjectFound: FOUND,
+    OpenFile: OFFERS.map(lambda offer: OpenFile("s", "a/b.tif", 9, offer.windows, offer.digests)),
 }  # fmt: skip
 
 
