@@ -42,13 +42,14 @@ def run_for_raster(name: str, target: Path, **parameters: Any) -> gdal.Dataset:
 
 def class_map(path: Path, classes: np.ndarray, transform=scenes.NORTH_UP, epsg: int = 32640) -> QgsRasterLayer:
     """A paletted map with names, 255 is no data."""
-    dataset = scenes.write(path, classes[np.newaxis].astype(np.uint8), transform, epsg)
+    dataset = scenes.create(path, (1, *classes.shape), "uint8", transform, epsg)
     band, table = dataset.GetRasterBand(1), gdal.ColorTable()
     for class_id, color in enumerate(COLORS):
         table.SetColorEntry(class_id, (*color, 255))
     band.SetColorTable(table)
     band.SetCategoryNames(list(NAMES))
-    band.SetNoDataValue(255)
+    band.SetNoDataValue(255)  # before the pixels: GDAL does not write blocks of zeros, and would read them as no data
+    band.WriteArray(classes.astype(np.uint8))
     del band, dataset
     return QgsRasterLayer(str(path), "a map", "gdal")
 

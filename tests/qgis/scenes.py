@@ -23,17 +23,25 @@ def noise(bands: int, dtype: str = "uint8", size: int = SIZE) -> np.ndarray:
     return values
 
 
-def write(
-    path: Path, values: np.ndarray, transform: Optional[Transform] = NORTH_UP, epsg: int = 32640, options: tuple = ()
+def create(
+    path: Path, shape: tuple[int, ...], dtype: str, transform: Optional[Transform], epsg: int, options: tuple = ()
 ) -> gdal.Dataset:
-    """A GeoTIFF; without a transform and with EPSG 0 it lies nowhere. The dataset is open until the caller drops it."""
-    kind = {"uint8": gdal.GDT_Byte, "uint16": gdal.GDT_UInt16, "float32": gdal.GDT_Float32}[values.dtype.name]
-    driver = gdal.GetDriverByName("GTiff")
-    dataset = driver.Create(str(path), values.shape[2], values.shape[1], len(values), kind, list(options))
+    """An empty GeoTIFF of (bands, rows, columns); without a transform and with EPSG 0 it lies nowhere."""
+    kind = {"uint8": gdal.GDT_Byte, "uint16": gdal.GDT_UInt16, "float32": gdal.GDT_Float32}[dtype]
+    bands, rows, columns = shape
+    dataset = gdal.GetDriverByName("GTiff").Create(str(path), columns, rows, bands, kind, list(options))
     if transform is not None:
         dataset.SetGeoTransform(transform)
     if epsg:
         dataset.SetProjection(_wkt(epsg))
+    return dataset
+
+
+def write(
+    path: Path, values: np.ndarray, transform: Optional[Transform] = NORTH_UP, epsg: int = 32640, options: tuple = ()
+) -> gdal.Dataset:
+    """A GeoTIFF with these values. The dataset is open until the caller drops it."""
+    dataset = create(path, values.shape, values.dtype.name, transform, epsg, options)
     dataset.WriteArray(values)
     return dataset
 

@@ -8,6 +8,7 @@ from osgeo import gdal
 from qgis.core import (
     QgsFeature,
     QgsGeometry,
+    QgsPointXY,
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsRasterLayer,
@@ -152,7 +153,7 @@ def test_a_polygon_with_a_hole_does_not_mark_the_hole():
     maker = FeatureMarks("class_id", QgsCoordinateTransform(), Placement(dataset), classes, 1.0)
     (feature,) = marks((ring, 0)).getFeatures()
     found = maker.of(feature)
-    shapes = [QgsGeometry.fromWkt(f"Polygon (({', '.join(f'{x} {y}' for x, y in mark.vertices)}))") for mark in found]
+    shapes = [QgsGeometry.fromPolygonXY([[QgsPointXY(x, y) for x, y in mark.vertices]]) for mark in found]
     assert sum(shape.area() for shape in shapes) == pytest.approx(80 * 80 - 20 * 20)
     assert all(shape.isGeosValid() for shape in shapes)
 
