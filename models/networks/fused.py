@@ -31,6 +31,7 @@ RELU6: Activation = ("hardtanh", (0.0, 6.0))
 ACTIVATIONS: dict[Any, Activation] = {
     nn.ReLU: RELU, F.relu: RELU, torch.relu: RELU, "relu": RELU, nn.ReLU6: RELU6, F.relu6: RELU6,
 }  # fmt: skip
+ASKED = "output_stride"  # what the library's networks ask their encoders besides their maps
 SUMS = (operator.add, operator.iadd, torch.add)
 UNTRACEABLE = (fx.proxy.TraceError, AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError)
 
@@ -85,6 +86,8 @@ def _as_one(module: nn.Module) -> Optional[nn.Module]:
     traced.graph.eliminate_dead_code()
     traced.recompile()
     traced.delete_all_unused_submodules()
+    if hasattr(module, ASKED):
+        setattr(traced, ASKED, getattr(module, ASKED))
     return traced
 
 

@@ -84,11 +84,13 @@ def test_the_network_itself_is_not_touched():
     assert torch.equal(plain(x, marks()), answer)
 
 
-@pytest.mark.parametrize(("name", "least"), [("resnet18", 20), ("efficientnet-b0", 10)])
+@pytest.mark.parametrize(
+    ("kind", "name", "least"), [("Unet", "resnet18", 20), ("Unet", "efficientnet-b0", 10), ("Linknet", "resnet18", 20)]
+)
 @torch.inference_mode()
-def test_encoders_of_the_library_are_fused_too(name, least):
-    library = pytest.importorskip("segmentation_models_pytorch")
-    network = lived(EarlyFusion(library.Unet(name, encoder_weights=None, in_channels=3 + CLASSES, classes=CLASSES)))
+def test_encoders_of_the_library_are_fused_too(kind, name, least):
+    library = getattr(pytest.importorskip("segmentation_models_pytorch"), kind)
+    network = lived(EarlyFusion(library(name, encoder_weights=None, in_channels=3 + CLASSES, classes=CLASSES)))
     x, heard = image(), marks((0, 2, 5, 5))
     fast = fused(network)
     torch.testing.assert_close(fast(x, heard), network(x, heard), atol=1e-4, rtol=1e-4)
