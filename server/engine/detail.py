@@ -3,7 +3,8 @@
 A stack of grids lies on the raster, the model's own and coarser ones, each with its tiles. From the coarsest on, the
 map so far is brought to the next grid, the network looks at that grid's tiles, and the refinement module says from both
 what changes. No more is in memory than the tiles around the one at work. "fine" does so everywhere; "fast" looks again
-only at the tiles of which the map so far is least sure, the same share of every square of GROUP × GROUP tiles.
+only at the tiles of which the map so far is least sure, the same share of every square of GROUP × GROUP tiles;
+everywhere else its map is the map so far, and costs no more than that.
 
 Marks have the last word. All of this is done without them, so that a mark changes no tile but those that see it; they
 then add to the refined logits what they add to those of the plain map. A refreshed map is the map from scratch, and a
@@ -19,9 +20,9 @@ import numpy as np
 
 from terrafine.models.certainty.uncertainty import margin
 from terrafine.models.detail.selection import best, merged
-from terrafine.models.precision import to_halves
+from terrafine.models.precision import to_floats, to_halves
 from terrafine.server.engine.session import Session
-from terrafine.server.engine.tile_runner import UNMARKED, Floats, Halves, TileRunner, blended
+from terrafine.server.engine.tile_runner import EMPTY, UNMARKED, Floats, Halves, TileRunner, blended
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters.tiling import Tiling, coarser, influence, sampled, tiles_of
 from terrafine.shared.errors import BadRequest
@@ -29,7 +30,9 @@ from terrafine.shared.geo import Window, bounding, intersection, slices
 from terrafine.shared.spec import DETAILS, FAST, PLAIN, Detail
 
 GROUP = 4
+WHOLE = 1 - 1e-5  # tiles' weights add up to 1 but for rounding
 PANEL_SHARE = 8  # of the tiles of a plain panel: each has several finer ones, with plain logits and refined ones
+PROBE = 4  # doubt is looked for at every fourth pixel, either way: a tile has thousands of them
 SCORE_BYTES = 256  # that a tile's doubt and its key take, about
 
 
@@ -88,6 +91,19 @@ class Refined(TileRunner):
         before = self._so_far.lattice.grid.plan(sampled(self._between, bounding(around)))
         return bounding([super().needed(around), self._so_far.needed(before)])
 
+    def blended(self, part: Window) -> Floats:
+        """The tiles that are looked at; where there are none, the map so far, which their edges fade into."""
+        tiles = tiles_of(self.lattice, part)
+        looked_at = {tile: self.tile_logits(tile) for tile in tiles if self._is_doubtful(tile)}
+        if not looked_at:
+            return self._so_far.blended(part)
+        classes, one = len(self.session.spec.classes), np.ones((1, *tiles[0].shape), np.float16)
+        refined = blended(self.lattice, part, lambda tile: looked_at.get(tile, EMPTY), classes, self.work)
+        seen = {tile: one for tile, logits in looked_at.items() if logits.size}
+        share = blended(self.lattice, part, lambda tile: seen.get(tile, EMPTY), 1, self.work)
+        rest = np.where(share < WHOLE, 1 - share, np.float32(0))
+        return refined + rest * self._so_far.blended(part) if rest.any() else refined
+
     def tile_logits(self, tile: Window) -> Halves:
         """The map so far, and in its most doubtful pixels what the refinement module says."""
         session, cache = self.session, self.session.caches.logits
@@ -138,18 +154,22 @@ class Refined(TileRunner):
         doubt = session.caches.scores.get(key)
         if doubt is None:
             self.work.check()
-            unsure = margin(self._seen_from_afar(tile), session.spec.temperature)
             valid = self.valid(influence(self.lattice, tile))
-            doubt = float(unsure.mean()) * float(valid.mean())
+            doubt = self._unsure(tile) * float(valid.mean())
             session.caches.scores.put(key, doubt, SCORE_BYTES)
         return doubt
 
-    def _seen_from_afar(self, tile: Window) -> Floats:
-        """The logits of the map so far where the tile lies on the raster, on that map's own grid."""
-        grid = self._so_far.lattice.grid
-        own = Tiling(grid.width, grid.height, 1.0, grid.tile_px, grid.overlap_px, 0.0)
+    def _unsure(self, tile: Window) -> float:
+        """The mean margin of the map so far's own tiles where this tile lies on the raster, at every PROBE-th pixel."""
         part = sampled(self._between, intersection(tile, self.lattice.grid.window))
-        return blended(own, part, self._so_far.tile_logits, len(self.session.spec.classes), self.work)
+        margins = []
+        for other in self._so_far.lattice.grid.plan(part):
+            logits = self._so_far.tile_logits(other)
+            if logits.size:
+                rows, cols = slices(intersection(other, part), other)
+                probed = logits[:, rows, cols][:, ::PROBE, ::PROBE]
+                margins.append(margin(to_floats(probed), self.session.spec.temperature).ravel())
+        return float(np.concatenate(margins).mean()) if margins else 0.0
 
     def _on_raster(self, tile: Window) -> tuple[slice, slice]:
         """The tile's pixels that are the raster's."""

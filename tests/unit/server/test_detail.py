@@ -19,7 +19,7 @@ from terrafine.server.engine.work import Work
 from terrafine.server.journal.folder import StateFolder
 from terrafine.server.rasters.contents import ContentStore
 from terrafine.server.rasters.pixels import BlockStore
-from terrafine.server.rasters.tiling import coarser
+from terrafine.server.rasters.tiling import coarser, influence, tiles_of
 from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.client import Client
 from terrafine.shared.errors import BadRequest, Cancelled
@@ -27,7 +27,6 @@ from terrafine.shared.geo import Window, slices
 from terrafine.shared.messages import Predict
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import Detail
-from terrafine.shared.tiles import Blender
 from terrafine.shared.transport import LocalTransport
 
 SCALES = [1.0, 2.5, 0.5]
@@ -125,14 +124,45 @@ def test_of_fast_only_the_most_doubtful_tiles_are_looked_at(make_session, noise,
 
 
 def doubt_of(session: Session, tile: Window) -> float:
-    """The mean margin of the map of half the size around the tile; all pixels have data."""
+    """The mean margin, at every fourth pixel around the tile, of all tiles of half the size; all pixels have data."""
     half = TileRunner(session, Work(), UNMARKED, coarser(session.tiling, 2))
-    lattice = coarser(session.tiling, 2)
-    whole = Blender(lattice.grid, lattice.model_window, 3)
-    for other in lattice.grid.plan(lattice.model_window):
-        whole.feed(other, half.tile_logits(other))
     cols, rows = ((max(at // 2 - 1, 0), min((at + 64) // 2 + 1, 104)) for at in (tile.col, tile.row))
-    return float(margin(np.ascontiguousarray(whole.data[:, slice(*rows), slice(*cols)])).mean())
+    found = []
+    for other in half.lattice.grid.plan(half.lattice.model_window):
+        left, right = max(cols[0], other.col), min(cols[1], other.col_end)
+        top, bottom = max(rows[0], other.row), min(rows[1], other.row_end)
+        unsure = margin(half.tile_logits(other).astype(np.float32))
+        found += [unsure[y - other.row, x - other.col] for y in range(top, bottom, 4) for x in range(left, right, 4)]
+    return float(np.mean(found))
+
+
+def test_where_fast_does_not_look_again_its_map_is_the_plain_one(make_session, noise, predictor) -> None:
+    detail = Detail((1, 0.5), pixels=1.0, patches=1 / 16)
+    session = make_session(noise(208, 208), predictor=predictor(detail))
+    runner, whole = DetailRunner(session, Work(), detail), session.info.grid.window
+    near = np.zeros(whole.shape, bool)
+    for tile in tiles_of(runner._refined.lattice, whole):
+        if runner._refined._is_doubtful(tile):
+            near[slices(influence(runner._refined.lattice, tile), whole)] = True
+    same = (runner.logits(whole) == TileRunner(session, Work()).logits(whole)).all(axis=0)
+    assert (~near).mean() > 0.5
+    assert same[~near].all()
+    assert not same[near].all()
+
+
+def test_where_a_tile_that_is_looked_at_ends_it_fades_into_the_plain_map(make_session, noise, predictor) -> None:
+    """By hand: with one map 0 and the other 1 everywhere, what is left is the tiles' weights."""
+    detail = Detail((1, 0.5), pixels=1.0, patches=1 / 16)
+    session = make_session(noise(208, 208), predictor=predictor(detail))
+    refined, whole = DetailRunner(session, Work(), detail)._refined, session.info.grid.window
+    refined._so_far.tile_logits = lambda tile: np.zeros((3, 64, 64), np.float16)
+    refined.tile_logits = lambda tile: np.ones((3, 64, 64), np.float16)
+    refined._is_doubtful = lambda tile: tile == Window(96, 48, 64, 64)
+    grid = refined.lattice.grid
+    weights = np.zeros((416, 416), np.float32)
+    weights[48:112, 96:160] = grid.weights(Window(96, 48, 64, 64))
+    expected = weights.reshape(208, 2, 208, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(refined.blended(whole), np.broadcast_to(expected, (3, 208, 208)), atol=1e-6)
 
 
 def test_where_all_pixels_and_tiles_are_looked_at_fast_is_fine(make_session, noise, predictor) -> None:
