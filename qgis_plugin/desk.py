@@ -8,6 +8,7 @@ from qgis.PyQt.QtWidgets import QFileDialog
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
+from terrafine.qgis_plugin.language import grouped
 from terrafine.qgis_plugin.layers import ROLE
 from terrafine.qgis_plugin.learn.desk import LearnDesk
 from terrafine.qgis_plugin.legend.desk import LegendDesk
@@ -46,6 +47,7 @@ class Desk(QObject):
         self.server.close()
         self._sampler.cancel()
         self.marks.close()
+        self.exchange.close()
         self.learn.close()
         self.legend.close()
         self.look.close()
@@ -62,6 +64,7 @@ class Desk(QObject):
         panel.area_chosen.connect(self._choose_area)
         panel.gsd_chosen.connect(self._choose_gsd)
         panel.classify_asked.connect(self._classify)
+        panel.folded.connect(lambda is_folded: setattr(self._bench.settings, "folded", is_folded))
         panel.cancel_asked.connect(lambda: handle(Controller.cancel))
         self._bench.area.changed.connect(self._show_area)
         self._bench.sessions.changed.connect(self._activate)
@@ -112,7 +115,9 @@ class Desk(QObject):
         except TerrafineError as error:
             return str(error)
         if not window.is_empty:
-            return self.tr("{width} × {height} pixels").format(width=f"{window.width:,}", height=f"{window.height:,}")
+            return self.tr("{width} × {height} pixels").format(
+                width=grouped(window.width), height=grouped(window.height)
+            )
         if self._bench.area.choice == RECTANGLE:
             return self.tr("Draw a rectangle over the image.")
         return self.tr("The map does not show the image.")

@@ -111,7 +111,7 @@ class Dock(QgsDockWidget):
         whole = QVBoxLayout(content)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(scroll, 1)
-        whole.addWidget(line())
+        whole.addWidget(self._stays(self.map.progress))
         whole.addLayout(self._foot())
         return content
 
@@ -123,10 +123,19 @@ class Dock(QgsDockWidget):
         pages.addTab(self.history, self.tr("History"))
         return pages
 
+    @staticmethod
+    def _stays(widget: QWidget) -> QWidget:
+        """Whose place stays free while it is hidden: what is above does not jump."""
+        policy = widget.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        widget.setSizePolicy(policy)
+        return widget
+
     def _foot(self) -> QHBoxLayout:
         foot = QHBoxLayout()
         foot.setContentsMargins(9, 0, 9, 4)
         foot.addWidget(self.status, 1)
+        foot.addWidget(self.map.cancel)
         foot.addWidget(self.help)
         return foot
 

@@ -10,6 +10,7 @@ from qgis.PyQt.QtGui import QPalette
 from qgis.PyQt.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.history import History, Step, Verb
+from terrafine.qgis_plugin.language import grouped
 from terrafine.qgis_plugin.requests import REMOVED, Legend
 
 LEAST_HEIGHT_PX = 130
@@ -102,5 +103,8 @@ class HistoryPanel(QWidget):
 def gain_words(pixels: Counter[int], names: dict[int, str]) -> str:
     """Pixels by class, what has gained first, the most changed before the others: "+412 vegetation, −412 land"."""
     changed = sorted((item for item in pixels.items() if item[1]), key=lambda item: (item[1] < 0, -abs(item[1])))
-    words = [f"{'+' if gain > 0 else MINUS}{abs(gain):,} {names.get(class_id, class_id)}" for class_id, gain in changed]
+    words = [
+        f"{'+' if gain > 0 else MINUS}{grouped(abs(gain))} {names.get(class_id, class_id)}"
+        for class_id, gain in changed
+    ]
     return ", ".join(words[:CLASSES_SHOWN]) + (" …" if len(words) > CLASSES_SHOWN else "")

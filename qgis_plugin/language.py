@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QCoreApplication, QTranslator
+from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
 
 FOLDER = Path(__file__).resolve().parent / "i18n"
 CONTEXT = "@default"  # where pylupdate files the words of a bare tr()
@@ -19,6 +19,13 @@ CONTEXT = "@default"  # where pylupdate files the words of a bare tr()
 def tr(text: str) -> str:
     """The text in the user's language, else as it is."""
     return QCoreApplication.translate(CONTEXT, text)
+
+
+def grouped(number: int) -> str:
+    """A number with the thousands kept apart as the user's language does: 1,240 in English is 1.24 in French."""
+    locale = QLocale(QgsApplication.locale())
+    locale.setNumberOptions(QLocale.NumberOption.DefaultNumberOptions)
+    return locale.toString(number)
 
 
 def install_translator(language: str = "") -> Optional[QTranslator]:

@@ -119,8 +119,9 @@ def create(
         for path in (marks_path, map_path):
             discard(path)
         raise
-    marks = open_table(marks_path, marks_file.MARKS, f"{raster.name()}: marks", marks_renderer(classes))
-    result = open_map_layer(map_path, f"{raster.name()}: land cover", classes)
+    name = tr("{name}: marks").format(name=raster.name())
+    marks = open_table(marks_path, marks_file.MARKS, name, marks_renderer(classes))
+    result = open_map_layer(map_path, tr("{name}: land cover").format(name=raster.name()), classes)
     for layer, role in ((marks, MARKS), (result, MAP)):
         layer.setCrs(crs)
         remember(layer, role, session, raster.id())
@@ -133,7 +134,7 @@ def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
     """Show the session's locked regions in a layer of their own; raises TerrafineError where it cannot be written."""
     session, path = entry.session, path_of(entry.marks.layer)
     add_table(path, marks_file.LOCKS, session.raster.crs)
-    layer = open_table(path, marks_file.LOCKS, f"{session.raster.name}: locked", locks_renderer())
+    layer = open_table(path, marks_file.LOCKS, tr("{name}: locked").format(name=session.raster.name), locks_renderer())
     layer.setCrs(session.raster.crs)
     layer.setReadOnly(True)
     remember(layer, LOCKS, session, entry.raster_id)
@@ -233,7 +234,8 @@ def _restored(
     own = bool(result.customProperty(OWN_LEGEND, ""))
     session = Session(raster_file(raster), model, session_id, is_kept=True, network=network, own_legend=own)
     found = _assembled(session, raster.id(), marks, result, repainter)
-    session.log.replace(found.marks.marks(), len(found.marks.marks()))
+    drawn = found.marks.marks()
+    session.log.replace(drawn, len(drawn))
     session.detail = str(result.customProperty(DETAIL, spec.PLAIN))
     session.mapped = _window(str(result.customProperty(MAPPED, "")))
     session.shown = session.now

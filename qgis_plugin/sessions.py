@@ -67,7 +67,7 @@ class Sessions(QObject):
         if entry.locks is None:
             entry.locks = layers.add_locks(entry, self._project)
         else:
-            entry.locks.apply(delta)
+            entry.locks.writer.apply(delta)
 
     def of(self, session: Optional[Session]) -> Optional[SessionLayers]:
         """The layers of a session; None while it has none."""
@@ -123,6 +123,7 @@ class Sessions(QObject):
         self.repainter.close()
 
     def _add(self, entry: SessionLayers) -> None:
+        entry.marks.writer.failed.connect(lambda error: self.news.emit(told(error)))
         edits = MarksEdits(entry.marks, entry.session.log)
         edits.edited.connect(lambda *what: self.edited.emit(entry, *what))
         self._all[entry.session.id], self._edits[entry.session.id] = entry, edits
@@ -157,10 +158,10 @@ class Sessions(QObject):
         """Returns the files that can go when the project is saved. Raises TerrafineError."""
         home = layers.session_folder(self._project, self._chosen_folder)
         is_waiting = entry.is_in(layers.waiting_folder(self._chosen_folder))
-        if is_waiting or not (entry.marks.is_stored or entry.is_in(home)):
+        if is_waiting or (entry.marks.writer.left and not entry.is_in(home)):
             left = [*entry.move_to(home), *look.move_to(home)]
             return left if is_waiting else []  # another project may have the others
-        entry.marks.store()
+        entry.marks.writer.write()
         return []
 
     def _save_again(self, name: str, left: list[Path]) -> None:
@@ -186,9 +187,10 @@ class Sessions(QObject):
     def _let_go(self, key: str) -> SessionLayers:
         entry = self._all.pop(key)
         try:
-            entry.marks.store()  # what could not be written before
+            entry.marks.writer.finish()  # what is not written yet, or could not be
         except TerrafineError as error:
             self.news.emit(told(error))
+        entry.marks.writer.close()
         entry.map.close()
         del self._edits[key], self._looks[key]
         return entry

@@ -22,6 +22,7 @@ class Settings:
     live            refresh the map after each mark
     folder          where marks and maps are kept while a project has not been saved; "" for the user profile
     welcomed        the newcomer's panel has been closed
+    folded          the choice of image and model is folded away in the dock
     learn_scope     how much of the model learning may change: one of shared.learning.SCOPES
     base_map_gsd_m  metres per pixel at which XYZ and WMS layers are sampled
     """
@@ -35,6 +36,7 @@ class Settings:
     live: bool = True
     folder: str = ""
     welcomed: bool = False
+    folded: bool = False
     learn_scope: str = "decoder"
     base_map_gsd_m: float = 0.5
 

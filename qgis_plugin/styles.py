@@ -31,7 +31,7 @@ DOT = """CASE WHEN "kind" = 'point' THEN centroid($geometry) END"""  # points ar
 def marks_renderer(
     classes: Sequence[LandCover], dimmed: AbstractSet[int] = frozenset()
 ) -> QgsCategorizedSymbolRenderer:
-    """Footprints of marks in their class's colour with a white rim; points also get a dot of constant size."""
+    """Footprints of marks in their class's colour with a white casing, thin ones too; points get a dot as well."""
     symbols = [(item, _mark_symbol(item.color, DIM if item.id in dimmed else 1.0)) for item in classes]
     categories = [QgsRendererCategory(item.id, symbol, item.name) for item, symbol in symbols]
     return QgsCategorizedSymbolRenderer("class_id", categories)
@@ -41,7 +41,9 @@ def _mark_symbol(color: str, opacity: float) -> QgsFillSymbol:
     dot = QgsGeometryGeneratorSymbolLayer.create({"geometryModifier": DOT})
     dot.setSymbolType(QgsSymbol.SymbolType.Marker)
     dot.setSubSymbol(_dot_symbol(color))
-    symbol = QgsFillSymbol.createSimple({"color": color, "outline_color": "#ffffff", "outline_width": "0.3"})
+    symbol = QgsFillSymbol.createSimple({"style": "no", "outline_color": "#ffffff", "outline_width": "1.0"})
+    core = {"color": color, "outline_color": color, "outline_width": "0.4"}
+    symbol.appendSymbolLayer(QgsSimpleFillSymbolLayer.create(core))
     symbol.appendSymbolLayer(dot)
     symbol.setOpacity(opacity)
     return symbol

@@ -41,6 +41,23 @@ def heading(text: str) -> QLabel:
     return label
 
 
+def fold(text: str, tip: str) -> QToolButton:
+    """A heading with an arrow, checked where what is below it is open."""
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setFont(heading(text).font())
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setAutoRaise(True)
+    button.setCheckable(True)
+    button.setStyleSheet("QToolButton { border: none; padding: 0; background: transparent; }")
+    show = lambda is_open: button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)  # noqa: E731
+    button.toggled.connect(show)
+    button.setChecked(True)
+    return button
+
+
 def note() -> QLabel:
     """Quiet text that wraps, legible in light and dark themes."""
     label = QLabel()

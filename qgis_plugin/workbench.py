@@ -111,7 +111,7 @@ class Workbench(QObject):
         session = self.controller.session
         self.dock.history.show_history(session.history if session else None)
         work = view.work if view.work and not view.work.cancelling else None
-        self.task.show(self.dock.work_words(view) if work else "", work.progress if work else None)
+        self.task.show(self.dock.work_words(view).rstrip("…") if work else "", work.progress if work else None)
         if self.toolbox.current and not view.has_session:
             self.toolbox.choose("")
         self.toolbox.show_width()
@@ -130,7 +130,7 @@ class Workbench(QObject):
             effects.Ask: lambda effect: self.worker.ask(effect.request),
             effects.CancelWork: lambda _: self.worker.cancel(),
             effects.CreateLayers: lambda _: self._create_layers(),
-            effects.StoreMarks: lambda effect: self._current().marks.apply(effect.delta),
+            effects.StoreMarks: lambda effect: self._current().marks.writer.apply(effect.delta),
             effects.StoreLocks: lambda effect: self.sessions.store_locks(self._current().session, effect.delta),
             effects.KeepMap: lambda _: self._current().map.keep(),
             effects.ShowNetwork: lambda _: self._current().show_network(),

@@ -26,6 +26,7 @@ from terrafine.shared.spec import LandCover
 Row = tuple[Sequence[Any], Optional[QgsGeometry]]
 
 KINDS = {int: QMetaType.Type.Int, float: QMetaType.Type.Double, str: QMetaType.Type.QString}
+PERCENT_DIGITS, HECTARE_DIGITS, SHARE_DIGITS = 2, 4, 6  # as far as anybody reads them: a square metre, say
 FIRST_WITH_META_TYPES = 33800  # before it, fields had Qt 5's own types, which Qt 6 does not know
 
 

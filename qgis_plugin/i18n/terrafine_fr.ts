@@ -927,6 +927,18 @@
         <source>Check the disk's space.</source>
         <translation>Vérifiez la place sur le disque.</translation>
     </message>
+    <message>
+        <source>{name}: marks</source>
+        <translation>{name} : marques</translation>
+    </message>
+    <message>
+        <source>{name}: land cover</source>
+        <translation>{name} : occupation du sol</translation>
+    </message>
+    <message>
+        <source>{name}: locked</source>
+        <translation>{name} : verrouillé</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>
@@ -1259,6 +1271,14 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <message>
         <source>no class</source>
         <translation>pas de classe</translation>
+    </message>
+    <message>
+        <source>Saving imported marks</source>
+        <translation>Enregistrement des marques importées</translation>
+    </message>
+    <message>
+        <source>The import was taken back.</source>
+        <translation>L’import a été annulé.</translation>
     </message>
 </context>
 <context>
@@ -1641,10 +1661,6 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
 <context>
     <name>LookPanel</name>
     <message>
-        <source>{percent} % of the area reviewed · {count} patches left</source>
-        <translation>{percent} % de la zone revue · encore {count} carrés</translation>
-    </message>
-    <message>
         <source>How it is measured how unsure the map is; the model offers these</source>
         <translation>Comment l'incertitude de la carte est mesurée ; c'est ce que le modèle propose</translation>
     </message>
@@ -1747,6 +1763,18 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     <message>
         <source>Order</source>
         <translation>Ordre</translation>
+    </message>
+    <message>
+        <source>1 patch left</source>
+        <translation>encore 1 carré</translation>
+    </message>
+    <message>
+        <source>{count} patches left</source>
+        <translation>encore {count} carrés</translation>
+    </message>
+    <message>
+        <source>{percent} % of the area reviewed · {left}</source>
+        <translation>{percent} % de la zone revue · {left}</translation>
     </message>
 </context>
 <context>
@@ -1888,6 +1916,14 @@ Le résultat garde les noms et les couleurs.</translation>
     <message>
         <source>Detail</source>
         <translation>Détail</translation>
+    </message>
+    <message>
+        <source>Image and model</source>
+        <translation>Image et modèle</translation>
+    </message>
+    <message>
+        <source>Fold this away, for more room below</source>
+        <translation>Replier, pour plus de place en dessous</translation>
     </message>
 </context>
 <context>

@@ -84,7 +84,7 @@ class _Row(QStyledItemDelegate):
     """Swatch, name, key."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(120, option.fontMetrics.height() + 10)
+        return QSize(120, option.fontMetrics.height() + 8)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         picked = bool(option.state & QStyle.StateFlag.State_Selected)

@@ -65,8 +65,10 @@ class LookPanel(QWidget):
                 self.method.addItem(self._methods().get(name, name), name)
 
     def _show_review(self, review: Review) -> None:
-        words = self.tr("{percent} % of the area reviewed · {count} patches left")
-        self.progress.setText(words.format(percent=int(100 * review.reviewed), count=len(review.open)))
+        count = len(review.open)
+        left = self.tr("1 patch left") if count == 1 else self.tr("{count} patches left").format(count=count)
+        words = self.tr("{percent} % of the area reviewed · {left}")
+        self.progress.setText(words.format(percent=int(100 * review.reviewed), left=left))
         for button in (self.done, self.skip):
             button.setEnabled(review.current is not None)
         self.next.setEnabled(bool(review.open))
@@ -146,7 +148,9 @@ class LookPanel(QWidget):
         form.addRow(self.tr("Order"), self.order)
         for combo in (self.method, self.size, self.order):  # long names must not widen the dock
             combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.choices = [part for combo in (self.size, self.order) for part in (combo, form.labelForField(combo))]
+        self.choices = [
+            part for combo in (self.method, self.size, self.order) for part in (combo, form.labelForField(combo))
+        ]
         return form
 
     def _connect(self) -> None:

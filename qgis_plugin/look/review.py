@@ -42,9 +42,12 @@ class Review:
     current: Optional[Window] = None
 
     def ranked(self, ranking: Sequence[RankedPatch], revision: int) -> Review:
-        """A newer ranking: done and skipped patches stay so, also those that it does not name any more."""
+        """A newer ranking, of which only what lies in the area is shown: done and skipped patches stay so, also those
+        that it does not name any more.
+        """
         fates = {patch.window: patch.fate for patch in self.patches}
-        fresh = tuple(Query(item.window, item.score, fates.pop(item.window, Fate.OPEN)) for item in ranking)
+        scores = {intersection(item.window, self.area): item.score for item in ranking}
+        fresh = tuple(Query(window, score, fates.pop(window, Fate.OPEN)) for window, score in scores.items())
         kept = tuple(patch for patch in self.patches if patch.window in fates and patch.fate is not Fate.OPEN)
         return replace(self, patches=fresh + kept, revision=revision)
 
@@ -79,7 +82,7 @@ class Review:
 
 
 def reviewable(mapped: Window, raster: Window, size_px: int) -> Window:
-    """The area of the patches that lie in the mapped part of a raster by more than half of their side.
+    """The mapped part of a raster, without the patches of which less than half a side is mapped.
 
     The mapped part itself where there is no such patch.
     """
@@ -91,7 +94,7 @@ def reviewable(mapped: Window, raster: Window, size_px: int) -> Window:
 
     left, right = snapped(mapped.col, mapped.col_end, raster.col_end)
     top, low = snapped(mapped.row, mapped.row_end, raster.row_end)
-    return Window(left, top, right - left, low - top) if left < right and top < low else mapped
+    return intersection(Window(left, top, right - left, low - top), mapped) if left < right and top < low else mapped
 
 
 def _area(window: Window) -> int:

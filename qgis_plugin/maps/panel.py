@@ -1,4 +1,7 @@
-"""The dock's middle: what is classified, with which model, and the button that does it."""
+"""The dock's middle: what is classified, with which model, and the button that does it; all of that can be folded away.
+
+Progress and the button that cancels are made here; they stay in sight where the dock puts them.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,23 @@ from typing import Optional, Sequence
 from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsRasterLayer
 from qgis.gui import QgsMapLayerComboBox
 from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Kind, Link, View
-from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
+from terrafine.qgis_plugin.widgets import fold, icon, note, row, tool_button
 from terrafine.shared.spec import FAST, FINE, PLAIN
+
+PROGRESS_PX = 4
 
 
 class MapPanel(QWidget):
@@ -24,10 +38,12 @@ class MapPanel(QWidget):
     gsd_chosen = pyqtSignal(float)
     classify_asked = pyqtSignal()
     cancel_asked = pyqtSignal()
+    folded = pyqtSignal(bool)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self._make_choices(settings)
+        self.fold = fold(self.tr("Image and model"), self.tr("Fold this away, for more room below"))
         self.classify = QPushButton(self.tr("Classify"))
         self.classify.setIcon(icon("classify"))
         self.classify.setToolTip(self.tr("Have the model classify the area; what you marked in it before holds"))
@@ -35,9 +51,10 @@ class MapPanel(QWidget):
         self.cancel.setToolTip(self.tr("Stop, and keep what is there"))
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(6)
+        self.progress.setFixedHeight(PROGRESS_PX)
         self._lay_out()
         self._connect()
+        self.fold.setChecked(not settings.folded)
 
     def current_raster(self) -> Optional[QgsRasterLayer]:
         layer = self.raster.currentLayer()
@@ -137,24 +154,41 @@ class MapPanel(QWidget):
         }
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setVerticalSpacing(6)
-        form.addRow(self.tr("Model"), row(self.model, self.side))
-        form.addRow(self.tr("Image"), self.raster)
-        form.addRow(self.tr("Area"), row(self.area, self.rectangle))
-        form.addRow(self.tr("Detail"), self.detail)
-        form.addRow(self.tr("Sampled at"), self.gsd)
-        form.addRow("", self.area_note)
-        self.detail_label = form.labelForField(self.detail)
-        self.gsd_label = form.labelForField(self.gsd)
+        self.detail_label, self.gsd_label = QLabel(self.tr("Detail")), QLabel(self.tr("Sampled at"))
+        body = QWidget()
+        inner = QVBoxLayout(body)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(6)
+        inner.addLayout(self._grid())
+        inner.addWidget(self.classify)
+        self.fold.toggled.connect(body.setVisible)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(form)
-        column.addLayout(row(self.classify, self.cancel))
-        column.addWidget(self.progress)
+        column.setSpacing(4)
+        column.addWidget(self.fold)
+        column.addWidget(body)
+
+    def _grid(self) -> QGridLayout:
+        """Labels and choices; a row that is hidden takes no room."""
+        grid = QGridLayout()
+        grid.setVerticalSpacing(6)
+        rows = (
+            (QLabel(self.tr("Model")), row(self.model, self.side)),
+            (QLabel(self.tr("Image")), row(self.raster)),
+            (QLabel(self.tr("Area")), row(self.area, self.rectangle)),
+            (self.detail_label, row(self.detail)),
+            (self.gsd_label, row(self.gsd)),
+            (QLabel(), row(self.area_note)),
+        )
+        for number, (label, fields) in enumerate(rows):
+            label.setBuddy(fields.itemAt(0).widget())
+            grid.addWidget(label, number, 0)
+            grid.addLayout(fields, number, 1)
+        grid.setColumnStretch(1, 1)
+        return grid
 
     def _connect(self) -> None:
+        self.fold.toggled.connect(lambda is_open: self.folded.emit(not is_open))
         self.model.activated.connect(lambda index: self.model_chosen.emit(self.model.itemData(index)))
         self.detail.activated.connect(lambda index: self.detail_chosen.emit(self.detail.itemData(index)))
         self.side.clicked.connect(lambda: self.side_asked.emit())

@@ -47,7 +47,7 @@ class MarksEdits(QObject):
         features = {number: self._marks.layer.getFeature(number) for number in touched}
         edited = {known[number]: self._edited(known[number], feature) for number, feature in features.items()}
         self._deleted, self._moved, self._relabelled, self._drawn = set(), set(), set(), []
-        self._marks.miss(deleted)
+        self._marks.writer.miss(deleted)
         self._marks.drop([feature.id() for feature in drawn])
         new = [self._new(feature) for feature in drawn]
         added = [after or dataclasses.replace(mark, id=str(uuid.uuid4())) for mark, after in edited.items()]

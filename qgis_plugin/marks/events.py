@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from terrafine.qgis_plugin.effects import Effect, ShowNetwork, StoreLocks, StoreMarks
-from terrafine.qgis_plugin.history import Change, Verb
+from terrafine.qgis_plugin.history import Change, Step, Verb
 from terrafine.qgis_plugin.maps.events import WorkEvents
 from terrafine.shared.annotation import Annotation
 
@@ -34,6 +34,16 @@ class MarkEvents(WorkEvents):
         if self.session is None or not (added or removed):
             return []
         return self._changed([self.session.history.do(verb, added, removed)])
+
+    def withdraw(self, step: Step, ids: tuple[str, ...]) -> list[Effect]:
+        """Take a step back that added these marks, whatever was done since."""
+        if self.session is None:
+            return []
+        history = self.session.history
+        if history.steps[: history.position][-1:] == [step]:
+            return self.undo()
+        added = frozenset(ids)
+        return self.erase(tuple(mark.id for mark in self.session.log.marks if mark.id in added))
 
     def undo(self) -> list[Effect]:
         return self.go_to(self.session.history.position - 1) if self.session else []

@@ -25,6 +25,8 @@ from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.spec import LandCover
 
+TOLD_EVERY = 100  # features: each time is an event for the main thread
+
 
 @dataclass(frozen=True)
 class Request:
@@ -83,7 +85,8 @@ class ImportTask(QgsTask):
             if self.isCanceled():
                 return False
             self._take(feature, maker)
-            self.setProgress(100.0 * number / self._count)
+            if number % TOLD_EVERY == 0:
+                self.setProgress(100.0 * number / self._count)
         return True
 
     def _take(self, feature: QgsFeature, maker: FeatureMarks) -> None:

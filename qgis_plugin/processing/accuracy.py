@@ -25,7 +25,7 @@ from terrafine.qgis_plugin.finish.olofsson import Assessment, Estimate, assess
 from terrafine.qgis_plugin.finish.picture import picture_of
 from terrafine.qgis_plugin.finish.report import Material, Report
 from terrafine.qgis_plugin.finish.sample_layer import MAP_CLASS, REFERENCE
-from terrafine.qgis_plugin.finish.tables import fields, write_rows
+from terrafine.qgis_plugin.finish.tables import HECTARE_DIGITS, PERCENT_DIGITS, SHARE_DIGITS, fields, write_rows
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.processing.base import OUTPUT, MapAlgorithm, Parameters, report_to
 from terrafine.qgis_plugin.processing.statistics import M2_PER_HECTARE, count
@@ -187,21 +187,21 @@ def _class_rows(material: Material) -> Iterator[list[Any]]:
     for k, item in enumerate(material.classes):
         accuracies = [number for kind in (found.users, found.producers) for number in _percents(kind, k)]
         areas = (found.weights[k], found.areas.value[k], found.areas.margin[k])
-        hectares = [None if whole is None else whole * float(share) for share in areas]
+        hectares = [None if whole is None else round(whole * float(share), HECTARE_DIGITS) for share in areas]
         yield [item.id, item.name, int(found.counts[k].sum()), *accuracies, *hectares]
 
 
 def _matrix_rows(classes: Sequence[LandCover], found: Assessment) -> Iterator[list[Any]]:
     for i, on_map in enumerate(classes):
         for j, there in enumerate(classes):
-            numbers = [int(found.counts[i, j]), float(found.cells[i, j])]
+            numbers = [int(found.counts[i, j]), round(float(found.cells[i, j]), SHARE_DIGITS)]
             yield [on_map.id, on_map.name, there.id, there.name, *numbers]
 
 
 def _percents(estimate: Estimate, k: int) -> list[Optional[float]]:
     """The k-th value and margin in percent; None where there are none."""
     numbers = (100 * float(estimate.value[k]), 100 * float(estimate.margin[k]))
-    return [None if np.isnan(number) else number for number in numbers]
+    return [None if np.isnan(number) else round(number, PERCENT_DIGITS) for number in numbers]
 
 
 def _write(target: str, page: str) -> str:

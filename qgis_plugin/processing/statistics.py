@@ -17,7 +17,7 @@ from qgis.core import (
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster
 from terrafine.qgis_plugin.finish.filters import Report
 from terrafine.qgis_plugin.finish.ground import row_areas_m2
-from terrafine.qgis_plugin.finish.tables import Row, fields, write_rows
+from terrafine.qgis_plugin.finish.tables import HECTARE_DIGITS, PERCENT_DIGITS, Row, fields, write_rows
 from terrafine.qgis_plugin.finish.tally import Tally
 from terrafine.qgis_plugin.processing.base import OUTPUT, MapAlgorithm, Parameters, report_to
 from terrafine.shared.errors import Cancelled
@@ -64,8 +64,8 @@ class Statistics(MapAlgorithm):
     def _rows(self, tally: Tally) -> Iterator[Row]:
         measured = self.source.file.crs.isValid()
         for class_id in tally.classes:
-            hectares = tally.area_m2[class_id] / M2_PER_HECTARE if measured else None
-            percent = 100.0 * tally.share(class_id)
+            hectares = round(tally.area_m2[class_id] / M2_PER_HECTARE, HECTARE_DIGITS) if measured else None
+            percent = round(100.0 * tally.share(class_id), PERCENT_DIGITS)
             yield (class_id, self.source.cover(class_id).name, tally.pixels[class_id], hectares, percent), None
 
 

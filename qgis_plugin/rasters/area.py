@@ -30,6 +30,7 @@ class Area(QObject):
         self._before: Optional[QgsMapTool] = None
         self._placements: dict[str, Placement] = {}
         canvas.extentsChanged.connect(self.changed)
+        canvas.destinationCrsChanged.connect(self.changed)
 
     def choose(self, choice: str) -> None:
         """Take one of VIEW, LAYER and RECTANGLE; the last lets the user draw."""
@@ -62,6 +63,7 @@ class Area(QObject):
 
     def close(self) -> None:
         self._canvas.extentsChanged.disconnect(self.changed)
+        self._canvas.destinationCrsChanged.disconnect(self.changed)
         self._canvas.unsetMapTool(self._tool)
         self._tool.deleteLater()
 

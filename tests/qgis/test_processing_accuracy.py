@@ -112,7 +112,7 @@ def test_the_table_and_the_matrix_are_those_of_the_samples(blobs_map, truth):
     assert sum(row["area_share"] for row in cells) == pytest.approx(1)
     (water,) = (row for row in rows_of(context.takeResultLayer(results["OUTPUT"])) if row["class_name"] == "water")
     called_so = [there for on_map, there in pairs if on_map == 0]
-    assert water["users_percent"] == pytest.approx(100 * called_so.count(0) / len(called_so))
+    assert water["users_percent"] == round(100 * called_so.count(0) / len(called_so), 2)
 
 
 def test_the_report_is_one_page_with_its_pictures_inside(blobs_map, truth, tmp_path):

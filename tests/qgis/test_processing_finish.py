@@ -201,8 +201,8 @@ def test_statistics_count_pixels_and_hectares(blobs_map):
         class_id: int((blobs() == class_id).sum()) for class_id in range(3)
     }
     assert [row["class_name"] for row in rows.values()] == list(NAMES)
-    assert sum(row["share_percent"] for row in rows.values()) == pytest.approx(100)
-    assert rows[0]["hectares"] == pytest.approx(rows[0]["pixels"] / 10_000 / 0.99997, rel=1e-4)
+    assert sum(row["share_percent"] for row in rows.values()) == pytest.approx(100, abs=0.02)
+    assert rows[0]["hectares"] == pytest.approx(rows[0]["pixels"] / 10_000 / 0.99997, rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -221,4 +221,4 @@ def test_hectares_are_those_of_the_ellipsoid_in_any_crs(tmp_path, epsg, transfor
 def test_statistics_without_a_crs_have_no_hectares(tmp_path):
     rows = table(run_for_layer("statistics", INPUT=class_map(tmp_path / "m.tif", blobs(), epsg=0)))
     assert not any(row["hectares"] for row in rows.values())
-    assert rows[2]["share_percent"] == pytest.approx(100 * (blobs() == 2).sum() / (blobs() != 255).sum())
+    assert rows[2]["share_percent"] == round(100 * (blobs() == 2).sum() / (blobs() != 255).sum(), 2)
