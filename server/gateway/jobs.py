@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Optional
+from typing import Optional, Protocol
 
 from terrafine.server.gateway.urgency import urgency
 from terrafine.shared import messages as m
@@ -42,6 +42,7 @@ class Job:
     frames      of the request, until it has begun
     arrived     when, by time.perf_counter; `turned`, when it last had a turn
     nbytes      of memory that it takes, about
+    taker       who gave it its last turn; whoever gave it the first gives it all
     error       set, by another thread, when it is to stop
     """
 
@@ -52,6 +53,7 @@ class Job:
     frames: Sequence[Frame] = ()
     arrived: float = field(default_factory=time.perf_counter)
     nbytes: int = 0
+    taker: Optional[Taker] = None
     error: Optional[TerrafineError] = None
     number: int = field(default_factory=_NUMBERS.__next__)
     turned: float = field(default_factory=time.perf_counter)
@@ -67,18 +69,36 @@ class Job:
         return (self.client, session) if session is not None else self.number
 
 
+class Taker(Protocol):
+    """Who gives jobs turns: an engine."""
+
+    def takes(self, job: Job) -> bool:
+        """May it begin this one?"""
+        ...
+
+
+class _All:
+    """The only engine there is."""
+
+    def takes(self, _job: Job) -> bool:
+        return True
+
+
+ALL = _All()
+
+
 class JobQueue:
-    """Jobs for one taker, which gives them turns. Safe between threads.
+    """Jobs for takers that give them turns. Safe between threads.
 
     Whose turn it is: the most urgent; among those, the client's whose turn was longest ago; of its jobs, the one that
-    has waited longest since it came or had a turn. Each session's are worked in the order they came.
+    has waited longest since it came or had a turn. Each session's are worked in the order they came, one at a time.
     """
 
     def __init__(self, stop: Callable[[int], None] = lambda _number: None) -> None:
         """`stop` is called with the number of each job that has begun and is to end."""
         self._stop_begun = stop
         self._waiting: deque[Job] = deque()
-        self._running: Optional[Job] = None
+        self._running: dict[Taker, Job] = {}
         self._held: set[bytes] = set()
         self._turns: dict[str, int] = {}  # the number of each client's last turn
         self._changed = threading.Condition()
@@ -91,10 +111,10 @@ class JobQueue:
     @property
     def busy(self) -> bool:
         with self._changed:
-            return self._running is not None or any(job.has_begun for job in self._waiting)
+            return bool(self._running) or any(job.has_begun for job in self._waiting)
 
     def waiting(self) -> Counter[str]:
-        """How many jobs each client has here, but for the one that has its turn."""
+        """How many jobs each client has here, but for those that have their turn."""
         with self._changed:
             return Counter(job.client for job in self._waiting)
 
@@ -110,21 +130,30 @@ class JobQueue:
             self._check_room(job.client)
             overtaken = self._stop(lambda other: _overtakes(job, other), Superseded("Newer work came in."))
             self._waiting.append(job)
-            self._changed.notify()
+            self._changed.notify_all()
         return overtaken
 
-    def take(self, timeout_s: float) -> Optional[Job]:
-        """The job whose turn it is, until the next call of `take` or `put_back`; None if there is none in time."""
+    def take(self, timeout_s: float, taker: Taker = ALL) -> Optional[Job]:
+        """The job whose turn it is at this taker, until it calls `take` or `put_back` next; None if there is none in
+        time.
+        """
         with self._changed:
-            self._running = None
-            self._changed.wait_for(lambda: any(self._candidates()), timeout_s)
-            self._running = self._next()
-            return self._running
+            self._done(taker)
+            self._changed.wait_for(lambda: any(self._candidates(taker)), timeout_s)
+            job = self._next(taker)
+            if job is not None:
+                self._running[taker] = job
+            return job
+
+    def done(self, job: Job) -> None:
+        """Its last turn is over."""
+        with self._changed:
+            self._done(job.taker)
 
     def put_back(self, job: Job) -> bool:
         """Its turn is over, the job goes on; False if it was stopped meanwhile, and must be answered."""
         with self._changed:
-            self._running = None
+            self._done(job.taker)
             if job.error is None:
                 job.turned = time.perf_counter()
                 self._waiting.append(job)
@@ -138,7 +167,7 @@ class JobQueue:
     def resume(self, connection: bytes) -> None:
         with self._changed:
             self._held.discard(connection)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def cancel(self, connection: bytes, request_id: str) -> list[Job]:
         """Stop one request; returned if it was waiting."""
@@ -156,36 +185,42 @@ class JobQueue:
         with self._changed:
             return self._stop(lambda job: job.client == client, error)
 
-    def lose(self) -> list[Job]:
-        """Take out all that has begun, for nobody works on it any more: it must be answered."""
+    def lose(self, taker: Taker = ALL) -> list[Job]:
+        """Take out all that this one has begun, for nobody works on it any more: it must be answered."""
         with self._changed:
-            lost = [job for job in (self._running, *self._waiting) if job is not None and job.has_begun]
-            self._waiting = deque(job for job in self._waiting if not job.has_begun)
-            self._running = None
+            lost = [job for job in (*self._running.values(), *self._waiting) if job.has_begun and job.taker is taker]
+            self._waiting = deque(job for job in self._waiting if job not in lost)
+            self._done(taker)
         return lost
 
-    def _candidates(self) -> Iterator[Job]:
-        """The first job of each line, but for those held back."""
-        seen = set()
+    def _done(self, taker: Optional[Taker]) -> None:
+        """It works on nothing now: the next of that session may have its turn, at whichever taker."""
+        if taker is not None and self._running.pop(taker, None) is not None:
+            self._changed.notify_all()
+
+    def _candidates(self, taker: Taker) -> Iterator[Job]:
+        """The first job of each line that this one may take, but for those held back."""
+        seen = {job.line for job in self._running.values()}
         for job in sorted(self._waiting, key=lambda job: job.number):
-            if job.line not in seen and job.connection not in self._held:
+            if job.line not in seen and job.connection not in self._held and _may(taker, job):
                 yield job
             seen.add(job.line)
 
-    def _next(self) -> Optional[Job]:
+    def _next(self, taker: Taker) -> Optional[Job]:
         now = time.perf_counter()
         chosen = min(
-            self._candidates(),
+            self._candidates(taker),
             key=lambda job: (urgency(job.message, now - job.turned), self._turns.get(job.client, 0), job.turned),
             default=None,
         )
         if chosen is not None:
             self._turns[chosen.client] = max(self._turns.values(), default=0) + 1
             self._waiting.remove(chosen)
+            chosen.taker = taker
         return chosen
 
     def _find(self, connection: bytes, request_id: str) -> list[Job]:
-        jobs = [*self._waiting, self._running] if self._running else self._waiting
+        jobs = (*self._waiting, *self._running.values())
         return [job for job in jobs if (job.connection, job.request_id) == (connection, request_id)]
 
     def _check_room(self, client: str) -> None:
@@ -198,7 +233,7 @@ class JobQueue:
         stopped = [job for job in self._waiting if matches(job)]
         for job in stopped:
             self._waiting.remove(job)
-        ending = [self._running] if self._running is not None and matches(self._running) else []
+        ending = [job for job in self._running.values() if matches(job)]
         for job in (*stopped, *ending):
             job.error = error
             if job.has_begun:
@@ -217,3 +252,7 @@ def _overtakes(newer: Job, older: Job) -> bool:
     if isinstance(older.message, m.FindObject):
         return isinstance(newer.message, (m.FindObject, *BEGINNING_OR_END))
     return isinstance(older.message, m.Learn) and isinstance(newer.message, BEGINNING_OR_END)
+
+
+def _may(taker: Taker, job: Job) -> bool:
+    return job.taker is taker if job.has_begun else taker.takes(job)

@@ -1,7 +1,7 @@
-"""The server's only sockets: a ROUTER for the clients, and one thread for the engine, which is a process of its own.
+"""The server's only sockets: a ROUTER for the clients, and a thread for each engine, which is a process of its own.
 
     clients ⇄ ROUTER (the thread that calls run) → JobQueue → engine's thread ⇄ engine's process
-                                                ↖ PAIR ←┘
+                                                ↖ PUSH ←┘
 
 The front answers what must not wait (hello, ping, cancel) by itself and never computes. The engine gives each job turns
 of one reply; a job whose client does not keep up gets none.
@@ -31,7 +31,7 @@ from terrafine.server.gateway.front import WAITING_REPLIES
 from terrafine.server.gateway.jobs import Job, JobQueue
 from terrafine.server.gateway.metrics import Metrics
 from terrafine.server.gateway.outbox import Outbox
-from terrafine.server.gateway.worker import Engine, Worker, answered, timed
+from terrafine.server.gateway.worker import Engine, Engines, Worker, answered, timed
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, EngineRestarted, NotAllowed, TerrafineError
 from terrafine.shared.geo import Window
@@ -52,7 +52,7 @@ class Server:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engines,
         host: str = "127.0.0.1",
         port: int = 0,
         keys: Optional[Path] = None,
@@ -81,7 +81,7 @@ class Server:
             raise
         self._refusals = Refusals()
         self._metrics = metrics
-        self._replies = self._context.socket(zmq.PAIR)
+        self._replies = self._context.socket(zmq.PULL)
         self._replies.set_hwm(WAITING_REPLIES)
         self._replies.bind(_INPROC)
         self._outbox = Outbox(self._front, self._replies, self._jobs)
@@ -112,13 +112,15 @@ class Server:
 
     def run(self) -> None:
         """Serve until `stop`; then everything is closed and removed."""
-        engine = threading.Thread(target=self._work, name="engine", daemon=True)
-        engine.start()
+        engines = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in self._engine.all]
+        for engine in engines:
+            engine.start()
         try:
             self._serve()
         finally:
             self.stop()
-            engine.join()
+            for engine in engines:
+                engine.join()
             self.close()
 
     def stop(self) -> None:
@@ -132,14 +134,14 @@ class Server:
         self._context.destroy(linger=0)
         self._engine.close()
 
-    def _work(self) -> None:
-        """The engine's thread."""
-        out = self._context.socket(zmq.PAIR)
+    def _work(self, engine: Engine) -> None:
+        """An engine's thread."""
+        out = self._context.socket(zmq.PUSH)
         out.set_hwm(WAITING_REPLIES)
         out.setsockopt(zmq.SNDTIMEO, POLL_MS)
         out.connect(_INPROC)
         try:
-            Worker(self._engine, self._jobs, out, self._stopping, self._count).run()
+            Worker(engine, self._jobs, out, self._stopping, self._count).run()
         finally:
             self.stop()  # a server without an engine is none
             out.close(linger=0)

@@ -1,4 +1,4 @@
-"""The thread that gives the jobs their turns at the engine, and hands its replies to the front."""
+"""The thread that gives jobs their turns at an engine, and hands its replies to the front."""
 
 from __future__ import annotations
 
@@ -24,26 +24,35 @@ Count = Callable[[Job, m.Reply], None]
 
 
 class Engine(Protocol):
-    """What the server needs of process.engine.EngineProcess, which says what each of these does."""
+    """What computes, for one thread; process.engine.EngineProcess says what each of these does."""
+
+    def takes(self, job: Job) -> bool: ...
+
+    def advance(self, job: int, request: Sequence[Frame] = (), client: str = "", waited_s: float = 0.0) -> Answer: ...
+
+    def attend(self) -> None: ...
+
+    def restart(self) -> None: ...
+
+
+class Engines(Protocol):
+    """What the server needs, likewise; each of `all` gets a thread of its own."""
 
     device: str
     figures: dict[str, Any]
 
+    @property
+    def all(self) -> Sequence[Engine]: ...
+
     def start(self) -> None: ...
 
     def status(self) -> dict[str, Any]: ...
-
-    def advance(self, job: int, request: Sequence[Frame] = (), client: str = "", waited_s: float = 0.0) -> Answer: ...
 
     def stop(self, job: int) -> None: ...
 
     def forget_client(self, client: str) -> None: ...
 
     def forget_session(self, client: str, session: str) -> None: ...
-
-    def attend(self) -> None: ...
-
-    def restart(self) -> None: ...
 
     def end(self) -> None: ...
 
@@ -56,14 +65,14 @@ class Worker:
     def __init__(
         self, engine: Engine, jobs: JobQueue, out: zmq.Socket[bytes], stopping: threading.Event, count: Count
     ) -> None:
-        """`out` is the PAIR to the front, which takes no message for ever; `count` is told each job's last reply."""
+        """`out` is the PUSH to the front, which takes no message for ever; `count` is told each job's last reply."""
         self._engine, self._jobs, self._stopping, self._count = engine, jobs, stopping, count
         self._out = out
 
     def run(self) -> None:
         """Until the server stops."""
         while not self._stopping.is_set():
-            job = self._jobs.take(POLL_MS / 1000)
+            job = self._jobs.take(POLL_MS / 1000, self._engine)
             try:
                 self._give_turn(job)
             except EngineRestarted as error:
@@ -84,6 +93,7 @@ class Worker:
             self._fail(job)
 
     def _finish(self, job: Job, answer: Answer) -> None:
+        self._jobs.done(job)
         reply = cast(m.Reply, unpack(answer.frames)[1])
         if job.error is not None and isinstance(reply, m.Failed):
             self._fail(job)
@@ -100,7 +110,7 @@ class Worker:
 
     def _start_again(self, error: EngineRestarted) -> None:
         """What it was at work on is answered; what waits goes on waiting."""
-        for job in self._jobs.lose():
+        for job in self._jobs.lose(self._engine):
             job.error = job.error or error
             self._fail(job)
         try:

@@ -73,6 +73,15 @@ class EngineProcess:
         self._pipe = pipe
         self.starts += 1
 
+    @property
+    def all(self) -> tuple[EngineProcess]:
+        """The engines that there are: this one."""
+        return (self,)
+
+    def takes(self, _job: object) -> bool:
+        """Jobs of every session."""
+        return True
+
     def advance(self, job: int, request: Sequence[Frame] = (), client: str = "", waited_s: float = 0.0) -> Answer:
         """The next reply to a job; the first time, with its request. Raises EngineRestarted where the process died."""
         head: dict[str, Any] = {"do": "advance", "job": job}

@@ -35,6 +35,10 @@ class Patient:
         self.stopped: set[int] = set()
         self.forgotten: list[tuple[str, str]] = []
         self.deaths, self.starts = 0, 0
+        self.all = (self,)
+
+    def takes(self, _job: object) -> bool:
+        return True
 
     def start(self) -> None:
         self.starts += 1
