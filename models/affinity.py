@@ -4,16 +4,20 @@ A mark says something about the pixels that look like it, near it above all. Eve
 all marked cells m of the tile, and over "none of them":
 
     a_h(x, m) = κ_h · cos(e(x), e(m)) − |x − m| / ℓ_h        e: an embedding of the image, learnt
-    s_h,c(x)  = √ Σ_{m of class c} exp 2 a_h(x, m)
+    f(x, m)   = max(0, 1 − |x − m|² / R²)                    R: as far as any mark is believed
+    s_h,c(x)  = √ Σ_{m of class c} (f(x, m) · exp a_h(x, m))²
     p_h,c(x)  = s_h,c(x) / (exp b_h + Σ_c s_h,c(x))
 
 With κ, ℓ and b learnt, p lies in [0, 1], is 0 where nothing is marked, and adds up to less than 1 over the classes.
 It is near the kernel regression over annotations of "Unified" (Workman et al. 2017), on learnt features beside places.
 The root of the sum of squares, instead of the sum, keeps a long stroke's many cells from reaching much farther than a
 point's few, and still lets marks that agree add up (docs/benchmarks.md compares them, and the largest alone).
+R is no weight but an option of the model, endless by default (docs/decisions/0008).
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -29,8 +33,10 @@ START = ((12.0, 200.0, 10.2), (8.0, 24.0, 5.2), (4.0, 6.0, 0.2))
 class MarkAffinity(nn.Module):
     """Embedding (B, D, H, W) of unit length and marks (B, classes, H, W) → affinities (B, heads · classes, H, W)."""
 
-    def __init__(self) -> None:
+    def __init__(self, farthest: float = math.inf) -> None:
+        """`farthest`: R in cells; from there on a mark has no affinity to anything."""
         super().__init__()
+        self.farthest = farthest
         start = torch.tensor(START)
         self.sharpness = nn.Parameter(start[:, 0].log())
         self.reach = nn.Parameter(start[:, 1].log())
@@ -52,15 +58,18 @@ class MarkAffinity(nn.Module):
         seen = embedding[:, cells[:, 1], cells[:, 2]].T, embedding.flatten(1)
         owner = F.one_hot(cells[:, 0], classes).T.to(embedding.dtype)  # (classes, M)
         place = _distance(cells, rows, cols)
-        maps = [self._shares(head, *seen, place, owner) for head in range(self.heads)]
+        believed = (1 - (place / self.farthest).square_()).clamp_min_(0).square_()  # f²
+        maps = [self._shares(head, *seen, place, believed, owner) for head in range(self.heads)]
         return torch.cat(maps).reshape(-1, rows, cols)
 
-    def _shares(self, head: int, marked: Tensor, pixels: Tensor, place: Tensor, owner: Tensor) -> Tensor:
+    def _shares(
+        self, head: int, marked: Tensor, pixels: Tensor, place: Tensor, believed: Tensor, owner: Tensor
+    ) -> Tensor:
         """p of one head, (classes, pixels). Everything is divided by exp of the largest score there can be."""
         sharpness, nothing = self.sharpness[head].exp(), self.nothing[head]
         largest = torch.maximum(sharpness, nothing).detach()
         far = torch.addcmul(-2 * largest, place, -2 / self.reach[head].exp())
-        squares = torch.addmm(far, 2 * sharpness * marked, pixels).exp_()  # (M, pixels)
+        squares = torch.addmm(far, 2 * sharpness * marked, pixels).exp_() * believed  # (M, pixels)
         by_class = (owner @ squares + TINY).sqrt()
         return by_class / (by_class.sum(0) + (nothing - largest).exp())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -153,15 +154,29 @@ def find(name: str, extra: Sequence[Path] = ()) -> Path:
 
 
 def _build_linknet(spec: ModelSpec) -> MarkedNetwork:
-    """Late fusion by default; the option fusion = "early" gives DISIR's, of the library if it has the encoder."""
+    """Late fusion by default, its affinity as far as the option reach_px says; the option fusion = "early" gives
+    DISIR's, of the library if it has the encoder.
+    """
     early = spec.options.get("fusion") == "early"
     if early and spec.encoder != OWN_ENCODER:
         return _build_from_library(spec)
-    if set(spec.options) - {"fusion"} or spec.options.get("fusion", "late") not in ("late", "early"):
-        raise UnusableModel("LinkNet has no options but 'fusion'.", 'fusion is "late" or "early".')
+    if not early:
+        return _build_late(spec)
+    if set(spec.options) != {"fusion"}:
+        raise UnusableModel("LinkNet with early fusion has no further options.")
     classes = len(spec.classes)
-    encoder, channels = encoder_of(spec.encoder, len(spec.bands) + (classes if early else 0))
-    return EarlyFusion(LinkNet(encoder, channels, classes)) if early else LateLinkNet(encoder, channels, classes)
+    encoder, channels = encoder_of(spec.encoder, len(spec.bands) + classes)
+    return EarlyFusion(LinkNet(encoder, channels, classes))
+
+
+def _build_late(spec: ModelSpec) -> LateLinkNet:
+    options = {"fusion": "late", "reach_px": math.inf, **spec.options}
+    reach_px = options.pop("reach_px")
+    if options != {"fusion": "late"} or isinstance(reach_px, (str, bool)) or not reach_px > 0:
+        hint = 'fusion is "late" or "early", reach_px a positive number of pixels.'
+        raise UnusableModel("LinkNet has no options but 'fusion' and 'reach_px'.", hint)
+    encoder, channels = encoder_of(spec.encoder, len(spec.bands))
+    return LateLinkNet(encoder, channels, len(spec.classes), reach_px)
 
 
 def encoder_of(name: str, bands: int, output_stride: int = 32) -> tuple[nn.Module, tuple[int, ...]]:

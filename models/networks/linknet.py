@@ -8,6 +8,7 @@ the logits. Without marks all of that is zero but a bias, and the network is a p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
@@ -25,16 +26,19 @@ SHORTCUT = 4.0  # at the start; three heads together must be able to outvote a n
 
 
 class LateLinkNet(MarkedNetwork):
-    """Any encoder with five maps at strides 2 … 32, given as `encoder.channels`, and `classes` outputs."""
+    """Any encoder with five maps at strides 2 … 32, given as `encoder.channels`, and `classes` outputs.
+
+    The affinity ends `reach_px` pixels from a mark.
+    """
 
     measures = ("odin", "mc-dropout")
 
-    def __init__(self, encoder: nn.Module, channels: tuple[int, ...], classes: int) -> None:
+    def __init__(self, encoder: nn.Module, channels: tuple[int, ...], classes: int, reach_px: float = math.inf) -> None:
         super().__init__()
         self.encoder = encoder
         self.skips = nn.ModuleList(_Unit(c, width, 1) for c, width in zip(channels, WIDTHS))
         self.embed = nn.ModuleList(nn.Conv2d(width, EMBEDDING, 1) for width in WIDTHS[AFFINITY_LEVEL:])
-        self.affinity = MarkAffinity()
+        self.affinity = MarkAffinity(reach_px / 2 ** (AFFINITY_LEVEL + 1))
         self.mark_pyramid = nn.ModuleList(
             nn.Conv2d(inputs, width, 3, 2, 1) for inputs, width in zip((classes, *WIDTHS[:-1]), WIDTHS)
         )

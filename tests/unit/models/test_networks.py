@@ -75,8 +75,9 @@ def test_folded_weights_are_copied_and_extra_bands_start_at_zero(tmp_path):
     assert (stem[1].bias == 0.25).all()
 
 
-def test_affinity_agrees_with_a_slow_loop():
-    module = affinity.MarkAffinity()
+@pytest.mark.parametrize("farthest", [math.inf, 4.0])
+def test_affinity_agrees_with_a_slow_loop(farthest):
+    module = affinity.MarkAffinity(farthest)
     embedding = torch.nn.functional.normalize(torch.randn(1, 5, 6, 7), dim=1)
     marks = marks_at((0, 1, 2), (2, 4, 5), (2, 0, 0), size=7)[:, :3, :6]
     result = module(embedding, marks)[0].detach().numpy()
@@ -84,9 +85,11 @@ def test_affinity_agrees_with_a_slow_loop():
     for head, (sharpness, reach, nothing) in enumerate(affinity.START):
         for row in range(6):
             for col in range(7):
+                distances = [math.hypot(row - r, col - c) for _, r, c in cells]
                 weights = [
-                    math.exp(sharpness * float(e[:, row, col] @ e[:, r, c]) - math.hypot(row - r, col - c) / reach)
-                    for _, r, c in cells
+                    max(0.0, 1 - (far / farthest) ** 2)
+                    * math.exp(sharpness * float(e[:, row, col] @ e[:, r, c]) - far / reach)
+                    for far, (_, r, c) in zip(distances, cells)
                 ]
                 shares = [
                     math.sqrt(sum(w * w for w, cell in zip(weights, cells) if cell[0] == class_id))
@@ -106,10 +109,27 @@ def test_affinity_bounds_the_cells_it_attends_to():
     assert len(affinity._marked_cells(torch.ones(2, 64, 64))) == affinity.MAX_CELLS
 
 
+def test_affinity_ends_at_its_reach_and_not_before():
+    uniform = torch.nn.functional.normalize(torch.ones(1, 5, 9, 9), dim=1)
+    shares = affinity.MarkAffinity(farthest=3.0)(uniform, marks_at((1, 4, 4), size=9))
+    row, col = torch.meshgrid(torch.arange(9), torch.arange(9), indexing="ij")
+    inside = torch.hypot(row - 4.0, col - 4.0) < 3.0
+    assert (shares.unflatten(1, (-1, 4))[0, :, 1, inside] > 1e-3).all()
+    assert (shares[0, :, ~inside] < 1e-9).all()
+
+
+def test_a_mark_far_away_changes_no_affinity():
+    embedding = torch.nn.functional.normalize(torch.randn(1, 5, 4, 16), dim=1)
+    module, near, both = affinity.MarkAffinity(farthest=5.0), torch.zeros(1, 2, 4, 16), torch.zeros(1, 2, 4, 16)
+    near[0, 0, 1, 1], both[0, 0, 1, 1], both[0, 1, 2, 14] = 1.0, 1.0, 1.0
+    assert torch.allclose(module(embedding, near)[..., :9], module(embedding, both)[..., :9], rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {},
+        {"options": {"reach_px": 48}},
         {"encoder": "resnet18"},
         {"encoder": "resnet18", "options": {"fusion": "early"}},
         {"options": {"fusion": "early"}},
@@ -177,8 +197,26 @@ def test_options_go_to_the_builder_and_unknown_ones_are_refused():
     unet = {"architecture": "unet", "encoder": "resnet18"}
     plain, attentive = (registry.build(spec(**unet, options=o)) for o in ({}, {"decoder_attention_type": "scse"}))
     assert len(attentive.state_dict()) > len(plain.state_dict())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"nonsense": 1}, {"fusion": "none"}, {"reach_px": 0}, {"reach_px": -1.0}, {"reach_px": "far"},
+        {"reach_px": True}, {"fusion": "early", "reach_px": 48},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_options_that_linknet_does_not_know_are_refused(options):
     with pytest.raises(UnusableModel):
-        registry.build(spec(options={"nonsense": 1}))
+        registry.build(spec(options=options))
+
+
+def test_the_reach_of_marks_is_given_in_pixels_and_outlives_copies():
+    network = registry.build(spec(options={"reach_px": 48}))
+    assert network.affinity.farthest == 12.0
+    assert network.sharing_copy().affinity.farthest == 12.0
+    assert registry.build(spec()).affinity.farthest == math.inf
 
 
 def test_an_encoder_without_a_map_at_stride_2_is_refused_for_late_fusion():
