@@ -28,6 +28,7 @@ examples:
   terrafine predict image.tif map.tif --model NAME --side photographs.gpkg --fields height,shade
   terrafine predict image.tif map.tif --model NAME --uncertainty entropy doubt.tif
   terrafine predict image.tif map.tif --model NAME --detail fine
+  terrafine predict image.tif map.tif --model NAME --server tcp://gpu:5590 --server-key server.pub --key alice.key
   terrafine predict images/ maps/ --model NAME
   terrafine predict images/ maps/ --model NAME --ray auto     (by all machines of a Ray cluster: docs/cluster.md)
 
@@ -55,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("METHOD", "OUT.tif"),
         help="also write how unsure the model is, 0 to 254: entropy, margin, odin, …",
     )
-
+    parser.add_argument("--server", metavar="ADDRESS", help="let a Terrafine server do the work: tcp://HOST:PORT")
+    parser.add_argument("--server-key", type=Path, metavar="FILE", help="the public key of a server that encrypts")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="your own secret key, for such a server")
     opening.add_ray(parser)
 
 
@@ -64,13 +67,24 @@ def run(arguments: argparse.Namespace) -> int:
     for one in each:
         doubt = one.uncertainty[1] and Path(one.uncertainty[1])
         _refuse_overwriting(one.raster, one.marks, one.side, one.map, doubt)
+    if arguments.ray and arguments.server:
+        raise ConfigError("A map is made by a server or by a cluster, not by both.", "Leave out --server or --ray.")
     if arguments.ray:
         _make_on_cluster(arguments, each)
         return 0
     for one in each:
-        with in_making(one) as made:
-            made.make()
+        _make(one)
     return 0
+
+
+def _make(arguments: argparse.Namespace) -> None:
+    if arguments.server:
+        from terrafine.server.cli.remote import make_at_server
+
+        make_at_server(arguments)
+    else:
+        with in_making(arguments) as made:
+            made.make()
 
 
 def _each(arguments: argparse.Namespace) -> list[argparse.Namespace]:
