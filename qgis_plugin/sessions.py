@@ -10,7 +10,7 @@ from qgis.core import QgsProject, QgsRasterLayer
 from qgis.gui import QgisInterface
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
-from terrafine.qgis_plugin import layers
+from terrafine.qgis_plugin import layers, restoring
 from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.layers import SessionLayers
@@ -46,6 +46,10 @@ class Sessions(QObject):
         self._edits: dict[str, MarksEdits] = {}
         self._looks: dict[str, LookLayers] = {}
         self._going: set[str] = set()  # layers that are in the project still, but not for long
+        self._left: list[Path] = []  # files that nobody needs once the project is saved again
+        self._again = QTimer(self)  # when QGIS has finished writing the project
+        self._again.setSingleShot(True)
+        self._again.timeout.connect(self._save_again)
         project.layersWillBeRemoved.connect(self._forget)
         project.readProject.connect(self.find)
         project.projectSaved.connect(self._adopt)
@@ -116,6 +120,7 @@ class Sessions(QObject):
         self._project.layersWillBeRemoved.disconnect(self._forget)
         self._project.readProject.disconnect(self.find)
         self._project.projectSaved.disconnect(self._adopt)
+        self._again.stop()
         for look in self._looks.values():
             look.close()
         for key in list(self._all):
@@ -123,6 +128,10 @@ class Sessions(QObject):
         self.repainter.close()
 
     def _add(self, entry: SessionLayers) -> None:
+        if entry.strangers:
+            words = tr("Features in the marks' file that are no marks, and do not count: {count}.")
+            hint = tr("Import them from there if they should be.")
+            self.news.emit(Tell(words.format(count=entry.strangers), hint))
         entry.marks.writer.failed.connect(lambda error: self.news.emit(told(error)))
         edits = MarksEdits(entry.marks, entry.session.log)
         edits.edited.connect(lambda *what: self.edited.emit(entry, *what))
@@ -132,27 +141,26 @@ class Sessions(QObject):
     def _take_up(self) -> list[TerrafineError]:
         """Returns why sessions that the project holds cannot be worked on."""
         problems = []
-        for session_id in layers.sessions_in(self._project, self._going):
+        for session_id in restoring.sessions_in(self._project, self._going):
             try:
                 if session_id not in self._all:
-                    self._add(layers.restore(session_id, self._project, self.repainter))
+                    self._add(restoring.restore(session_id, self._project, self.repainter))
             except TerrafineError as problem:
                 problems.append(problem)
         return problems
 
     def _adopt(self) -> None:
         """Bring the files of sessions that began before the project was saved into its folder."""
-        moved, left = False, []
+        moved = False
         for key, entry in self._all.items():
             try:
                 before = entry.map.layer.source()
-                left += self._brought_home(entry, self._looks[key])
+                self._left += self._brought_home(entry, self._looks[key])
             except TerrafineError as error:
                 self.news.emit(told(error))
             moved |= entry.map.layer.source() != before
         if moved:
-            name = self._project.fileName()
-            QTimer.singleShot(0, lambda: self._save_again(name, left))  # when QGIS has finished writing the project
+            self._again.start(0)
 
     def _brought_home(self, entry: SessionLayers, look: LookLayers) -> list[Path]:
         """Returns the files that can go when the project is saved. Raises TerrafineError."""
@@ -164,11 +172,12 @@ class Sessions(QObject):
         entry.marks.writer.write()
         return []
 
-    def _save_again(self, name: str, left: list[Path]) -> None:
+    def _save_again(self) -> None:
         """Let the project file refer to the files' new place; only then do the old ones go."""
-        if self._project.fileName() == name and self._project.write():
-            for path in left:
+        if self._project.write():
+            for path in self._left:
                 discard(path)
+        self._left = []
 
     def _forget(self, layer_ids: list[str]) -> None:
         self._going = set(layer_ids)
@@ -179,6 +188,9 @@ class Sessions(QObject):
             look.forget(layer_ids)
         gone = [key for key, entry in self._all.items() if entry.layer_ids() & set(layer_ids)]
         is_closing = not self._project.fileName() and set(layer_ids) == set(self._project.mapLayers())
+        if is_closing:  # the project file refers to the files' old place, and they stay there
+            self._again.stop()
+            self._left = []
         self._part_from([self._let_go(key) for key in gone], is_closing)
         if gone:
             self.changed.emit()

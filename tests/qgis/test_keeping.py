@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,12 @@ def save(analyst, path: Path) -> None:
     until(lambda: Path(analyst.map_layer.source()).parent == folder, "the files move in")
     waiting = Path(analyst.plugin.bench.settings.folder)
     until(lambda: not any(waiting.iterdir()), "the project is saved again and the old files go")
+
+
+def text_of(project: Path) -> str:
+    """What a project file says of its layers."""
+    with zipfile.ZipFile(project) as archive:
+        return archive.read(f"{project.stem}.qgs").decode()
 
 
 def kill_server(analyst) -> None:

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from osgeo import gdal
 from qgis.core import QgsProject
-from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtCore import QCoreApplication, Qt
 
 from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.tests.qgis import scenes
-from terrafine.tests.qgis.analyst import until
 from terrafine.tests.qgis.servers import served
 from terrafine.tests.qgis.test_keeping import reopen, save
 
@@ -181,13 +180,22 @@ def test_switching_to_another_image_in_the_middle_of_work_loses_nothing(two):
 def test_two_images_come_back_with_the_project(two, tmp_path):
     other, scene = two.controller.session, switch(two, "scene")
     maps = [map_of(two, session) for session in (other, scene)]
-    assert QgsProject.instance().write(str(tmp_path / "project.qgz"))
-    until(lambda: not QgsProject.instance().isDirty(), "the project is saved again")
+    save(two, tmp_path / "project.qgz")
     QgsProject.instance().clear()
     assert QgsProject.instance().read(str(tmp_path / "project.qgz"))
     again = [switch(two, name) for name in ("other", "scene")]
     assert [session.id for session in again] == [other.id, scene.id]
     assert all(np.array_equal(map_of(two, session), before) for session, before in zip(again, maps))
+
+
+def test_a_project_that_is_opened_again_at_once_is_not_written_half_read(two, tmp_path):
+    project = QgsProject.instance()
+    assert project.write(str(tmp_path / "project.qgz"))
+    project.clear()  # before the files' new place could be saved
+    assert project.read(str(tmp_path / "project.qgz"))
+    QCoreApplication.processEvents()
+    assert all(layer.isValid() for layer in project.mapLayers().values())
+    assert [switch(two, name) is not None for name in ("other", "scene")] == [True, True]
 
 
 def test_a_map_whose_files_were_not_copied_along_is_named(home, tmp_path):
