@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
 from terrafine.models.metrics import VOID
+from terrafine.shared.side import NOWHERE, SideInformation
 
 POINTS_PER_CLASS = 4096  # remembered places of each class of a scene, to centre crops on
 
@@ -21,11 +22,13 @@ class Scene:
 
     image   uint8 (bands, rows, columns): 0 … 255 is what the model calls 0 … 1
     truth   uint8 (rows, columns), VOID (255) where it says nothing
+    side    numbers that are known at points, in its pixels
     """
 
     name: str
     image: NDArray[np.uint8]
     truth: NDArray[np.uint8]
+    side: SideInformation = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,19 @@ class CropSampler:
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """One crop: image float32 (bands, crop, crop) in [0, 1] and truth uint8 (crop, crop)."""
+        return self.draw_told(rng)[:2]
+
+    def draw_told(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8], SideInformation]:
+        """The same, and the scene's points in it, in the crop's pixels."""
         scene, row, col = self._centre(rng)
         factor = self.augmentation.scale ** rng.uniform(-1, 1)
         size = max(8, round(self.crop_px / factor))
-        image, truth = _cut(scene, row - size // 2, col - size // 2, size)
-        image, truth = _resize(image, truth, self.crop_px)
-        image, truth = _turn(image, truth, int(rng.integers(8)))
-        return recolour(image, self.augmentation, rng), np.ascontiguousarray(truth)
+        top, left = _inside(scene, row - size // 2, col - size // 2, size)
+        image, truth = _resize(*_cut(scene, top, left, size), self.crop_px)
+        which = int(rng.integers(8))
+        image, truth = _turn(image, truth, which)
+        side = _points(scene.side, (top, left), size, self.crop_px, which)
+        return recolour(image, self.augmentation, rng), np.ascontiguousarray(truth), side
 
     def _centre(self, rng: np.random.Generator) -> tuple[Scene, int, int]:
         if rng.random() < 0.5:
@@ -80,10 +89,14 @@ def _places_by_class(scenes: Sequence[Scene], class_id: int) -> NDArray[np.int32
     return np.concatenate(found) if found else np.empty((0, 3), np.int32)
 
 
-def _cut(scene: Scene, top: int, left: int, size: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """A square of the scene, pushed inside where it can be, mirrored (truth: void) where the scene is too small."""
+def _inside(scene: Scene, top: int, left: int, size: int) -> tuple[int, int]:
+    """The square's corner, pushed inside where it can be."""
     rows, cols = scene.truth.shape
-    top, left = max(0, min(top, rows - size)), max(0, min(left, cols - size))
+    return max(0, min(top, rows - size)), max(0, min(left, cols - size))
+
+
+def _cut(scene: Scene, top: int, left: int, size: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """A square of the scene, mirrored (truth: void) where the scene is too small."""
     image = scene.image[:, top : top + size, left : left + size].astype(np.float32) / 255.0
     truth = scene.truth[top : top + size, left : left + size]
     below, right = size - truth.shape[0], size - truth.shape[1]
@@ -109,6 +122,19 @@ def _turn(
     """One of the eight symmetries of the square."""
     image, truth = np.rot90(image, which % 4, (1, 2)), np.rot90(truth, which % 4)
     return (image[:, :, ::-1], truth[:, ::-1]) if which >= 4 else (image, truth)
+
+
+def _points(side: SideInformation, corner: tuple[int, int], size: int, crop_px: int, which: int) -> SideInformation:
+    """The points in the square of the scene at that corner (row, column), where `_resize` and `_turn` put them."""
+    if not len(side):
+        return NOWHERE
+    places = (side.points - np.array(corner[::-1], np.float32)) * np.float32(crop_px / size)
+    inside = ((places >= 0) & (places < crop_px)).all(axis=1)
+    x, y = places[inside].T
+    for _ in range(which % 4):
+        x, y = y, crop_px - x
+    x = crop_px - x if which >= 4 else x
+    return SideInformation(np.stack([x, y], axis=1), side.values[inside])
 
 
 def recolour(image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.float32]:

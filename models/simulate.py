@@ -216,6 +216,12 @@ def noisy_scores(truth: Classes, count: int, noise: float, classes: int, rng: np
     return SideInformation(points.astype(np.float32), scores.astype(np.float32))
 
 
+def some_points(side: SideInformation, count: int, rng: np.random.Generator) -> SideInformation:
+    """`count` of the points at most, any of them."""
+    chosen = rng.permutation(len(side))[:count]
+    return SideInformation(side.points[chosen], side.values[chosen])
+
+
 def relabelled(truth: Classes, classes: int, rng: np.random.Generator) -> Classes:
     """`truth` with one class called by another's name: a region of it mostly, within some distance of a place in it.
 

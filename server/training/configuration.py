@@ -25,6 +25,7 @@ else:
 DATA_TYPES: dict[str, tuple[Union[type, tuple[type, ...]], str]] = {
     "images": (str, "a folder"),
     "labels": (str, "a folder"),
+    "points": (str, "a folder"),
     "layout": (str, "the name of a data set's layout"),
     "train": (list, "a list of patterns"),
     "validate": (list, "a list of patterns"),
@@ -50,6 +51,8 @@ class DataOptions:
     gsd_m                  of images that do not say; None: they are at the model's
     counted                the mean IoU counts the classes below this one
     labels_are             "indices" (0, 1, …; others are void) or "colours" (of the classes; others are void)
+    points                 where, under the stem of their image, GeoPackages or GeoJSON of points are, with the numbers
+                           that the model is told ([model] side) as attributes; none: scores of the classes are made up
     means                  the classes that the labels' 0, 1, … stand for, "" for void; if empty, the model's in order
     others                 in reports by a shorter legend: the one of `means` that the other classes are shown as
     """
@@ -64,6 +67,7 @@ class DataOptions:
     gsd_m: Optional[float] = None
     counted: Optional[int] = None
     labels_are: str = "indices"
+    points: str = ""
     means: tuple[str, ...] = ()
     others: str = ""
 

@@ -17,11 +17,14 @@ from terrafine.models.metrics import VOID
 from terrafine.models.normalise import to_unit
 from terrafine.server.datasets import layouts
 from terrafine.server.rasters import raster_io
+from terrafine.server.rasters.side_file import read_side
 from terrafine.server.training.configuration import DataOptions, TrainingConfig
 from terrafine.shared.errors import ConfigError
+from terrafine.shared.side import NOWHERE, SideInformation
 from terrafine.shared.spec import ModelSpec
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+POINTS = (".gpkg", ".geojson", ".json")
 HINT = "Check [data], or give --data FOLDER."
 
 
@@ -31,11 +34,19 @@ def load_scenes(config: TrainingConfig, root: Path, patterns: Sequence[str]) -> 
 
 
 def training_scenes(config: TrainingConfig, root: Path) -> list[Scene]:
-    """The scenes to train on: `share` of those that match, spread evenly over their order."""
+    """The scenes to train on: `share` of those that match, spread evenly over their order, with the points they have.
+
+    Raises ConfigError also where the model is told numbers that neither files have nor can be made up.
+    """
     found = pairs(config.data, root, config.data.train)
     count = max(1, round(config.data.share * len(found)))
     chosen = [found[index * len(found) // count] for index in range(count)]
-    return [load_scene(image, labels, config) for image, labels in chosen]
+    scenes = [load_scene(image, labels, config, _points_file(image, config.data, root)) for image, labels in chosen]
+    names = config.spec.side.names
+    if names and not any(len(scene.side) for scene in scenes) and len(names) != len(config.spec.classes):
+        hint = "Name the folder of the points in [data] points, or give [model] side a score for each class."
+        raise ConfigError(f"Nothing says where the training images have the numbers {', '.join(names)}.", hint)
+    return scenes
 
 
 def pairs(data: DataOptions, root: Path, patterns: Sequence[str]) -> list[tuple[Path, Path]]:
@@ -63,18 +74,26 @@ def _all_pairs(data: DataOptions, root: Path) -> Iterable[tuple[str, Path, Optio
     ]
 
 
-def load_scene(image_path: Path, label_path: Path, config: TrainingConfig) -> Scene:
-    """One image and its labels, resampled to the model's GSD; pixels without data are void."""
+def _points_file(image: Path, data: DataOptions, root: Path) -> Optional[Path]:
+    """Of an image, if it has one."""
+    files = [root / data.points / f"{image.stem}{suffix}" for suffix in POINTS] if data.points else []
+    return next((file for file in files if file.is_file()), None)
+
+
+def load_scene(image_path: Path, label_path: Path, config: TrainingConfig, points: Optional[Path] = None) -> Scene:
+    """One image, its labels and a file of points, resampled to the model's GSD; pixels without data are void."""
     with raster_io.open_raster(image_path, config.spec) as raster:
         patch = raster.read(raster.info.grid.window)
         unit = to_unit(patch.array, raster.info)
         gsd_m = raster.info.grid.gsd_m or config.data.gsd_m or config.spec.gsd_m
+        side = read_side(points, config.spec.side.names, raster.info.grid) if points else NOWHERE
     truth = np.where(patch.valid, read_labels(label_path, config.spec, config.data), np.uint8(VOID))
     if truth.shape != unit.shape[1:]:
         raise ConfigError(f"'{label_path}' is {truth.shape}, its image {unit.shape[1:]} pixels.")
     image = np.rint(unit * 255.0).astype(np.uint8)
     scale = gsd_m / config.spec.gsd_m if config.spec.gsd_m else 1.0
-    return Scene(image_path.stem, *_resampled(image, truth, scale))
+    side = SideInformation(side.points * np.float32(scale), side.values)
+    return Scene(image_path.stem, *_resampled(image, truth, scale), side)
 
 
 def read_labels(path: Path, spec: ModelSpec, data: DataOptions) -> NDArray[np.uint8]:
