@@ -11,6 +11,7 @@ import torch
 
 from terrafine.server.answers import FOREIGN_ERRORS, MAX_WINDOWS, failed, failure, welcome
 from terrafine.server.engine import advising, engine, learning, objects, ranking, side, uncertainty
+from terrafine.server.engine.memory import is_out_of_memory
 from terrafine.server.engine.sessions import Kept, Sessions
 from terrafine.server.engine.work import Stopped, Work, never
 from terrafine.server.journal import records
@@ -258,11 +259,6 @@ class Dispatcher:
         self.sessions.caches.clear()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """torch's CUDA error is a RuntimeError of its own kind, its CPU allocator's a plain one that says so."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error))
 
 
 def _unless(missing: Sequence[Window], items: Iterator[Union[Patch, m.Reply]]) -> Replies:

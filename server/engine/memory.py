@@ -1,0 +1,31 @@
+"""What is done about memory that runs out: less at once first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """torch's CUDA error is a RuntimeError of its own kind, its CPU allocator's a plain one that says so."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error))
+
+
+def halved(run: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> list[Result]:
+    """`run(items)`; where that takes more memory than there is, of one half and then of the other.
+
+    Raises what `run` does, out of memory included where a single item is too much.
+    """
+    try:
+        return run(items)
+    except (MemoryError, RuntimeError) as error:
+        if len(items) < 2 or not is_out_of_memory(error):
+            raise
+        log.warning("out of memory with %d at once: in halves from here on", len(items))
+    middle = len(items) // 2
+    return halved(run, items[:middle]) + halved(run, items[middle:])

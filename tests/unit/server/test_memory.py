@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from terrafine.server.engine.memory import halved, is_out_of_memory
+
+
+class Machine:
+    """Doubles numbers, as many at once as it has room for."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.batches: list[int] = []
+
+    def __call__(self, items):
+        if len(items) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self.batches.append(len(items))
+        return [2 * item for item in items]
+
+
+@given(st.lists(st.integers(), max_size=40), st.integers(1, 12))
+def test_what_is_too_much_at_once_is_done_in_parts_and_in_order(items: list[int], room: int) -> None:
+    machine = Machine(room)
+    assert halved(machine, items) == [2 * item for item in items]
+    assert sum(machine.batches) == len(items)
+
+
+def test_what_fits_is_done_at_once() -> None:
+    machine = Machine(8)
+    halved(machine, range(8))
+    assert machine.batches == [8]
+
+
+def test_one_that_is_too_much_by_itself_is_an_error() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        halved(Machine(0), [1, 2, 3])
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), KeyError("memory"), ValueError("memory")])
+def test_other_errors_are_none_of_its_business(error: Exception) -> None:
+    calls = []
+
+    def run(items):
+        calls.append(items)
+        raise error
+
+    with pytest.raises(type(error)):
+        halved(run, [1, 2])
+    assert len(calls) == 1
+
+
+def test_what_runs_out_of_memory_is_told_from_what_does_not() -> None:
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+    assert is_out_of_memory(
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory")
+    )
+    assert not is_out_of_memory(RuntimeError("sizes do not match"))
+    with pytest.raises(RuntimeError) as refused:
+        torch.empty(1 << 50)
+    assert is_out_of_memory(refused.value)
