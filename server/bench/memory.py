@@ -1,4 +1,4 @@
-"""Memory of the processes that a measurement started."""
+"""Memory of a measurement, and of the processes that it started."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 PROC = Path("/proc")
+
+
+def own_gb() -> float:
+    """Resident memory of this process in GB (10⁹ bytes); 0 off Linux."""
+    return _resident_pages(os.getpid()) * os.sysconf("SC_PAGE_SIZE") / 1e9 if PROC.is_dir() else 0.0
 
 
 def children_gb() -> float:

@@ -1,6 +1,7 @@
 """Does a click take longer the more marks there are? (SideInfNet, supplement D and table 10.)
 
-Points are spread evenly over the raster; then a few more clicks are timed, each with the map's refreshment.
+Points are spread evenly over the raster; then a few more clicks are timed, each with the map's refreshment. And does
+memory grow?
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from terrafine.server.bench.memory import own_gb
 from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies.task import Measured, Task
 from terrafine.shared.annotation import Annotation
@@ -19,16 +21,16 @@ CLICKS = 5  # that are timed, after one that is not
 
 
 def measure(task: Task) -> Measured:
-    """On the first raster, with 10 marks, 100, … 10 to the power of `task.length`: medians."""
+    """On the first raster, with 10 marks, 100, … 10 to the power of `task.length`: medians of the times."""
     refinement, rng = Refinement(next(task.subjects()), task.predictor), task.chance(0)
     counts = [10**power for power in range(1, task.length + 1)]
     marks = list(_points(refinement, counts[-1] + CLICKS + 1, rng))
-    curves: dict[str, list[float]] = {"seconds": [], "processor seconds": []}
+    curves: dict[str, list[float]] = {"seconds": [], "processor seconds": [], "resident GB": []}
     for number, count in enumerate(counts, 1):
         refinement.hold(marks[:count])
         times = np.array([_timed(refinement, mark) for mark in marks[counts[-1] :]])
-        for name, values in zip(curves, np.median(times[1:], axis=0)):
-            curves[name].append(float(values))
+        for values, value in zip(curves.values(), (*np.median(times[1:], axis=0), own_gb())):
+            values.append(float(value))
         task.tick(number, len(counts))
     refinement.close()
     more = curves["processor seconds"][-1] / curves["processor seconds"][0]

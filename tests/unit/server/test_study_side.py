@@ -96,6 +96,7 @@ def test_density_times_clicks_at_ten_times_as_many_marks(folder: Path):
     (found,) = results(folder, SIDE.format(kind="density", length=2))
     assert found.x == [10.0, 100.0]
     assert all(seconds > 0 for seconds in found.curves["seconds"] + found.curves["processor seconds"])
+    assert all(0.1 < gigabytes < 20 for gigabytes in found.curves["resident GB"])
 
 
 def test_a_network_that_has_nothing_to_learn_is_measured_as_it_is(folder: Path):
