@@ -23,8 +23,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from terrafine.shared.geo import Window, blocks, slices
+
 MARKED = 0.8  # a cell is marked if its channel comes this close to 1
-MAX_CELLS = 256  # marked cells that are attended to in one tile; of more, evenly spread ones
+BLOCK = 32  # pixels are looked at by squares of so many cells, for which most marks are out of reach
+MAX_CELLS = 256  # marked cells that are attended to from one block; of more, evenly spread ones
 TINY = 1e-30  # the root's slope is endless at 0
 # κ, ℓ (in cells) and b at the start: far, middle and near
 START = ((12.0, 200.0, 10.2), (8.0, 24.0, 5.2), (4.0, 6.0, 0.2))
@@ -52,38 +55,50 @@ class MarkAffinity(nn.Module):
 
     def _one(self, embedding: Tensor, marks: Tensor) -> Tensor:
         classes, rows, cols = marks.shape
-        cells = _marked_cells(marks)  # (M, 3): class, row, column
-        if len(cells) == 0:
-            return marks.new_zeros(self.heads * classes, rows, cols)
-        seen = embedding[:, cells[:, 1], cells[:, 2]].T, embedding.flatten(1)
-        owner = F.one_hot(cells[:, 0], classes).T.to(embedding.dtype)  # (classes, M)
-        place = _distance(cells, rows, cols)
+        shares = marks.new_zeros(self.heads, classes, rows, cols)
+        cells, whole = (marks > MARKED).nonzero(), Window(0, 0, cols, rows)  # (M, 3): class, row, column
+        for block in blocks(whole, BLOCK) if len(cells) else ():
+            near = _thinned(cells[_gap(cells, block) < self.farthest])
+            if len(near):
+                here = (..., *slices(block, whole))
+                marked, owner = embedding[:, near[:, 1], near[:, 2]].T, F.one_hot(near[:, 0], classes).T
+                shares[here] = self._shares(marked, embedding[here], _distance(near, block), owner.to(marked.dtype))
+        return shares.flatten(0, 1)
+
+    def _shares(self, marked: Tensor, pixels: Tensor, place: Tensor, owner: Tensor) -> Tensor:
+        """p of all heads, (heads, classes, h, w), of `pixels` (D, h, w).
+
+        marked  (M, D): the embedding of the cells that count here
+        place   (M, h · w): how far they are
+        owner   (classes, M): 1 where a cell is of a class
+        """
+        sharpness, nothing = self.sharpness.exp()[:, None, None], self.nothing[:, None, None]
+        largest = torch.maximum(sharpness, nothing).detach()  # score: everything is divided by exp of it
+        far = place * (-2 / self.reach.exp()[:, None, None]) - 2 * largest
         believed = (1 - (place / self.farthest).square_()).clamp_min_(0).square_()  # f²
-        maps = [self._shares(head, *seen, place, believed, owner) for head in range(self.heads)]
-        return torch.cat(maps).reshape(-1, rows, cols)
-
-    def _shares(
-        self, head: int, marked: Tensor, pixels: Tensor, place: Tensor, believed: Tensor, owner: Tensor
-    ) -> Tensor:
-        """p of one head, (classes, pixels). Everything is divided by exp of the largest score there can be."""
-        sharpness, nothing = self.sharpness[head].exp(), self.nothing[head]
-        largest = torch.maximum(sharpness, nothing).detach()
-        far = torch.addcmul(-2 * largest, place, -2 / self.reach[head].exp())
-        squares = torch.addmm(far, 2 * sharpness * marked, pixels).exp_() * believed  # (M, pixels)
+        seen = pixels.flatten(1).expand(self.heads, -1, -1)
+        squares = torch.baddbmm(far, 2 * sharpness * marked, seen).exp_() * believed  # (heads, M, h · w)
         by_class = (owner @ squares + TINY).sqrt()
-        return by_class / (by_class.sum(0) + (nothing - largest).exp())
+        shares = by_class / (by_class.sum(1, keepdim=True) + (nothing - largest).exp())
+        return shares.unflatten(-1, pixels.shape[1:])
 
 
-def _marked_cells(marks: Tensor) -> Tensor:
-    cells = (marks > MARKED).nonzero()
+def _thinned(cells: Tensor) -> Tensor:
     if len(cells) <= MAX_CELLS:
         return cells
     spread = torch.linspace(0, len(cells) - 1, MAX_CELLS, device=cells.device).round().long()
     return cells[spread]
 
 
-def _distance(cells: Tensor, rows: int, cols: int) -> Tensor:
-    """(M, rows · cols): from each marked cell's centre to each cell's, in cells."""
-    row = torch.arange(rows, device=cells.device)[:, None] - cells[:, 1, None, None]
-    col = torch.arange(cols, device=cells.device) - cells[:, 2, None, None]
+def _gap(cells: Tensor, block: Window) -> Tensor:
+    """(M,): from each marked cell's centre to the nearest cell's of the block."""
+    row = cells[:, 1] - cells[:, 1].clamp(block.row, block.row_end - 1)
+    col = cells[:, 2] - cells[:, 2].clamp(block.col, block.col_end - 1)
+    return (row.square() + col.square()).float().sqrt()
+
+
+def _distance(cells: Tensor, block: Window) -> Tensor:
+    """(M, h · w): from each marked cell's centre to each cell's of the block, in cells."""
+    row = torch.arange(block.row, block.row_end, device=cells.device)[:, None] - cells[:, 1, None, None]
+    col = torch.arange(block.col, block.col_end, device=cells.device) - cells[:, 2, None, None]
     return (row.square() + col.square()).float().sqrt().flatten(1)

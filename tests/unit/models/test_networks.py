@@ -106,7 +106,18 @@ def test_affinity_is_zero_without_marks():
 
 
 def test_affinity_bounds_the_cells_it_attends_to():
-    assert len(affinity._marked_cells(torch.ones(2, 64, 64))) == affinity.MAX_CELLS
+    cells = torch.ones(2, 64, 64).nonzero()
+    assert len(affinity._thinned(cells)) == affinity.MAX_CELLS
+    assert torch.equal(affinity._thinned(cells[:9]), cells[:9])
+
+
+@pytest.mark.parametrize("farthest", [math.inf, 5.0])
+def test_affinity_does_not_depend_on_how_pixels_are_cut_into_blocks(farthest, monkeypatch):
+    embedding = torch.nn.functional.normalize(torch.randn(2, 5, 12, 12), dim=1)
+    marks = torch.cat([marks_at((1, 4, 4), (0, 11, 2), size=12), marks_at((3, 0, 9), size=12)])
+    whole = affinity.MarkAffinity(farthest)(embedding, marks)
+    monkeypatch.setattr(affinity, "BLOCK", 5)
+    assert torch.allclose(affinity.MarkAffinity(farthest)(embedding, marks), whole, rtol=0, atol=1e-6)
 
 
 def test_affinity_ends_at_its_reach_and_not_before():
@@ -118,11 +129,15 @@ def test_affinity_ends_at_its_reach_and_not_before():
     assert (shares[0, :, ~inside] < 1e-9).all()
 
 
-def test_a_mark_far_away_changes_no_affinity():
-    embedding = torch.nn.functional.normalize(torch.randn(1, 5, 4, 16), dim=1)
-    module, near, both = affinity.MarkAffinity(farthest=5.0), torch.zeros(1, 2, 4, 16), torch.zeros(1, 2, 4, 16)
-    near[0, 0, 1, 1], both[0, 0, 1, 1], both[0, 1, 2, 14] = 1.0, 1.0, 1.0
-    assert torch.allclose(module(embedding, near)[..., :9], module(embedding, both)[..., :9], rtol=0, atol=1e-9)
+def test_marks_far_away_change_no_bit_of_the_affinity_however_many(monkeypatch):
+    monkeypatch.setattr(affinity, "BLOCK", 4)
+    embedding = torch.nn.functional.normalize(torch.randn(1, 5, 32, 64), dim=1)
+    near, both = torch.zeros(1, 2, 32, 64), torch.zeros(1, 2, 32, 64)
+    near[0, 0, 1, 1] = both[0, 0, 1, 1] = 1.0
+    both[..., 30:] = 1.0
+    module = affinity.MarkAffinity(farthest=5.0)
+    assert both[0].count_nonzero() > affinity.MAX_CELLS
+    assert torch.equal(module(embedding, near)[..., :20], module(embedding, both)[..., :20])
 
 
 @pytest.mark.parametrize(
