@@ -9,12 +9,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Optional
 
+from terrafine.server.cli.opening import add_ray
 from terrafine.server.logs import LogStyle
 from terrafine.server.process.child import EngineOptions
+from terrafine.shared.errors import ConfigError
+
+if TYPE_CHECKING:
+    from terrafine.server.gateway.metrics import Metrics
+    from terrafine.server.gateway.serve import Server
+    from terrafine.server.gateway.worker import Engines
 
 HELP = """Run the inference server that QGIS, or any other client of docs/protocol.md, talks to.
 
@@ -27,6 +35,7 @@ examples:
   terrafine serve --state-dir state                           (sessions outlive the server; terrafine status, sessions)
   terrafine serve --port 0 --announce - --exit-with-stdin     (as QGIS starts it)
   terrafine serve --models my_models/ --device cpu --threads 4
+  terrafine serve --ray auto --state-dir /mnt/shared/state    (all machines of a Ray cluster compute: docs/cluster.md)
   terrafine serve --keys keys --data-root /mnt/imagery        (analysts' rasters that lie there need not travel)
 """
 DEFAULT_PORT = 5590
@@ -66,6 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GB",
         help="address space that the engine's process may take; not on Windows (default: no limit)",
     )
+    add_ray(parser)
+    parser.add_argument(
+        "--ray-engines", type=int, default=0, metavar="N", help="on the cluster (default: one a device that is there)"
+    )
     parser.add_argument("--metrics", type=int, metavar="PORT", help="numbers for Prometheus, on this computer only")
     parser.add_argument("--log-json", action="store_true", help="log lines of JSON")
     parser.add_argument(
@@ -77,14 +90,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from terrafine.server.gateway.metrics import Metrics
     from terrafine.server.gateway.serve import Server
-    from terrafine.server.process.engine import EngineProcess
 
     metrics = Metrics() if arguments.metrics is not None else None
     options = _options(arguments)
-    engine = EngineProcess(options, arguments.state_dir)
-    server = Server(
-        engine, arguments.host, arguments.port, arguments.keys, metrics, arguments.state_dir, options.root_names
-    )
+    with _engines(arguments, options) as engines:
+        server = Server(
+            engines, arguments.host, arguments.port, arguments.keys, metrics, arguments.state_dir, options.root_names
+        )
+        return _serve(arguments, server, metrics)
+
+
+@contextmanager
+def _engines(arguments: argparse.Namespace, options: EngineOptions) -> Iterator[Engines]:
+    """Those of a Ray cluster, or the one in a process of its own."""
+    from terrafine.server.process.engine import EngineProcess
+
+    if not arguments.ray:
+        yield EngineProcess(options, arguments.state_dir)
+        return
+    if arguments.state_dir is None:
+        raise ConfigError("--ray needs a --state-dir on storage that all nodes share.", "See docs/cluster.md.")
+    from terrafine.server.cluster import link
+    from terrafine.server.cluster.engines import ClusterEngines
+
+    with link.linked(arguments.ray):
+        yield ClusterEngines(options, arguments.state_dir, arguments.ray_engines)
+
+
+def _serve(arguments: argparse.Namespace, server: Server, metrics: Optional[Metrics]) -> int:
     interrupted = _stop_on_signals(server.stop)
     if arguments.exit_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()

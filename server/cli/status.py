@@ -41,6 +41,11 @@ def table(status: dict[str, Any]) -> str:
         f"  sessions  {engine['figures'].get('sessions', 0)} open",
         f"  waiting   {sum(status['waiting'].values())} requests",
     ]
+    lines += [
+        f"  engine    {each['device']} on {each['host']}, {each['figures'].get('sessions', 0)} sessions open"
+        + (", leaves" if each["is_leaving"] else "")
+        for each in engine.get("engines", [])
+    ]
     heard = sorted(status["clients"].items(), key=lambda item: float(item[1]))
     lines += [
         f"  client    {name}, heard {_span(age)} ago, {status['waiting'].get(name, 0)} wait" for name, age in heard

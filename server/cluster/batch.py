@@ -10,14 +10,13 @@ from typing import Any, Union
 
 from terrafine.server.cluster.actor import Refusal
 from terrafine.server.cluster.blocks import Schedule, Task
-from terrafine.server.cluster.link import ray
+from terrafine.server.cluster.link import GONE, ray
 from terrafine.server.cluster.maps import Block, MapJob
 from terrafine.shared.errors import EngineRestarted, TerrafineError, error_from_code
 
 log = logging.getLogger(__name__)
 MOST_DEATHS = 3  # of engines at work on the same block
 LOOK_S = 2.0  # how often engines that are away are looked for
-GONE = (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError)  # the latter: with the node that held patches
 Reference = Any  # Ray's, of a result that is to come
 
 
@@ -52,12 +51,12 @@ class Batch:
             return
         self._looked = time.monotonic()
         for engine in self._away.difference(self._asked.values()):
-            self._asked[self._engines[engine].device.remote()] = engine
+            self._asked[self._engines[engine].beat.remote()] = engine
 
     def _answered(self, reference: Reference) -> None:
         engine = self._asked.pop(reference)
         try:
-            log.debug("engine %d computes on %s", engine, ray.get(reference))
+            log.debug("engine %d computes on %s", engine, ray.get(reference).device)
         except ray.exceptions.ActorUnavailableError:
             return
         except ray.exceptions.RayActorError as error:  # for ever

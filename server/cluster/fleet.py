@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from pathlib import Path
+from typing import Any, Optional
 
 from terrafine.server.cluster.actor import GROUPS, EngineActor
 from terrafine.server.cluster.link import ray
@@ -18,16 +19,16 @@ def found() -> list[Any]:
     return [ray.get_actor(name) for name in sorted(ray.util.list_named_actors()) if name.startswith(NAME)]
 
 
-def started(options: EngineOptions, count: int = 0, named: bool = False) -> list[Any]:
+def started(options: EngineOptions, state: Optional[Path] = None, count: int = 0) -> list[Any]:
     """Handles of so many new actors, one for each device there is by default. Those for which there is no device yet
-    start when there is one. They end with this process. Others find them if they are `named`.
+    start when there is one. They end with this process. Those that share a server's `state` are found by others.
 
     A device is a GPU; on a cluster without, the processors of a node, or as many of them as `options.threads`.
     """
     devices, needs = _devices(options.threads)
-    actor = ray.remote(concurrency_groups=GROUPS, **needs)(EngineActor)
-    names = ({"name": f"{NAME}{number:04}"} if named else {} for number in range(count or devices))
-    return [actor.options(max_restarts=-1, scheduling_strategy="SPREAD", **name).remote(options) for name in names]
+    actor = ray.remote(concurrency_groups=GROUPS, max_restarts=-1, scheduling_strategy="SPREAD", **needs)(EngineActor)
+    names = ({"name": f"{NAME}{number:04}"} if state is not None else {} for number in range(count or devices))
+    return [actor.options(**name).remote(options, state) for name in names]
 
 
 def _devices(threads: int) -> tuple[int, dict[str, float]]:

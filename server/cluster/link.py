@@ -1,21 +1,29 @@
-"""The way into a cluster. Ray is imported here and in the modules beside this one, once `--ray` asks for it."""
+"""The way into a cluster. Ray is imported here alone, and only once `--ray` asks for it."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from terrafine.shared.errors import ConfigError, ConnectionFailed
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
-try:
-    import ray
-except ImportError as error:
-    raise ConfigError("Ray is not installed here.", "Install it: pip install 'terrafine[cluster]'.") from error
-
 NAMESPACE = "terrafine"  # in which the actors of a server are found by programs that did not start them
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+
+
+def _imported() -> Any:
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise ConfigError("Ray is not installed here.", "Install it: pip install 'terrafine[cluster]'.") from error
+
+
+ray = _imported()
+GONE = (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError)  # the latter: with the node that held a result
 
 
 @contextmanager
@@ -34,3 +42,9 @@ def linked(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def draining() -> set[str]:
+    """The ids of the nodes that are to leave the cluster (`ray drain-node`, a spot machine that is taken back)."""
+    client = importlib.import_module("ray._raylet").GcsClient(address=ray.get_runtime_context().gcs_address)
+    return {node.hex() if isinstance(node, bytes) else str(node) for node in client.get_draining_nodes()}

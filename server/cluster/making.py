@@ -22,9 +22,14 @@ from terrafine.shared.messages import Progress
 class Map(Protocol):
     """One that is being made; its tiles lie on `lattice`."""
 
-    job: MapJob
-    lattice: Tiling
-    finished: set[Window]
+    @property
+    def job(self) -> MapJob: ...
+
+    @property
+    def lattice(self) -> Tiling: ...
+
+    @property
+    def finished(self) -> frozenset[Window]: ...
 
     def take(self, window: Window, bands: NDArray[np.uint8]) -> None: ...
 

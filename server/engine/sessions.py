@@ -13,7 +13,7 @@ from typing import Optional
 from terrafine.models.infer import Predictor
 from terrafine.server.engine.learning import with_legend
 from terrafine.server.engine.session import Caches, Session
-from terrafine.server.journal.folder import StateFolder, expired
+from terrafine.server.journal.folder import MAX_KEPT, StateFolder, expired
 from terrafine.server.journal.rebuild import note_network, note_side, rebuilt
 from terrafine.server.journal.records import File, Record
 from terrafine.server.journal.session import SessionJournal
@@ -27,7 +27,6 @@ from terrafine.shared.raster import check_fit
 
 log = logging.getLogger(__name__)
 MAX_SESSIONS = 16  # of one client that are open; the one it did not use for longest makes room
-MAX_KEPT = 256  # of one client in journals; likewise
 Key = tuple[str, str]  # the client's identity, which it cannot choose, and the session's name, which it does
 
 
@@ -100,7 +99,7 @@ class Sessions:
         """`state` is where the sessions of an earlier run are, `roots` where their files are; by default, none."""
         self._state = state if state is not None else StateFolder()
         self.caches = Caches()
-        self.contents = ContentStore(lasting=self._state.pixels)
+        self.contents = ContentStore(lasting=self._state.pixels, is_shared=self._state.is_shared)
         self._zoo = zoo
         self._roots = roots if roots is not None else DataRoots()
         self._kept: OrderedDict[Key, Kept] = OrderedDict()  # the one used longest ago first
@@ -109,6 +108,11 @@ class Sessions:
     def __len__(self) -> int:
         """How many are open."""
         return sum(kept.opened is not None for kept in list(self._kept.values()))  # another thread may ask
+
+    def figures(self) -> dict[str, int]:
+        """For the administrator: how many are open, and what is in the caches."""
+        caches = {f"{name}_cache_bytes": cache.nbytes for name, cache in self.caches.by_name().items()}
+        return {"sessions": len(self), **caches}
 
     def open(self, client: str, request: OpenSession) -> Session:
         """The client's session of this name; one with another raster, model or legend begins anew."""
@@ -126,8 +130,9 @@ class Sessions:
 
     def close(self, client: str, name: str) -> None:
         """Forget a session and what only it uses; one that is not there is closed already."""
-        kept = self._kept.pop((client, name), None)
+        kept = self._known((client, name))
         if kept is not None:
+            del self._kept[client, name]
             kept.shut()
             kept.store.close()
             kept.journal.remove()
@@ -163,15 +168,25 @@ class Sessions:
     def _adopt(self) -> None:
         """Take on what an earlier run left."""
         for journal in self._state.read_all():
-            state = journal.state
-            store = BlockStore(state.opened.raster, self.contents, state.client)
-            store.adopt(state.blocks)
-            self._kept[state.client, state.opened.session] = Kept(journal, store)
-        self.contents.sweep()
+            self._keep(journal)
+        if not self._state.is_shared:
+            self.contents.sweep()
+
+    def _keep(self, journal: SessionJournal) -> None:
+        state = journal.state
+        store = BlockStore(state.opened.raster, self.contents, state.client)
+        store.adopt(state.blocks)
+        self._kept[state.client, state.opened.session] = Kept(journal, store)
+
+    def _known(self, key: Key) -> Optional[Kept]:
+        """The session, open or not, which another engine may have left; None if there is none."""
+        if key not in self._kept and (journal := self._state.find(*key)) is not None:
+            self._keep(journal)
+        return self._kept.get(key)
 
     def _ready(self, key: Key) -> Optional[Kept]:
         """The session, open; None if there is none, or it cannot be opened again."""
-        kept = self._kept.get(key)
+        kept = self._known(key)
         if kept is None:
             return None
         self._kept.move_to_end(key)

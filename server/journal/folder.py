@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -24,11 +25,15 @@ from terrafine.shared.messages import OpenSession
 log = logging.getLogger(__name__)
 FORMAT = "terrafine-state 1\n"
 DAY_S = 86_400.0
+MAX_KEPT = 256  # sessions of one client; the one it did not use for longest makes room
 
 
 class StateFolder:
-    def __init__(self, folder: Optional[Path] = None) -> None:
+    """is_shared: with engines on other machines, each of which reads a session's journal once it is asked for it."""
+
+    def __init__(self, folder: Optional[Path] = None, is_shared: bool = False) -> None:
         """A temporary one by default. Raises ConfigError for a folder that holds something else."""
+        self.is_shared = is_shared
         self._temporary = tempfile.TemporaryDirectory(prefix="terrafine-state-") if folder is None else None
         self.folder = Path(self._temporary.name) if self._temporary is not None else folder or Path()
         self.pixels = self.folder / "pixels"
@@ -40,17 +45,22 @@ class StateFolder:
         return SessionJournal.create(self._sessions / hashed(client, opened.session), client, opened)
 
     def read_all(self) -> list[SessionJournal]:
-        """The journals there are, the one used longest ago first. One that cannot be read is removed: its client has
-        what it held.
+        """The journals there are, the one used longest ago first; of a shared folder none. One that cannot be read is
+        removed: its client has what it held.
         """
-        found = []
-        for folder in self._sessions.glob("*/"):
-            try:
-                found.append(SessionJournal.read(folder))
-            except (BadRequest, OSError) as error:
-                log.warning("a session's journal is of no use and is removed: %s", error)
-                SessionJournal(folder, None, 0).remove()  # type: ignore[arg-type]
-        return sorted(found, key=lambda journal: journal.used)
+        folders = () if self.is_shared else self._sessions.glob("*/")
+        found = (_read(folder) for folder in folders)
+        return sorted((journal for journal in found if journal is not None), key=lambda journal: journal.used)
+
+    def find(self, client: str, session: str) -> Optional[SessionJournal]:
+        """The journal of a session that another engine has left in a shared folder. It is written anew, so that nothing
+        can reach it any more of what that engine, should it live, still has to say.
+        """
+        folder = self._sessions / hashed(client, session)
+        journal = _read(folder) if self.is_shared and folder.is_dir() else None
+        if journal is not None:
+            journal.take_over()
+        return journal
 
     def look(self) -> list[SessionJournal]:
         """Likewise, while a server may be at work: nothing is changed, what cannot be read is passed over."""
@@ -62,9 +72,34 @@ class StateFolder:
                 log.debug("passed over '%s'", folder)
         return sorted(found, key=lambda journal: journal.used)
 
+    def remove(self, client: str, session: str) -> None:
+        """Of a session that no engine holds."""
+        shutil.rmtree(self._sessions / hashed(client, session), ignore_errors=True)
+
+    def sweep(self, unused_s: float) -> None:
+        """Remove the pixels in a shared folder that no session has, and nobody has looked at for so long."""
+        used = {
+            (hashed(journal.state.client), digest)
+            for journal in self.look()
+            for digest in journal.state.blocks.values()
+        }
+        for path in self.pixels.glob("*/*"):
+            if (path.parent.name, path.stem) not in used and path.stat().st_mtime < time.time() - unused_s:
+                path.unlink(missing_ok=True)
+
     def close(self) -> None:
         if self._temporary is not None:
             self._temporary.cleanup()
+
+
+def _read(folder: Path) -> Optional[SessionJournal]:
+    """One that cannot be read is removed."""
+    try:
+        return SessionJournal.read(folder)
+    except (BadRequest, OSError) as error:
+        log.warning("a session's journal is of no use and is removed: %s", error)
+        SessionJournal(folder, None, 0).remove()  # type: ignore[arg-type]
+        return None
 
 
 def expired(journal: SessionJournal, keep_days: float) -> bool:

@@ -139,6 +139,13 @@ class SessionJournal:
         self._lines = 0
         self.drop_arrays()
 
+    def take_over(self) -> None:
+        """From another process, which may still have the old file open."""
+        try:
+            self.rewrite()
+        except OSError as error:
+            self.give_up(error)
+
     def give_up(self, error: Exception) -> None:
         if not self._is_given_up:
             log.warning("a session cannot be written down any more: %s", error)

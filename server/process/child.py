@@ -151,9 +151,7 @@ class _Workshop:
             return
 
     def _figures(self) -> dict[str, Any]:
-        sessions = self._dispatcher.sessions
-        caches = {f"{name}_cache_bytes": cache.nbytes for name, cache in sessions.caches.by_name().items()}
-        return {"sessions": len(sessions), **caches, "engine_resident_bytes": resident_bytes()}
+        return {**self._dispatcher.sessions.figures(), "engine_resident_bytes": resident_bytes()}
 
 
 def resident_bytes() -> int:

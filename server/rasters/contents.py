@@ -38,9 +38,15 @@ Block = tuple[NDArray[np.generic], NDArray[np.bool_]]
 class ContentStore:
     """Blocks by owner and digest. Who calls `keep`, or `use` or `adopt` with success, must `release` that name once."""
 
-    def __init__(self, memory_bytes: int = MEMORY_BYTES, lasting: Optional[Path] = None) -> None:
-        """`lasting`: a folder that another process finds the blocks in; by default, files go when the store closes."""
+    def __init__(
+        self, memory_bytes: int = MEMORY_BYTES, lasting: Optional[Path] = None, is_shared: bool = False
+    ) -> None:
+        """`lasting`: a folder that another process finds the blocks in; by default, files go when the store closes.
+
+        is_shared  stores of other processes use that folder meanwhile: what they wrote is found, and files stay
+        """
         self.memory_bytes = memory_bytes
+        self._is_shared = is_shared
         self._lasting = lasting
         self._contents: dict[Name, _Content] = {}
         self._users: Counter[Name] = Counter()
@@ -63,6 +69,8 @@ class ContentStore:
 
     def use(self, name: Name, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
         """Hold the content `name` for one more user; False if it is not here, or not of this shape and dtype."""
+        if self._is_shared:
+            self._look(name, shape, dtype)
         content = self._contents.get(name)
         if content is None or (content.shape, content.dtype) != (shape, np.dtype(dtype)):
             return False
@@ -71,12 +79,7 @@ class ContentStore:
 
     def adopt(self, name: Name, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
         """Likewise of a content that may lie in the lasting folder since an earlier run. Raises OSError."""
-        if name not in self._contents and self._lasting is not None:
-            size = math.prod(shape) * np.dtype(dtype).itemsize + math.prod(shape[1:])
-            path = self._path(name)
-            if path.is_file() and path.stat().st_size > size:
-                self._contents[name] = _Content(None, path, shape, np.dtype(dtype), size, is_checked=False)
-                self._held[name[0]] += size
+        self._look(name, shape, dtype)
         return self.use(name, shape, dtype)
 
     def sweep(self) -> None:
@@ -113,6 +116,16 @@ class ContentStore:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+
+    def _look(self, name: Name, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+        """For a content in the lasting folder; from here on it is as young as one that was written now."""
+        if name in self._contents or self._lasting is None:
+            return
+        path, size = self._path(name), math.prod(shape) * np.dtype(dtype).itemsize + math.prod(shape[1:])
+        if path.is_file() and path.stat().st_size > size:
+            os.utime(path)
+            self._contents[name] = _Content(None, path, shape, np.dtype(dtype), size, is_checked=False)
+            self._held[name[0]] += size
 
     def _store(self, name: Name, array: NDArray[np.generic], valid: NDArray[np.bool_]) -> _Content:
         size = array.nbytes + valid.nbytes
@@ -172,7 +185,7 @@ class ContentStore:
         if content is None:
             return
         self._held[name[0]] -= content.nbytes
-        if content.path is not None:
+        if content.path is not None and not self._is_shared:
             content.path.unlink(missing_ok=True)
         if content.block is not None:
             self._used -= content.nbytes
