@@ -11,6 +11,7 @@ import torch
 
 from terrafine.server.bench.clicks import ClickFigures
 from terrafine.server.bench.clients import CrowdFigures, reached
+from terrafine.server.bench.faults import FaultFigures
 from terrafine.server.bench.learning import CLASSES, IMAGE_PX, REFERENCE, TILE_PX, LearningFigures
 from terrafine.server.bench.raster import RasterFigures
 from terrafine.server.bench.throughput import ThroughputFigures
@@ -100,6 +101,13 @@ def throughput_table(figures: ThroughputFigures) -> str:
             f"- the engine keeps {100 * figures.kept:.0f} % of the network's own speed",
         ]
     )
+
+
+def faults_table(faults: Sequence[FaultFigures]) -> str:
+    lines = ["| fault | work went on after | revisions lost | wrong pixels |", "|---|---|---|---|"]
+    for one in faults:
+        lines.append(f"| {one.fault} | {one.recovery_s:.1f} s | {one.revisions_lost} | {one.wrong_px} |")
+    return "\n".join(lines)
 
 
 def clients_table(crowds: Sequence[CrowdFigures], target_s: float) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from terrafine.models import registry
-from terrafine.server.bench import clicks, clients, learning, raster, tables, throughput
+from terrafine.server.bench import clicks, clients, faults, learning, raster, tables, throughput
 from terrafine.server.zoo import known_folders
 from terrafine.shared.spec import DETAILS, PLAIN
 
@@ -23,6 +23,7 @@ examples:
                                             server of its own that encrypts; cold and warm, by stage
   terrafine bench click --size 4096 --clicks 200 --json clicks.json
   terrafine bench clients --count 1 2 4 10  so many clients at once: clicks, learning and whole rasters
+  terrafine bench faults                    an engine killed at each stage, a server, a connection: time to recover
   terrafine bench throughput                the engine on a whole raster beside the network alone, and the floor
   terrafine bench raster                    time and peak memory of `terrafine predict` on 20000² pixels
   terrafine bench raster --size 50000 --folder DIR     the same on 2.5 Gpx; the folder needs 3 GB
@@ -31,7 +32,7 @@ examples:
 
 `click` also compares the refreshed map with the map from scratch, and looks for changes where none may be.
 """
-DEFAULT_SIZE = {"click": 2048, "clients": 1536, "throughput": 2048, "raster": 20000}
+DEFAULT_SIZE = {"click": 2048, "clients": 1536, "faults": 1024, "throughput": 2048, "raster": 20000}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +82,13 @@ def _clients(arguments: argparse.Namespace, folder: Path) -> tuple[Any, str]:
     return figures, tables.clients_table(figures, arguments.target_s)
 
 
+def _faults(arguments: argparse.Namespace, folder: Path) -> tuple[Any, str]:
+    figures = faults.measure_faults(
+        folder, arguments.model, arguments.models, arguments.size, arguments.device, arguments.seed
+    )
+    return figures, tables.faults_table(figures)
+
+
 def _throughput(arguments: argparse.Namespace, _folder: Path) -> tuple[Any, str]:
     figures = throughput.measure_throughput(_model(arguments), arguments.device, arguments.size, arguments.rounds)
     return figures, tables.throughput_table(figures)
@@ -101,5 +109,6 @@ def _model(arguments: argparse.Namespace) -> Path:
 
 
 MEASURED: dict[str, Callable[[argparse.Namespace, Path], tuple[Any, str]]] = {
-    "click": _click, "clients": _clients, "throughput": _throughput, "raster": _raster, "learning": _learning,
+    "click": _click, "clients": _clients, "faults": _faults, "throughput": _throughput, "raster": _raster,
+    "learning": _learning,
 }  # fmt: skip
