@@ -17,7 +17,7 @@ from terrafine.models.detail.lessons import Lesson, draw_lessons
 from terrafine.models.metrics import VOID
 from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import MarkedNetwork
-from terrafine.models.train import schedule
+from terrafine.models.training.loop import schedule
 from terrafine.shared.spec import Detail, ModelSpec
 
 # The network knows these scenes by heart: only in colours that it has never seen does it err as it does elsewhere.

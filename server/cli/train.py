@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from terrafine.server.training.beside import train_confidence, train_refiner
 from terrafine.server.training.configuration import read_config
-from terrafine.server.training.objects import train_objects
-from terrafine.server.training.run import CURVES, LOG, MODEL, train, train_confidence, train_refiner
+from terrafine.server.training.log import CURVES, LOG
+from terrafine.server.training.run import MODEL, train
 from terrafine.shared.errors import ConfigError
 
 HELP = """\
@@ -34,8 +35,6 @@ from which --resume goes on. With --confidence a trained model gets a ConfidNet,
 measures of uncertainty; with --refiner it gets a refinement module, which makes maps of more detail. Nothing else of
 it changes. --data defaults to $TERRAFINE_DATA, then to the configuration file's folder.
 """
-
-TRAININGS = {"map": train, "object": train_objects}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     if (arguments.out / LOG).exists() and not arguments.resume:
         hint = "Go on with --resume, or choose another --out."
         raise ConfigError(f"'{arguments.out}' holds a training already.", hint)
-    training = TRAININGS[config.spec.task]
-    steps = training(config, root, arguments.out, arguments.device, arguments.start_from, arguments.resume)
+    steps = train(config, root, arguments.out, arguments.device, arguments.start_from, arguments.resume)
     with tqdm(total=config.training.steps, unit="step") as bar:
         for step, values in steps:
             bar.update(step - bar.n)

@@ -6,7 +6,7 @@ Points are drawn anywhere in the truth, with a score a class that is off by a no
 from __future__ import annotations
 
 from terrafine.models import simulate
-from terrafine.models.train import MarkOptions
+from terrafine.models.training.options import MarkOptions
 from terrafine.server.evaluation.evaluate import step_of, summarise
 from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies.clicks import measured

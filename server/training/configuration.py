@@ -12,7 +12,7 @@ from typing import Any, Optional, TypeVar, Union
 from terrafine.models.data import Augmentation
 from terrafine.models.detail.train import HARSH, RefinerOptions
 from terrafine.models.objects.samples import ObjectOptions
-from terrafine.models.train import MarkOptions, TrainOptions
+from terrafine.models.training.options import MarkOptions, TrainOptions
 from terrafine.shared import spec as specs
 from terrafine.shared.errors import ConfigError, TerrafineError
 from terrafine.shared.spec import ModelSpec

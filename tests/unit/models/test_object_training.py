@@ -11,9 +11,10 @@ from terrafine.models import losses
 from terrafine.models.data import Scene
 from terrafine.models.networks.object_network import ObjectNetwork
 from terrafine.models.objects.samples import ObjectOptions, objects_of
-from terrafine.models.objects.train import ObjectTrainer
+from terrafine.models.objects.train import ObjectTask
 from terrafine.models.objects.view import heat_map
-from terrafine.models.train import TrainOptions
+from terrafine.models.training.loop import Trainer
+from terrafine.models.training.options import TrainOptions
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
 SIDE = 64
@@ -46,7 +47,7 @@ def trainer(tmp_path):
     options = TrainOptions(
         steps=4, batch=3, crop_px=SIDE, warmup=1, mixed_precision=False, objects=ObjectOptions(added=1)
     )
-    return ObjectTrainer(SPEC, Bright(), objects_of([scene], [1], 400), options, tmp_path)
+    return Trainer(ObjectTask(SPEC, Bright(), objects_of([scene], [1], 400), options), tmp_path)
 
 
 def square(low, high):
@@ -73,7 +74,7 @@ def test_a_click_goes_inside_where_something_is_missing_and_outside_where_there_
     too_little[20:44, 36:44] = False
     too_much[50:61, 50:61] = True
     logits = logits_of(square(20, 44), too_little, too_much)
-    maps, wanting = trainer._with_clicks((batch.images,), batch.guidance, logits, batch, 1)
+    maps, wanting = trainer.task._with_clicks((batch.images,), batch.guidance, logits, batch, 1)
     assert wanting.tolist() == [False, True, True]
     nothing = np.zeros((SIDE, SIDE), np.float32)
     np.testing.assert_array_equal(maps[0], [nothing, nothing])
@@ -94,11 +95,11 @@ def test_the_loss_of_an_object_that_needs_more_clicks_is_the_mean_of_both_looks(
 
     monkeypatch.setattr(losses, "object_loss", known)
     wanting = torch.tensor([False, True, True])
-    monkeypatch.setattr(trainer, "_with_clicks", lambda *_: (batch_of(trainer).guidance, wanting))
+    monkeypatch.setattr(trainer.task, "_with_clicks", lambda *_: (batch_of(trainer).guidance, wanting))
     lost = []
     backward = torch.Tensor.backward
     monkeypatch.setattr(torch.Tensor, "backward", lambda self: (lost.append(float(self.detach())), backward(self)))
-    trainer._train_step(batch_of(trainer), np.random.default_rng(0))
+    trainer.learn(batch_of(trainer), np.random.default_rng(0))
     assert lost == [pytest.approx((1.0 + 2.0 + 2.0) / 3)]
 
 

@@ -11,7 +11,10 @@ import torch
 from terrafine.models import losses, registry
 from terrafine.models.data import Augmentation, CropSampler, Scene, recolour
 from terrafine.models.metrics import VOID
-from terrafine.models.train import MarkOptions, Trainer, TrainOptions, schedule, validate
+from terrafine.models.training.loop import Trainer, schedule
+from terrafine.models.training.maps import MapTask
+from terrafine.models.training.options import MarkOptions, TrainOptions
+from terrafine.models.training.validation import validate
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
 SPEC = ModelSpec(
@@ -35,7 +38,8 @@ def scene(seed=0, size=96):
 
 def trainer(folder, **changes):
     torch.manual_seed(0)
-    return Trainer(SPEC, registry.build(SPEC), [scene()], dataclasses.replace(OPTIONS, **changes), folder)
+    options = dataclasses.replace(OPTIONS, **changes)
+    return Trainer(MapTask(SPEC, registry.build(SPEC), [scene()], options), folder)
 
 
 def test_crops_have_the_asked_size_even_from_a_scene_that_is_smaller():
@@ -110,10 +114,11 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path):
 
 def test_an_encoder_rate_of_zero_freezes_weights_and_norms(tmp_path):
     frozen = trainer(tmp_path, encoder_lr=0.0, steps=2)
-    before = {name: tensor.clone() for name, tensor in frozen.network.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in frozen.task.network.state_dict().items()}
     for _ in frozen.run():
         pass
-    changed = {name for name, tensor in frozen.network.state_dict().items() if not torch.equal(tensor, before[name])}
+    after = frozen.task.network.state_dict()
+    changed = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
     assert changed
     assert not any(name.startswith("encoder.") for name in changed)
 

@@ -17,7 +17,9 @@ from terrafine.models.data import Augmentation, Scene
 from terrafine.models.detail.lessons import lesson
 from terrafine.models.infer import Predictor
 from terrafine.models.networks.network import MarkedNetwork
-from terrafine.models.train import MarkOptions, Trainer, TrainOptions
+from terrafine.models.training.loop import Trainer
+from terrafine.models.training.maps import MapTask
+from terrafine.models.training.options import MarkOptions, TrainOptions
 from terrafine.server.engine.detail import DetailRunner
 from terrafine.server.engine.engine import predict
 from terrafine.server.engine.side import set_side
@@ -64,7 +66,7 @@ def test_sideinfnet_is_told_the_same_in_training_and_in_serving(make_session, no
     marks = MarkOptions(none=0.0, relabel=0.0, rounds=1, from_errors_after=0.0)
     options = TrainOptions(1, 1, TILE, marks=marks, augmentation=AS_IT_IS, mixed_precision=False)
     scene = Scene("a", noise(TILE, TILE), np.zeros((TILE, TILE), np.uint8))
-    trainer = Trainer(spec, training, [scene], options, tmp_path)
+    trainer = Trainer(MapTask(spec, training, [scene], options), tmp_path)
     drawn = (
         trainer.batch(0).images[0].numpy() * np.array(normal.std)[:, None, None] + np.array(normal.mean)[:, None, None]
     )

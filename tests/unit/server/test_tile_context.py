@@ -12,7 +12,7 @@ from terrafine.models import simulate
 from terrafine.models.data import Scene
 from terrafine.models.infer import Predictor
 from terrafine.models.networks.network import MarkedNetwork
-from terrafine.models.train import validate
+from terrafine.models.training.validation import validate
 from terrafine.server.engine.engine import predict
 from terrafine.shared.annotation import AnnotationLog
 from terrafine.shared.spec import ENCODINGS, EncodingSpec

@@ -14,7 +14,7 @@ from terrafine.models.detail.train import HARSH
 from terrafine.models.metrics import VOID
 from terrafine.server.cli import main
 from terrafine.server.training.configuration import read_config
-from terrafine.server.training.run import Log
+from terrafine.server.training.log import Log
 from terrafine.server.training.scenes import load_scenes, training_scenes
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import Detail

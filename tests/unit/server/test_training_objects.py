@@ -11,7 +11,7 @@ from PIL import Image
 
 from terrafine.models.objects import build
 from terrafine.server.training.configuration import parse
-from terrafine.server.training.objects import train_objects
+from terrafine.server.training.run import train
 from terrafine.shared.errors import ConfigError
 
 MODEL = {
@@ -54,7 +54,7 @@ def steps_of(log):
 
 def test_a_training_leaves_a_model_its_log_and_its_curves(root, tmp_path):
     out = tmp_path / "out"
-    for _ in train_objects(config(), root, out):
+    for _ in train(config(), root, out):
         pass
     spec, _ = build.load(out / "model")
     assert (spec.name, spec.task) == ("finder", "object")
@@ -65,11 +65,11 @@ def test_a_training_leaves_a_model_its_log_and_its_curves(root, tmp_path):
 
 
 def test_a_resumed_training_goes_on_as_if_nothing_had_happened(root, tmp_path):
-    for _ in train_objects(config(), root, tmp_path / "whole"):
+    for _ in train(config(), root, tmp_path / "whole"):
         pass
-    for _ in itertools.islice(train_objects(config(), root, tmp_path / "halves"), 2):
+    for _ in itertools.islice(train(config(), root, tmp_path / "halves"), 2):
         pass
-    for _ in train_objects(config(), root, tmp_path / "halves", resume=True):
+    for _ in train(config(), root, tmp_path / "halves", resume=True):
         pass
     whole, halves = (steps_of(tmp_path / name / "log.csv") for name in ("whole", "halves"))
     assert {key: value for key, value in halves.items() if key[0] > 2} == pytest.approx(
@@ -78,12 +78,12 @@ def test_a_resumed_training_goes_on_as_if_nothing_had_happened(root, tmp_path):
 
 
 def test_a_network_learns_what_it_is_shown(root, tmp_path):
-    losses = [values["loss_first"] for _, values in train_objects(config(steps=12, lr=5e-3), root, tmp_path / "out")]
+    losses = [values["loss_first"] for _, values in train(config(steps=12, lr=5e-3), root, tmp_path / "out")]
     assert np.mean(losses[-3:]) < 0.7 * losses[0]
 
 
 def test_without_an_object_there_is_nothing_to_learn(root, tmp_path):
     with pytest.raises(ConfigError, match="no object of 5000 pixels"):
-        list(train_objects(config(objects={"least_px": 5000}), root, tmp_path / "out"))
+        list(train(config(objects={"least_px": 5000}), root, tmp_path / "out"))
     with pytest.raises(ConfigError, match="no class 'castle'"):
-        list(train_objects(config(objects={"classes": ["castle"]}), root, tmp_path / "out"))
+        list(train(config(objects={"classes": ["castle"]}), root, tmp_path / "out"))
