@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback
-
-from terrafine.qgis_plugin.processing.base import OUTPUT, Parameters
-from terrafine.qgis_plugin.processing.remote_base import RemoteAlgorithm, save_map
+from terrafine.qgis_plugin.processing.map_base import MapAlgorithm
 
 
-class Classify(RemoteAlgorithm):
+class Classify(MapAlgorithm):
     ID = "classify"
     GROUP_ID = "classify"
 
@@ -27,13 +24,7 @@ class Classify(RemoteAlgorithm):
     def initAlgorithm(self, configuration: Any = None) -> None:
         self.add_image()
         self.add_server()
+        self.add_detail()
+        self.add_side()
         self.add_extent()
         self.add_output_map()
-
-    def work(
-        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
-        target, window = self.parameterAsOutputLayer(parameters, OUTPUT, context), self.window(parameters, context)
-        with self.connect(parameters, context, feedback) as remote:
-            save_map(target, remote.classify(window), window, self.image, remote, feedback)
-        return {OUTPUT: target}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback
+from qgis.core import QgsProcessingContext
 
-from terrafine.qgis_plugin.processing.base import OUTPUT, Parameters
-from terrafine.qgis_plugin.processing.remote_base import RemoteAlgorithm, save_map
+from terrafine.qgis_plugin.processing.base import Parameters
+from terrafine.qgis_plugin.processing.map_base import MapAlgorithm
+from terrafine.qgis_plugin.processing.remote import Remote
 
 
-class Refine(RemoteAlgorithm):
+class Refine(MapAlgorithm):
     ID = "refine"
     GROUP_ID = "classify"
 
@@ -28,14 +29,11 @@ class Refine(RemoteAlgorithm):
         self.add_image()
         self.add_marks()
         self.add_server()
+        self.add_detail()
+        self.add_side()
         self.add_extent()
         self.add_output_map()
 
-    def work(
-        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
-        target, window = self.parameterAsOutputLayer(parameters, OUTPUT, context), self.window(parameters, context)
-        with self.connect(parameters, context, feedback) as remote:
-            remote.set_marks(self.marks(parameters, context, remote))
-            save_map(target, remote.classify(window), window, self.image, remote, feedback)
-        return {OUTPUT: target}
+    def prepare(self, parameters: Parameters, context: QgsProcessingContext, remote: Remote) -> None:
+        remote.set_marks(self.marks(parameters, context, remote))
+        super().prepare(parameters, context, remote)

@@ -24,7 +24,8 @@ from terrafine.shared.learning import LearnOptions, RankOptions
 from terrafine.shared.messages import Learnt, ObjectFound, PatchesRanked, Progress
 from terrafine.shared.objects import ObjectGuide
 from terrafine.shared.patch import Patch
-from terrafine.shared.spec import ModelSpec
+from terrafine.shared.side import SideInformation
+from terrafine.shared.spec import PLAIN, ModelSpec
 
 if TYPE_CHECKING:  # pyzmq may be missing: the algorithms that need no server work all the same
     from terrafine.shared.transport import ClientKeys
@@ -66,7 +67,7 @@ class Remote:
 
     def __init__(self, place: Place, raster: RasterFile, model: str, feedback: QgsProcessingFeedback) -> None:
         self._place, self._raster, self._model, self._feedback = place, raster, model, feedback
-        self._session = str(uuid.uuid4())
+        self._session, self._revision = str(uuid.uuid4()), 0
         self.reader = Reader(raster)
 
     def __enter__(self: _Remote) -> _Remote:
@@ -92,11 +93,17 @@ class Remote:
 
     def set_marks(self, marks: Sequence[Annotation]) -> None:
         """Revision 1 of the map has these marks."""
-        self.client.set_annotations(self._session, marks, 1)
+        self._revision = 1
+        self.client.set_annotations(self._session, marks, self._revision)
 
-    def classify(self, window: Window, begin: float = 0.0) -> Iterator[Patch]:
+    def tell(self, side: SideInformation) -> None:
+        """The next revision of the map is of a model that was told this."""
+        self.client.set_side_information(self._session, self._revision, self._revision + 1, side)
+        self._revision += 1
+
+    def classify(self, window: Window, begin: float = 0.0, detail: str = PLAIN) -> Iterator[Patch]:
         """Finished patches of the map; the progress bar runs from `begin` to 1."""
-        return self._patches(self.client.predict(self._session, window, self._read), begin, 1.0)
+        return self._patches(self.client.predict(self._session, window, self._read, detail=detail), begin, 1.0)
 
     def measure_uncertainty(self, window: Window, method: str) -> Iterator[Patch]:
         return self._patches(self.client.measure_uncertainty(self._session, window, self._read, method), 0.0, 1.0)

@@ -6,7 +6,7 @@ import math
 from typing import Callable, Iterator, Optional, Sequence
 
 import numpy as np
-from qgis.core import QgsFeature, QgsFeatureRequest, QgsPointXY, QgsVectorLayer
+from qgis.core import QgsFeature, QgsFeatureRequest, QgsFeatureSource, QgsPointXY
 
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.rasters.placement import Locator
@@ -17,7 +17,7 @@ from terrafine.shared.side import MOST_POINTS, SideInformation
 Row = tuple[tuple[float, float], list[float]]
 
 
-def read_points(layer: QgsVectorLayer, fields: Sequence[str], locator: Locator, raster: Window) -> SideInformation:
+def read_points(layer: QgsFeatureSource, fields: Sequence[str], locator: Locator, raster: Window) -> SideInformation:
     """The points of `layer` that lie on the raster, with the numbers in `fields`, in that order.
 
     `locator` leads from the layer's CRS to pixels. A point without one of the numbers is left out. Raises BadRequest
@@ -26,18 +26,19 @@ def read_points(layer: QgsVectorLayer, fields: Sequence[str], locator: Locator, 
     rows = list(_rows(layer, fields, locator.pixel, raster))
     if not rows:
         raise BadRequest(
-            tr("No point of '{name}' says anything about the image.").format(name=layer.name()),
+            tr("No point of '{name}' says anything about the image.").format(name=layer.sourceName()),
             tr("Choose another layer, or other fields: points lie on the image, and their fields hold numbers."),
         )
     if len(rows) > MOST_POINTS:
         words = tr("'{name}' has {count} points on the image; {most} are allowed.")
-        raise BadRequest(words.format(name=layer.name(), count=len(rows), most=MOST_POINTS), tr("Filter the layer."))
+        said = words.format(name=layer.sourceName(), count=len(rows), most=MOST_POINTS)
+        raise BadRequest(said, tr("Filter the layer."))
     points, values = zip(*rows)
     return SideInformation(np.array(points, np.float32), np.array(values, np.float32))
 
 
 def _rows(
-    layer: QgsVectorLayer,
+    layer: QgsFeatureSource,
     fields: Sequence[str],
     pixel: Callable[[QgsPointXY], tuple[float, float]],
     raster: Window,
