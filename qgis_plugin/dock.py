@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from qgis.gui import QgsDockWidget
-from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QSize, Qt, QTimer, pyqtSignal
 from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.history_panel import HistoryPanel
@@ -28,7 +28,10 @@ class Dock(QgsDockWidget):
     def __init__(self, settings: Settings, parent: Optional[QWidget] = None) -> None:
         super().__init__("Terrafine", parent)
         self.setObjectName(OBJECT_NAME)
-        self._was_learning = False
+        self._was_learning = self._was_reviewing = False
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(lambda: self._turn_to(self.look))
         self.setAllowedAreas(Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea)
         self.welcome = WelcomePanel()
         self.welcome.setVisible(not settings.welcomed)
@@ -51,13 +54,24 @@ class Dock(QgsDockWidget):
             panel.show_view(view)
         self.pages.setVisible(view.has_session)
         self._show_learning(view.work is not None and view.work.kind is Kind.LEARNING)
+        self._show_reviewing(view.review is not None and bool(view.review.patches))
         self.status.setText(self.work_words(view) or self._result_words(view))
 
     def _show_learning(self, is_learning: bool) -> None:
-        """Turn to the page that shows how far it is, when it begins."""
+        """Turn to the page that will say what came of it, when it begins."""
         if is_learning and not self._was_learning:
-            self.pages.setCurrentWidget(self.learn)
+            self._turn_to(self.learn)
         self._was_learning = is_learning
+
+    def _show_reviewing(self, is_reviewing: bool) -> None:
+        """On a small screen, bring the list of patches in sight when there is one."""
+        if is_reviewing and not self._was_reviewing and self.pages.currentWidget() is self.look:
+            self._soon.start()  # as soon as it has its room
+        self._was_reviewing = is_reviewing
+
+    def _turn_to(self, page: QWidget) -> None:
+        self.pages.setCurrentWidget(page)
+        self.scroll.ensureWidgetVisible(self.pages)
 
     def work_words(self, view: View) -> str:
         """What goes on, in a word or two; "" if nothing does."""
@@ -102,7 +116,7 @@ class Dock(QgsDockWidget):
             column.addWidget(part)
         column.addWidget(self.pages, 1)
         column.addStretch()
-        scroll = _Scroll()
+        self.scroll = scroll = _Scroll()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

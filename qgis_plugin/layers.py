@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import AbstractSet, Optional
+from typing import Optional
 
 from qgis.core import (
     QgsApplication,
@@ -32,12 +32,11 @@ from terrafine.qgis_plugin.marks.file import add_table, create_marks_file, move_
 from terrafine.qgis_plugin.marks.layer import MarksLayer
 from terrafine.qgis_plugin.marks.locks import locked
 from terrafine.qgis_plugin.rasters.placement import Locator, Placement
-from terrafine.qgis_plugin.rasters.raster import open_dataset, raster_file
+from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.qgis_plugin.state import Session
 from terrafine.qgis_plugin.styles import locks_renderer, marks_renderer
 from terrafine.shared import spec
-from terrafine.shared.errors import NotFound, TerrafineError
-from terrafine.shared.geo import Window
+from terrafine.shared.errors import TerrafineError
 from terrafine.shared.patch import Patch
 
 ROLE, SESSION, RASTER, MODEL, MAPPED, NETWORK, OWN_LEGEND, DETAIL = (
@@ -57,6 +56,7 @@ class SessionLayers:
     marks: MarksLayer
     map: MapLayer
     locks: Optional[MarksLayer] = None  # once there was something to lock
+    strangers: int = 0  # features in the marks' file that are no marks
 
     def locator(self, map_crs: QgsCoordinateReferenceSystem, context: QgsCoordinateTransformContext) -> Locator:
         """Map canvas ⇄ pixels of the session's raster."""
@@ -119,22 +119,22 @@ def create(
         for path in (marks_path, map_path):
             discard(path)
         raise
-    name = tr("{name}: marks").format(name=raster.name())
+    name = tr("Marks: {name}").format(name=raster.name())
     marks = open_table(marks_path, marks_file.MARKS, name, marks_renderer(classes))
-    result = open_map_layer(map_path, tr("{name}: land cover").format(name=raster.name()), classes)
+    result = open_map_layer(map_path, tr("Land cover: {name}").format(name=raster.name()), classes)
     for layer, role in ((marks, MARKS), (result, MAP)):
         layer.setCrs(crs)
         remember(layer, role, session, raster.id())
     result.setOpacity(OPACITY)
     _add_group(f"Terrafine: {raster.name()}", (marks, result), project)
-    return _assembled(session, raster.id(), marks, result, repainter)
+    return assembled(session, raster.id(), marks, result, repainter)
 
 
 def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
     """Show the session's locked regions in a layer of their own; raises TerrafineError where it cannot be written."""
     session, path = entry.session, path_of(entry.marks.layer)
     add_table(path, marks_file.LOCKS, session.raster.crs)
-    layer = open_table(path, marks_file.LOCKS, tr("{name}: locked").format(name=session.raster.name), locks_renderer())
+    layer = open_table(path, marks_file.LOCKS, tr("Locked: {name}").format(name=session.raster.name), locks_renderer())
     layer.setCrs(session.raster.crs)
     layer.setReadOnly(True)
     remember(layer, LOCKS, session, entry.raster_id)
@@ -145,32 +145,6 @@ def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
     locks = MarksLayer(layer, entry.placement, (), entry.marks.repainter)
     locks.replace(session.locks.marks)
     return locks
-
-
-def sessions_in(project: QgsProject, going: AbstractSet[str] = frozenset()) -> list[str]:
-    """Ids of the sessions whose layers are in the project, and not among those that are `going`."""
-    marks, maps = _by_session(project, MARKS), _by_session(project, MAP)
-    both = ((session_id, {maps[session_id].id(), marks[session_id].id()}) for session_id in maps if session_id in marks)
-    return [session_id for session_id, layer_ids in both if not layer_ids & going]
-
-
-def restore(session_id: str, project: QgsProject, repainter: Repainter) -> SessionLayers:
-    """A session of the project as it was left; raises TerrafineError that says which of its files is missing."""
-    marks, result = (_by_session(project, role)[session_id] for role in (MARKS, MAP))
-    for layer in (marks, result):
-        _demand(layer)
-    found = _restored(session_id, marks, result, project, repainter)
-    _take_locks(found, _by_session(project, LOCKS).get(session_id))
-    return found
-
-
-def _demand(layer: QgsMapLayer) -> None:
-    if not layer.isValid():
-        why = tr("The file of the layer '{name}' is missing: {source}.")
-        raise NotFound(
-            why.format(name=layer.name(), source=layer.source()),
-            tr("Copy the folder whose name ends in _terrafine along with the project, then open it again."),
-        )
 
 
 def session_folder(project: QgsProject, chosen: str) -> Path:
@@ -220,47 +194,7 @@ def _add_group(name: str, layers: tuple[QgsMapLayer, ...], project: QgsProject) 
     group.setExpanded(True)
 
 
-def _by_session(project: QgsProject, role: str) -> dict[str, QgsMapLayer]:
-    layers = (layer for layer in project.mapLayers().values() if layer.customProperty(ROLE) == role)
-    return {str(layer.customProperty(SESSION)): layer for layer in layers}
-
-
-def _restored(
-    session_id: str, marks: QgsMapLayer, result: QgsMapLayer, project: QgsProject, repainter: Repainter
-) -> SessionLayers:
-    raster = _raster_of(result, project)
-    model = spec.loads(str(result.customProperty(MODEL)))
-    network = networks.loads(str(result.customProperty(NETWORK, "")), model)
-    own = bool(result.customProperty(OWN_LEGEND, ""))
-    session = Session(raster_file(raster), model, session_id, is_kept=True, network=network, own_legend=own)
-    found = _assembled(session, raster.id(), marks, result, repainter)
-    drawn = found.marks.marks()
-    session.log.replace(drawn, len(drawn))
-    session.detail = str(result.customProperty(DETAIL, spec.PLAIN))
-    session.mapped = _window(str(result.customProperty(MAPPED, "")))
-    session.shown = session.now
-    return found
-
-
-def _raster_of(result: QgsMapLayer, project: QgsProject) -> QgsRasterLayer:
-    raster = project.mapLayer(str(result.customProperty(RASTER)))
-    if raster is None:
-        raise NotFound(
-            tr("The image of the map '{name}' is no longer in the project.").format(name=result.name()),
-            tr("Its marks and its map stay as layers."),
-        )
-    return raster
-
-
-def _take_locks(entry: SessionLayers, layer: Optional[QgsVectorLayer]) -> None:
-    if layer is not None and layer.isValid():
-        layer.setReadOnly(True)
-        entry.locks = MarksLayer(layer, entry.placement, (), entry.marks.repainter)
-        regions = entry.locks.marks()
-        entry.session.locks.replace(regions, len(regions))
-
-
-def _assembled(
+def assembled(
     session: Session, raster_id: str, marks: QgsVectorLayer, result: QgsRasterLayer, repainter: Repainter
 ) -> SessionLayers:
     """The session with its two layers; raises TerrafineError where its raster cannot be opened."""
@@ -268,10 +202,3 @@ def _assembled(
     marks.setReadOnly(False)  # QGIS's own tools may edit it, too
     kept = MarksLayer(marks, placement, session.history.network.legend.colored, repainter)
     return SessionLayers(session, raster_id, placement, kept, MapLayer(result, placement, repainter))
-
-
-def _window(numbers: str) -> Window:
-    try:
-        return Window(*map(int, numbers.split()))
-    except (TypeError, ValueError):
-        return Window(0, 0, 0, 0)

@@ -178,7 +178,7 @@ class Labelling(QObject):
             self._frame = QgsRubberBand(self._canvas, QgsWkbTypes.GeometryType.PolygonGeometry)
             self._frame.setColor(QColor(FRAME))
             self._frame.setFillColor(QColor(0, 0, 0, 0))
-            self._frame.setWidth(2)
+            self._frame.setWidth(1)  # thin, for the pixel is to be seen
         self._frame.setToGeometry(pixel, layer.crs())
         target = self._canvas.mapSettings().destinationCrs()
         seen = QgsCoordinateTransform(layer.crs(), target, QgsProject.instance()).transformBoundingBox(

@@ -10,6 +10,7 @@ from qgis.core import (
     QgsMapLayer,
     QgsMarkerSymbol,
     QgsRuleBasedRenderer,
+    QgsSimpleMarkerSymbolLayer,
     QgsVectorLayer,
 )
 
@@ -57,10 +58,14 @@ def _table_config(layer: QgsVectorLayer) -> QgsAttributeTableConfig:
 
 
 def _renderer() -> QgsRuleBasedRenderer:
-    """Rings, which do not cover what is to be seen: thin ones once they are labelled."""
+    """Rings, which do not cover what is to be seen: thin ones once they are labelled; legible over light and dark."""
     root = QgsRuleBasedRenderer.Rule(None)
-    for condition, name, width in ((OPEN, "to label", "0.6"), (f"NOT {OPEN}", "labelled", "0.2")):
-        ring = {"name": "circle", "color": "0,0,0,0", "outline_color": "#ffffff", "outline_width": width, "size": "4"}
-        rule = QgsRuleBasedRenderer.Rule(QgsMarkerSymbol.createSimple(ring), filterExp=condition, label=name)
-        root.appendChild(rule)
+    for condition, name, width in ((OPEN, "to label", 0.6), (f"NOT {OPEN}", "labelled", 0.2)):
+        symbol = QgsMarkerSymbol.createSimple(_ring("#303030", width + 0.5))
+        symbol.appendSymbolLayer(QgsSimpleMarkerSymbolLayer.create(_ring("#ffffff", width)))
+        root.appendChild(QgsRuleBasedRenderer.Rule(symbol, filterExp=condition, label=name))
     return QgsRuleBasedRenderer(root)
+
+
+def _ring(color: str, width: float) -> dict[str, str]:
+    return {"name": "circle", "color": "0,0,0,0", "outline_color": color, "outline_width": str(width), "size": "7"}

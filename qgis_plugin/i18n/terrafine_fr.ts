@@ -464,14 +464,6 @@
         <translation>Zoomez sur la carte, ou classez davantage de l'image.</translation>
     </message>
     <message>
-        <source>{name}: uncertainty ({method})</source>
-        <translation>{name} : incertitude ({method})</translation>
-    </message>
-    <message>
-        <source>{name}: where to look</source>
-        <translation>{name} : où regarder</translation>
-    </message>
-    <message>
         <source>The map of before could not be kept to compare with: {why}.</source>
         <translation>La carte d'avant n'a pas pu être conservée pour la comparaison : {why}.</translation>
     </message>
@@ -928,16 +920,52 @@
         <translation>Vérifiez la place sur le disque.</translation>
     </message>
     <message>
-        <source>{name}: marks</source>
-        <translation>{name} : marques</translation>
+        <source>The file of the layer '{name}' cannot be read: {source}.</source>
+        <translation>Le fichier de la couche « {name} » est illisible : {source}.</translation>
     </message>
     <message>
-        <source>{name}: land cover</source>
-        <translation>{name} : occupation du sol</translation>
+        <source>Replace it by a copy that is whole, then open the project again.</source>
+        <translation>Remplacez-le par une copie intacte, puis rouvrez le projet.</translation>
     </message>
     <message>
-        <source>{name}: locked</source>
-        <translation>{name} : verrouillé</translation>
+        <source>The file of the layer '{name}' is damaged: it has no {columns}.</source>
+        <translation>Le fichier de la couche « {name} » est endommagé : il n'a pas {columns}.</translation>
+    </message>
+    <message>
+        <source>The project file is damaged: it does not say with which model '{name}' was made.</source>
+        <translation>Le fichier de projet est endommagé : il ne dit pas avec quel modèle « {name} » a été fait.</translation>
+    </message>
+    <message>
+        <source>Its marks and its map stay as layers: classify again, and import the marks.</source>
+        <translation>Ses marques et sa carte restent comme couches : classez de nouveau, et importez les marques.</translation>
+    </message>
+    <message>
+        <source>Features in the marks' file that are no marks, and do not count: {count}.</source>
+        <translation>Entités du fichier des marques qui n'en sont pas, et ne comptent pas : {count}.</translation>
+    </message>
+    <message>
+        <source>Import them from there if they should be.</source>
+        <translation>Importez-les de là si elles devaient en être.</translation>
+    </message>
+    <message>
+        <source>Marks: {name}</source>
+        <translation>Marques : {name}</translation>
+    </message>
+    <message>
+        <source>Land cover: {name}</source>
+        <translation>Occupation du sol : {name}</translation>
+    </message>
+    <message>
+        <source>Locked: {name}</source>
+        <translation>Verrouillé : {name}</translation>
+    </message>
+    <message>
+        <source>Uncertainty ({method}): {name}</source>
+        <translation>Incertitude ({method}) : {name}</translation>
+    </message>
+    <message>
+        <source>Where to look: {name}</source>
+        <translation>Où regarder : {name}</translation>
     </message>
 </context>
 <context>
@@ -1278,7 +1306,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>The import was taken back.</source>
-        <translation>L’import a été annulé.</translation>
+        <translation>L'import a été annulé.</translation>
     </message>
 </context>
 <context>
@@ -1389,8 +1417,8 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
         <translation>Largeur des lignes</translation>
     </message>
     <message>
-        <source>The field holds names or numbers of the legend: {legend}.</source>
-        <translation>Le champ contient des noms ou des numéros de la légende : {legend}.</translation>
+        <source>The field holds names of classes, or their ids: {legend}.</source>
+        <translation>Le champ contient les noms des classes, ou leurs identifiants : {legend}.</translation>
     </message>
 </context>
 <context>
@@ -1538,14 +1566,6 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     <message>
         <source>Retrain the model on all your marks, for this image only; the whole map follows (L)</source>
         <translation>Réentraîner le modèle avec toutes vos marques, pour cette image seulement ; toute la carte suit (L)</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>Annuler</translation>
-    </message>
-    <message>
-        <source>Stop learning; nothing has changed then</source>
-        <translation>Arrêter l'apprentissage ; rien n'aura changé</translation>
     </message>
     <message>
         <source>Compare with the map before the last learning (C): move the mouse; Esc ends it</source>
@@ -1810,6 +1830,42 @@ Le résultat garde les noms et les couleurs.</translation>
         <source>A raster of class ids, such as Terrafine's map. Names and colours are those of the layer.</source>
         <translation>Un raster d'identifiants de classes, comme la carte de Terrafine. Les noms et couleurs sont ceux de la couche.</translation>
     </message>
+    <message>
+        <source>Standard</source>
+        <translation>Normal</translation>
+    </message>
+    <message>
+        <source>Fine where in doubt</source>
+        <translation>Fin là où il y a doute</translation>
+    </message>
+    <message>
+        <source>Fine</source>
+        <translation>Fin</translation>
+    </message>
+    <message>
+        <source>Detail</source>
+        <translation>Détail</translation>
+    </message>
+    <message>
+        <source>Side information</source>
+        <translation>Informations annexes</translation>
+    </message>
+    <message>
+        <source>Points whose numbers the model is told, if it is one that takes any.</source>
+        <translation>Points dont les nombres sont dits au modèle, s'il en prend.</translation>
+    </message>
+    <message>
+        <source>Numbers</source>
+        <translation>Nombres</translation>
+    </message>
+    <message>
+        <source>The fields with them, in the model's order; empty for those of the names that the model knows.</source>
+        <translation>Leurs champs, dans l'ordre du modèle ; vide pour ceux dont le modèle connaît le nom.</translation>
+    </message>
+    <message>
+        <source>A second, closer look: sharper outlines in several times the time. Not every model offers it.</source>
+        <translation>Un second regard, de plus près : des contours plus nets en plusieurs fois plus de temps. Tous les modèles ne l'offrent pas.</translation>
+    </message>
 </context>
 <context>
     <name>MapPanel</name>
@@ -1870,10 +1926,6 @@ Le résultat garde les noms et les couleurs.</translation>
         <translation>Faire classer la zone par le modèle ; vos marques y restent valables</translation>
     </message>
     <message>
-        <source>Stop, and keep what is there</source>
-        <translation>Arrêter, et garder ce qui est déjà là</translation>
-    </message>
-    <message>
         <source>The raster layer to classify: a file, or a base map that is sampled</source>
         <translation>La couche raster à classer : un fichier, ou un fond de carte échantillonné</translation>
     </message>
@@ -1924,6 +1976,10 @@ Le résultat garde les noms et les couleurs.</translation>
     <message>
         <source>Fold this away, for more room below</source>
         <translation>Replier, pour plus de place en dessous</translation>
+    </message>
+    <message>
+        <source>Stop, and keep what is there; learning that is stopped has changed nothing</source>
+        <translation>Arrêter, et garder ce qui est là ; un apprentissage arrêté n'a rien changé</translation>
     </message>
 </context>
 <context>

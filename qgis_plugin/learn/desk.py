@@ -37,7 +37,6 @@ class LearnDesk(QObject):
         panel, handle = self._panel, self._bench.handle
         panel.learn_asked.connect(self._learn)
         panel.scope_chosen.connect(self._choose_scope)
-        panel.cancel_asked.connect(lambda: handle(Controller.cancel))
         panel.reset_asked.connect(lambda: handle(Controller.reset_learning))
         panel.save_asked.connect(self._ask_save)
         panel.compare_asked.connect(self._compare)

@@ -7,14 +7,13 @@ from qgis.PyQt.QtWidgets import (
     QComboBox,
     QFormLayout,
     QMenu,
-    QProgressBar,
     QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from terrafine.qgis_plugin.state import WAITED_FOR, Kind, Link, View
+from terrafine.qgis_plugin.state import WAITED_FOR, Link, View
 from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
 from terrafine.qgis_plugin.words import sentence
 
@@ -24,7 +23,6 @@ LEARN = "learn"  # Advice.action
 class LearnPanel(QWidget):
     learn_asked = pyqtSignal()
     scope_chosen = pyqtSignal(str)
-    cancel_asked = pyqtSignal()
     compare_asked = pyqtSignal(bool)
     reset_asked = pyqtSignal()
     save_asked = pyqtSignal()
@@ -44,11 +42,6 @@ class LearnPanel(QWidget):
         self.learn.setToolTip(
             self.tr("Retrain the model on all your marks, for this image only; the whole map follows (L)")
         )
-        self.cancel = QPushButton(self.tr("Cancel"))
-        self.cancel.setToolTip(self.tr("Stop learning; nothing has changed then"))
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(6)
         tip = self.tr("Compare with the map before the last learning (C): move the mouse; Esc ends it")
         self.compare = tool_button("compare", tip, checkable=True)
         self.more = self._more_button()
@@ -57,15 +50,8 @@ class LearnPanel(QWidget):
 
     def show_view(self, view: View) -> None:
         work = view.work
-        learning = work is not None and work.kind is Kind.LEARNING
         is_free = view.link is Link.ONLINE and (work is None or work.kind not in WAITED_FOR)
         self.learn.setEnabled(is_free and view.marks > 0)
-        self.cancel.setVisible(learning)
-        self.cancel.setEnabled(learning and not work.cancelling)
-        self.progress.setVisible(learning)
-        progress = work.progress if learning else None
-        self.progress.setRange(0, progress.total if progress else 0)  # 0 to 0 is "busy"
-        self.progress.setValue(progress.done if progress else 0)
         self.reset.setEnabled(view.has_learnt)
         self.save.setEnabled(is_free and view.has_learnt)
         self._show_advice(view, is_free)
@@ -127,8 +113,7 @@ class LearnPanel(QWidget):
         column = QVBoxLayout(self)
         column.addWidget(self.invitation)
         column.addLayout(form)
-        column.addLayout(row(self.learn, self.cancel, self.compare, self.more))
-        column.addWidget(self.progress)
+        column.addLayout(row(self.learn, self.compare, self.more))
         column.addWidget(self.result)
         column.addStretch()
 
@@ -136,7 +121,6 @@ class LearnPanel(QWidget):
         self.learn.clicked.connect(lambda: self.learn_asked.emit())
         self.follow.clicked.connect(lambda: self.learn_asked.emit())
         self.scope.activated.connect(lambda index: self.scope_chosen.emit(self.scope.itemData(index)))
-        self.cancel.clicked.connect(lambda: self.cancel_asked.emit())
         self.compare.clicked.connect(self.compare_asked)
         self.reset.triggered.connect(lambda: self.reset_asked.emit())
         self.save.triggered.connect(lambda: self.save_asked.emit())

@@ -90,7 +90,7 @@ class LookLayers:
         raster, map_path = self._entry.session.raster, Path(self._entry.map.layer.source())
         path = map_path.with_name(map_path.name.replace("_map.tif", "_uncertainty.tif"))
         create_uncertainty_file(path, raster.path, raster.crs, factor)
-        name = tr("{name}: uncertainty ({method})").format(name=raster.name, method=method)
+        name = tr("Uncertainty ({method}): {name}").format(name=raster.name, method=method)
         layer = open_uncertainty_layer(path, name, raster.crs)
         self._insert(layer, UNCERTAINTY, above=self._entry.map.layer)
         return self._written(layer)
@@ -98,7 +98,7 @@ class LookLayers:
     def _make_review(self) -> ReviewLayer:
         raster, path = self._entry.session.raster, path_of(self._entry.marks.layer)
         add_table(path, review_layer.TABLE, raster.crs, review_layer.COLUMNS)
-        name = tr("{name}: where to look").format(name=raster.name)
+        name = tr("Where to look: {name}").format(name=raster.name)
         layer = open_table(path, review_layer.TABLE, name, review_renderer())
         layer.setCrs(raster.crs)
         layer.setReadOnly(True)

@@ -54,12 +54,12 @@ class ReviewLayer:
 
     def review(self) -> Optional[Review]:
         """The review that the project holds; None where it cannot be read."""
+        ordered = sorted(self._rows.items(), key=lambda item: item[1][0])
         try:
             task = codec.decode(Review, codec.parse(str(self.layer.customProperty(TASK, ""))))
+            patches = tuple(Query(window, score, Fate(state)) for window, (_, score, state, _) in ordered)
         except (BadRequest, ValueError):
             return None
-        ordered = sorted(self._rows.items(), key=lambda item: item[1][0])
-        patches = tuple(Query(window, score, Fate(state)) for window, (_, score, state, _) in ordered)
         current = next((window for window, (_, _, _, here) in ordered if here), None)
         return replace(task, patches=patches, current=current)
 

@@ -22,7 +22,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from terrafine.qgis_plugin.settings import Settings
-from terrafine.qgis_plugin.state import Kind, Link, View
+from terrafine.qgis_plugin.state import Link, View
 from terrafine.qgis_plugin.widgets import fold, icon, note, row, tool_button
 from terrafine.shared.spec import FAST, FINE, PLAIN
 
@@ -48,7 +48,7 @@ class MapPanel(QWidget):
         self.classify.setIcon(icon("classify"))
         self.classify.setToolTip(self.tr("Have the model classify the area; what you marked in it before holds"))
         self.cancel = QPushButton(self.tr("Cancel"))
-        self.cancel.setToolTip(self.tr("Stop, and keep what is there"))
+        self.cancel.setToolTip(self.tr("Stop, and keep what is there; learning that is stopped has changed nothing"))
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(PROGRESS_PX)
@@ -73,8 +73,8 @@ class MapPanel(QWidget):
     def show_view(self, view: View) -> None:
         self._show_models(view)
         self._show_detail(view)
-        busy = view.work is not None and view.work.kind is not Kind.LEARNING  # which has a bar of its own
-        self.classify.setEnabled(view.link is Link.ONLINE and view.work is None and view.model is not None)
+        busy = view.work is not None
+        self.classify.setEnabled(view.link is Link.ONLINE and not busy and view.model is not None)
         self.cancel.setVisible(busy)
         self.cancel.setEnabled(busy and not view.work.cancelling)
         progress = view.work.progress if busy else None

@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import QObject
 
 from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.history import Step, Verb
-from terrafine.qgis_plugin.layers import SessionLayers
+from terrafine.qgis_plugin.layers import SESSION, SessionLayers
 from terrafine.qgis_plugin.marks.features import NO_CLASS, OTHER_CLASS
 from terrafine.qgis_plugin.marks.import_dialog import ImportDialog
 from terrafine.qgis_plugin.marks.importer import Importer, Request
@@ -40,7 +40,10 @@ class ExchangeDesk(QObject):
 
     def _ask_import(self) -> None:
         settings, controller = self._bench.settings, self._bench.controller
-        self.dialog = ImportDialog(controller.legend, settings.stroke_width_px, self._bench.iface.mainWindow())
+        layers, session = QgsProject.instance().mapLayers().values(), controller.session
+        its_own = [layer for layer in layers if session and layer.customProperty(SESSION) == session.id]
+        window = self._bench.iface.mainWindow()
+        self.dialog = ImportDialog(controller.legend, settings.stroke_width_px, its_own, window)
         self.dialog.accepted.connect(lambda: self.take_from(self.dialog.request()))
         self.dialog.finished.connect(self.dialog.deleteLater)
         self.dialog.open()

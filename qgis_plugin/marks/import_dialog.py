@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Sequence
 
-from qgis.core import QgsMapLayerProxyModel, QgsVectorLayer
+from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsVectorLayer
 from qgis.gui import QgsFieldComboBox, QgsMapLayerComboBox
 from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
 
@@ -12,15 +12,25 @@ from terrafine.qgis_plugin.marks.importer import Request
 from terrafine.qgis_plugin.widgets import note
 from terrafine.shared.spec import LandCover
 
+WIDTH_PX = 400
 USUAL_FIELDS = ("class_id", "class", "class_name", "label", "landcover", "code")
 
 
 class ImportDialog(QDialog):
-    def __init__(self, classes: Sequence[LandCover], width_px: float, parent: Optional[QWidget] = None) -> None:
+    def __init__(
+        self,
+        classes: Sequence[LandCover],
+        width_px: float,
+        but: Sequence[QgsMapLayer] = (),
+        parent: Optional[QWidget] = None,
+    ) -> None:
+        """All vector layers are offered `but` these."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Import marks"))
         self.layers, self.field = QgsMapLayerComboBox(), QgsFieldComboBox()
         self.layers.setFilters(QgsMapLayerProxyModel.Filter.HasGeometry)
+        self.layers.setExceptedLayerList(list(but))
+        self.setMinimumWidth(WIDTH_PX)
         self.width = QDoubleSpinBox()
         self.width.setRange(0.0, 500.0)
         self.width.setDecimals(0)
@@ -48,9 +58,9 @@ class ImportDialog(QDialog):
         form.addRow(self.tr("Layer"), self.layers)
         form.addRow(self.tr("Class field"), self.field)
         form.addRow(self.tr("Width of lines"), self.width)
-        legend = ", ".join(f"{item.id} {item.name}" for item in classes)
+        legend = ", ".join(f"{item.name} ({item.id})" for item in classes)
         words = note()
-        words.setText(self.tr("The field holds names or numbers of the legend: {legend}.").format(legend=legend))
+        words.setText(self.tr("The field holds names of classes, or their ids: {legend}.").format(legend=legend))
         column = QVBoxLayout(self)
         column.addLayout(form)
         column.addWidget(words)

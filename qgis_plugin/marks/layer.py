@@ -19,6 +19,7 @@ from terrafine.qgis_plugin.marks.writer import MarksWriter
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.qgis_plugin.styles import marks_renderer
 from terrafine.shared.annotation import Annotation, Delta
+from terrafine.shared.errors import BadRequest
 from terrafine.shared.spec import LandCover
 
 KEY = "fid"
@@ -59,9 +60,13 @@ class MarksLayer:
             raise unwritten(provider)
 
     def marks(self) -> tuple[Annotation, ...]:
-        """All marks in the file, oldest first."""
-        features = sorted(self.layer.getFeatures(WITHOUT_SHAPES), key=QgsFeature.id)
-        return tuple(_mark(feature) for feature in features)
+        """All marks in the file, oldest first; features that are none are left out, and a second one of the same id."""
+        found: dict[str, Annotation] = {}
+        for feature in sorted(self.layer.getFeatures(WITHOUT_SHAPES), key=QgsFeature.id):
+            mark = _mark(feature)
+            if mark is not None:
+                found.setdefault(mark.id, mark)
+        return tuple(found.values())
 
     def by_feature(self, marks: Iterable[Annotation]) -> dict[int, Annotation]:
         """Marks by the id of the feature that shows them."""
@@ -108,7 +113,13 @@ class MarksLayer:
         return feature
 
 
-def _mark(feature: QgsFeature) -> Annotation:
-    pairs = (pair.split() for pair in feature["vertices"].split(","))
-    vertices = tuple((float(x), float(y)) for x, y in pairs)
-    return Annotation(feature["mark_id"], feature["kind"], vertices, feature["class_id"], feature["width_px"])
+def _mark(feature: QgsFeature) -> Optional[Annotation]:
+    """None where somebody else has made the feature, or damaged it."""
+    values = (feature[column] for column in COLUMNS)
+    try:
+        mark_id, class_id, _, kind, width_px, drawn = values
+        pairs = (pair.split() for pair in str(drawn).split(","))
+        vertices = tuple((float(x), float(y)) for x, y in pairs)
+        return Annotation(str(mark_id), str(kind), vertices, int(class_id), float(width_px))
+    except (TypeError, ValueError, BadRequest):
+        return None

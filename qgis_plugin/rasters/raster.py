@@ -149,7 +149,7 @@ def _values(band: gdal.Band, *box: int) -> np.ndarray:
         values = None
     if values is None:
         raise UnusableRaster(
-            tr("The raster's pixels cannot be read: {reason}.").format(reason=gdal.GetLastErrorMsg()),
+            tr("The raster's pixels cannot be read: {reason}.").format(reason=gdal.GetLastErrorMsg().rstrip(".")),
             tr("The file may be damaged or out of reach."),
         )
     return values

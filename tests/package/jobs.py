@@ -97,7 +97,7 @@ def deliver(user: User, place: Place) -> None:
     """Job 3: assess a map and deliver it."""
     user.open_project(place)
     user.menu("Processing", "Toolbox")
-    user.run_algorithm("Sieve a class map", {"Class map": f"{Path(place.raster).stem}: land cover"})
+    user.run_algorithm("Sieve a class map", {"Class map": f"Land cover: {Path(place.raster).stem}"})
     user.run_algorithm("Stratified random samples", {"Class map": "Result"})
     user.menu("Raster", "Terrafine", "Label samples…")
     user.picture("deliver-label")

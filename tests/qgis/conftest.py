@@ -89,6 +89,31 @@ def mapped(analyst, address: str, scene: Path):
 
 
 @pytest.fixture
+def striped(analyst, address: str, tmp_path: Path):
+    """The analyst before a scene of three stripes, with a model that knows nothing and a legend of their own."""
+    from terrafine.tests.qgis import scenes
+    from terrafine.tests.qgis.teaching import NAMES, start_with
+
+    analyst.connect(address)
+    analyst.open(scenes.stripes(tmp_path / "stripes.tif"))
+    analyst.choose_model("pixels")
+    start_with(analyst, NAMES)
+    analyst.classify()
+    return analyst
+
+
+@pytest.fixture
+def taught(striped):
+    """Two classes marked, and learnt."""
+    from terrafine.tests.qgis.teaching import STRIPES, learn
+
+    for class_id, x in enumerate(STRIPES[:2]):
+        striped.stroke(class_id, (x, 20.5), (x, 140.5))
+    learn(striped)
+    return striped
+
+
+@pytest.fixture
 def french(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Terrafine's French, compiled from what is in the checkout."""
     from terrafine.qgis_plugin import language

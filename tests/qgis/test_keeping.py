@@ -241,7 +241,7 @@ def test_locked_regions_are_a_layer_that_comes_back_with_the_project_and_holds(m
     save(mapped, tmp_path / "project.qgz")
     reopen(mapped, tmp_path / "project.qgz")
     assert mapped.controller.session.locks.marks == locks
-    (layer,) = [item for item in QgsProject.instance().mapLayers().values() if item.name() == "scene: locked"]
+    (layer,) = [item for item in QgsProject.instance().mapLayers().values() if item.name() == "Locked: scene"]
     assert [feature["kind"] for feature in layer.getFeatures()] == ["polygon"]
     before = mapped.map()
     mapped.mark(45.5, 45.5, (int(before[45, 45]) + 1) % 3)

@@ -203,7 +203,7 @@ def test_a_map_whose_files_were_not_copied_along_is_named(home, tmp_path):
     shutil.rmtree(tmp_path / "my computer" / "project_terrafine")
     reopen(home, tmp_path / "my computer" / "project.qgz")
     assert home.controller.session is None
-    assert told(home, "scene: marks", "is missing", "Copy the folder whose name ends in _terrafine")
+    assert told(home, "Marks: scene", "is missing", "Copy the folder whose name ends in _terrafine")
 
 
 def test_an_image_that_is_found_again_after_opening_brings_its_session_back(home, tmp_path):

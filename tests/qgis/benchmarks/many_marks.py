@@ -21,19 +21,17 @@ from qgis.core import QgsFeature, QgsGeometry, QgsPointXY, QgsVectorLayer
 from terrafine.qgis_plugin.marks.importer import Request
 from terrafine.qgis_plugin.state import Kind
 from terrafine.tests.qgis.analyst import Analyst, until
-from terrafine.tests.qgis.benchmarks.place import analyst_at_work
+from terrafine.tests.qgis.benchmarks.place import PATIENCE_S, analyst_at_work, classify_all
 from terrafine.tests.qgis.benchmarks.stall_watch import StallWatch
 
 CLICKS = 12
 CLASSES = 6
-PATIENCE_S = 1800.0
 
 
 def main() -> None:
     marks, size = (int(word) for word in (*sys.argv[1:], *("50000", "4096")[len(sys.argv) - 1 :]))
     with analyst_at_work(size) as analyst:
-        analyst.dock.map.area_chosen.emit("layer")
-        analyst.classify()
+        classify_all(analyst)
         tell(f"{size} × {size} pixels, an empty session: {clicks(analyst, size)}")
         points = layer_of_points(analyst, marks, size)
         tell(watched(f"{marks} marks imported", lambda: fill(analyst, points)))
@@ -86,10 +84,9 @@ def watched(words: str, step: Callable[[], None]) -> str:
     watch.start()
     step()
     watch.stop()
-    seconds, busy = time.perf_counter() - began, max((stall.busy_s for stall in watch.stalls), default=0.0)
-    longest = max(watch.stalls, key=lambda stall: stall.busy_s, default=None)
-    at = next(iter(longest.seen), "") if longest else ""
-    return f"{words}: {seconds:.1f} s, most computing in one {1000 * busy:.0f} ms {at}"
+    seconds, worst = time.perf_counter() - began, max(watch.stalls, key=lambda stall: stall.busy_s, default=None)
+    most = f"{1000 * worst.busy_s:.0f} ms, at {worst.place}" if worst else "too little to tell"
+    return f"{words}: {seconds:.1f} s, most computing in one go {most}"
 
 
 def clicks(analyst: Analyst, size: int) -> str:

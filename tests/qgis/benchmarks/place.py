@@ -16,13 +16,14 @@ from qgis.PyQt.QtCore import QCoreApplication, QSettings
 
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.tests.qgis import scenes
-from terrafine.tests.qgis.analyst import Analyst
+from terrafine.tests.qgis.analyst import Analyst, until
 from terrafine.tests.qgis.window import Window
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "landcover-rgb"
 GSD_M = 0.5  # of that model
 CHUNK = 64  # pixels of one colour
+PATIENCE_S = 1800.0  # for what other programs may hold up
 
 
 @contextlib.contextmanager
@@ -44,6 +45,13 @@ def analyst_at_work(size: int) -> Iterator[Analyst]:
             analyst.choose_model(MODEL)
             yield analyst
             analyst.leave()
+
+
+def classify_all(analyst: Analyst) -> None:
+    """The whole raster, however long it takes."""
+    analyst.dock.map.area_chosen.emit("layer")
+    analyst.press(analyst.dock.map.classify)
+    until(lambda: analyst.controller.work is None, "all is classified", PATIENCE_S)
 
 
 def _window() -> Window:

@@ -27,6 +27,11 @@ class Stall:
     doing: str
     seen: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def place(self) -> str:
+        """Where it was found most often."""
+        return self.seen.most_common(1)[0][0] if self.seen else "nothing of ours"
+
 
 class StallWatch(QObject):
     """Measures from `start` to `stop`. What the user is said to be `doing` is noted with each stall."""
