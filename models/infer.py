@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from terrafine.models import channels
 from terrafine.models.certainty import uncertainty
 from terrafine.models.certainty.confidence import ConfidNet
 from terrafine.models.networks.fused import fused
 from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import Features, MarkedNetwork
+from terrafine.models.precision import LARGEST
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import ModelSpec
 
@@ -70,6 +72,8 @@ class Predictor:
         if [entry.name for entry in spec.classes] != [entry.name for entry in self.spec.classes]:
             spec, refiner = replace(spec, detail=None), None
         successor = Predictor(spec, network, str(self.device), self.confidence, refiner, self.precision)
+        if "is_same_in_threads" in vars(self):
+            vars(successor)["is_same_in_threads"] = self.is_same_in_threads
         if "_fast" in vars(self):
             successor._before = self._network, self._fast
         return successor
@@ -92,9 +96,40 @@ class Predictor:
     @torch.inference_mode()
     def logits(self, features: Sequence[TileFeatures], marks: Floats) -> Floats:
         """Features of B tiles and their marks float32 (B, classes, T, T) → logits float32 (B, classes, T, T)."""
-        logits = self._fast.decode(_joined(features), torch.from_numpy(marks).to(self.device))
-        result: Floats = logits.float().cpu().numpy()
+        result: Floats = self._decoded(features, marks).float().cpu().numpy()
         return result
+
+    @torch.inference_mode()
+    def halves(self, features: Sequence[TileFeatures], marks: Floats) -> NDArray[np.float16]:
+        """Likewise, as float16, clipped to ±LARGEST."""
+        logits = self._decoded(features, marks).float().clamp_(-LARGEST, LARGEST)
+        result: NDArray[np.float16] = logits.half().cpu().numpy()
+        return result
+
+    def _decoded(self, features: Sequence[TileFeatures], marks: Floats) -> Tensor:
+        return self._fast.decode(_joined(features), torch.from_numpy(marks).to(self.device))
+
+    @cached_property
+    def is_same_in_threads(self) -> bool:
+        """Do one thread and all of them give the same bits on this machine? Found out once, with a tile of noise."""
+        if self.device.type != "cpu":
+            return True
+        threads = torch.get_num_threads()
+        together = self._of_noise()
+        try:
+            torch.set_num_threads(1)
+            return np.array_equal(self._of_noise(), together)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _of_noise(self) -> NDArray[np.float16]:
+        """Logits (2, classes, T, T) of an image of noise, without marks and with some."""
+        side, generator = self.spec.tile_px, np.random.default_rng(0)
+        (features,) = self.features(generator.random((1, len(self.spec.bands), side, side), np.float32))
+        marks = np.zeros((1, channels.count(self.spec), side, side), np.float32)
+        quiet = self.halves([features], marks)
+        marks[:, :, :: side // 8, :: side // 8] = 1.0
+        return np.concatenate([quiet, self.halves([features], marks)])
 
     @torch.inference_mode()
     def refined(self, coarse: Floats, fine: Floats) -> Floats:

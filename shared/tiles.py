@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from terrafine.shared.geo import Window, intersection, slices
+from terrafine.shared.geo import Window, intersection
 
 
 @dataclass(frozen=True)
@@ -63,35 +63,6 @@ class TileGrid:
         last = max(0, -(-(size - self.tile_px) // self.step_px))
         first = min(max(0, (low - self.tile_px) // self.step_px + 1), last)
         return range(first * self.step_px, min((high - 1) // self.step_px, last) * self.step_px + 1, self.step_px)
-
-
-class Blender:
-    """Adds up tiles within a window.
-
-    Feed every tile of `grid.plan(window)` once. In the order of the plan the result is the same bit for bit as for any
-    other window that holds the pixel; in another order it is the same to rounding. Outside the raster it is undefined.
-    """
-
-    def __init__(self, grid: TileGrid, window: Window, bands: int) -> None:
-        self.grid = grid
-        self.window = window
-        self._sum = np.zeros((bands, *window.shape), np.float32)
-
-    def feed(self, tile: Window, values: np.ndarray) -> None:
-        """Add `values`, float (bands, tile_px, tile_px), where the tile lies; what is outside the window is ignored."""
-        if values.shape != (len(self._sum), *tile.shape) or tile.shape != (self.grid.tile_px, self.grid.tile_px):
-            raise ValueError(f"values {values.shape} do not fit {tile} and {len(self._sum)} bands")
-        common = intersection(tile, self.window)
-        if common.is_empty:
-            return
-        source, target = slices(common, tile), slices(common, self.window)
-        share = self.grid.weights(tile)[source]
-        self._sum[(slice(None), *target)] += values[(slice(None), *source)] * share
-
-    @property
-    def data(self) -> np.ndarray:
-        """The weighted sum of what was fed so far: float32 (bands, rows, columns)."""
-        return self._sum
 
 
 @lru_cache(maxsize=16)

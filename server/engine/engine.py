@@ -1,20 +1,23 @@
 """From pixels and marks to a map: the one engine behind QGIS, `terrafine predict` and `terrafine evaluate`.
 
 A map is made of tiles that depend on the raster and the marks near them alone, so it does not depend on the window that
-was asked for, and a map refreshed around a mark is the map from scratch: tiles are run one by one (the same batch shape
-always), their logits are rounded to float16 always, and every blend starts anew from the logits of all its tiles.
+was asked for, and a map refreshed around a mark is the map from scratch: tiles go through the network one by one, in
+several threads at that (crew.py), their logits are rounded to float16 always, and every blend starts anew from the
+logits of all its tiles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
+from functools import partial
 from typing import Optional, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafine.models.certainty.uncertainty import PER_LOGITS
 from terrafine.models.encoding import marked_pixels
-from terrafine.server.engine import uncertainty
+from terrafine.server.engine import crew, uncertainty
 from terrafine.server.engine.detail import runner_of
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_runner import Floats, TileRunner
@@ -26,6 +29,7 @@ from terrafine.shared.patch import Patch
 from terrafine.shared.spec import NODATA_CLASS, PLAIN
 
 STAGES = ("read", "encode", "features", "decode", "blend")
+PARTS_A_TILE = 4  # that a tile reaches into
 
 
 def predict(
@@ -53,9 +57,11 @@ def predict(
     measure = uncertainty.Measure(classifier.runner, method) if method else None
     pieces = _pieces(classifier.runner, window, _dirty(session, changed_since))
     parts = [part for part in pieces if part not in finished]
+    is_plain = detail == PLAIN and (not method or method in PER_LOGITS)  # the logits of its tiles are all that it needs
+    patches = _side_by_side(classifier, measure, parts) if is_plain else _one_by_one(classifier, measure, parts)
     yield Progress(0, len(parts))
-    for done, part in enumerate(parts, 1):
-        yield _patch(classifier, measure, part)
+    for done, patch in enumerate(patches, 1):
+        yield patch
         yield Progress(done, len(parts))
     yield Done(session.log.revision, {**dict.fromkeys(STAGES, 0.0), **work.seconds()})
 
@@ -87,7 +93,39 @@ class Classifier:
         """Of the runner's logits: the most likely class, or the marked one: a mark is obeyed."""
         seen = self.runner.marks.within(tiling.tiles_of(self.runner.lattice, part))
         marked = marked_pixels(seen, part)
-        return np.where(marked >= 0, marked, self.runner.session.legend.classified(logits)).astype(np.uint8)
+        classes = self.runner.session.legend.classified(logits)
+        np.copyto(classes, marked, casting="unsafe", where=marked >= 0)
+        return classes
+
+
+def _one_by_one(
+    classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Sequence[Window]
+) -> Iterator[Patch]:
+    return (_patch(classifier, measure, part) for part in parts)
+
+
+def _side_by_side(
+    classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Sequence[Window]
+) -> Iterator[Patch]:
+    """Likewise, batch by batch: first the tiles that a batch of patches lacks, then the patches."""
+    for batch, tiles in _batches(classifier.runner, parts, crew.width()):
+        classifier.runner.prepare(tiles)
+        yield from crew.side_by_side([partial(_patch, classifier, measure, part) for part in batch])
+
+
+def _batches(runner: TileRunner, parts: Sequence[Window], at_once: int) -> Iterator[tuple[list[Window], list[Window]]]:
+    """The parts in turn, as many together as no more than `at_once` tiles are yet to be made for; and those tiles."""
+    batch: list[Window] = []
+    tiles: dict[Window, None] = {}
+    for part in parts:
+        missing = [tile for tile in runner.missing(tiling.tiles_of(runner.lattice, part)) if tile not in tiles]
+        if batch and (len(tiles) + len(missing) > at_once or len(batch) == PARTS_A_TILE * at_once):
+            yield batch, list(tiles)
+            batch, tiles = [], {}
+        batch.append(part)
+        tiles.update(dict.fromkeys(missing))
+    if batch:
+        yield batch, list(tiles)
 
 
 def _patch(classifier: Classifier, measure: Optional[uncertainty.Measure], part: Window) -> Patch:

@@ -11,6 +11,7 @@ from typing import Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafine.server.engine.blending import most_likely
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import BadRequest
 from terrafine.shared.spec import LandCover
@@ -73,7 +74,8 @@ class Legend:
 
     def classified(self, logits: Floats) -> NDArray[np.uint8]:
         """The id of the most likely of the `merged` classes."""
-        return np.array(self.shown, np.uint8)[logits.argmax(axis=0)]
+        index = most_likely(logits)
+        return index if self.shown == tuple(range(len(self.shown))) else np.array(self.shown, np.uint8)[index]
 
 
 def grown(classes: Sequence[LandCover], names: Sequence[str]) -> tuple[LandCover, ...]:

@@ -1,8 +1,12 @@
-"""A session's network on its tiles, one by one: the batch shape never varies, so equal tiles give equal numbers."""
+"""A session's network on its tiles. The batch shape never varies, so equal tiles give equal numbers; several tiles are
+made side by side, in threads.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Optional
 
 import numpy as np
@@ -12,7 +16,8 @@ from terrafine.models.channels import channels_of
 from terrafine.models.context import IN_CONTEXT, Context, context_of
 from terrafine.models.infer import TileFeatures
 from terrafine.models.normalise import to_network, to_unit
-from terrafine.models.precision import to_floats, to_halves
+from terrafine.server.engine import crew
+from terrafine.server.engine.blending import Blender
 from terrafine.server.engine.caches import ByteLru
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_marks import TileMarks
@@ -21,7 +26,7 @@ from terrafine.server.rasters import tiling
 from terrafine.server.rasters.resample import source_window, to_model, to_raster
 from terrafine.server.rasters.tiling import Tiling
 from terrafine.shared.geo import Window, blocks, bounding, intersection, slices
-from terrafine.shared.tiles import Blender
+from terrafine.shared.patch import Patch
 
 READ_PX = 2048  # no more raster pixels a side are in memory as floats while they are resampled
 Floats = NDArray[np.float32]
@@ -32,7 +37,10 @@ EMPTY: Halves = np.empty(0, np.float16)  # of a tile without data: the network n
 
 
 class TileRunner:
-    """For one request: marks and weights do not change while it lasts. Raises Cancelled between two tiles."""
+    """For one request: marks and weights do not change while it lasts. Raises Cancelled between two tiles.
+
+    What it is asked for it may be asked for by several threads of a crew, but each tile by one of them alone.
+    """
 
     def __init__(
         self, session: Session, work: Work, marks: Optional[TileMarks] = None, lattice: Optional[Tiling] = None
@@ -42,6 +50,7 @@ class TileRunner:
         self.work = work
         self.marks = marks if marks is not None else session.tile_marks
         self.lattice = lattice if lattice is not None else session.tiling
+        self._reading = threading.Lock()
 
     @property
     def panel_tiles(self) -> int:
@@ -55,7 +64,15 @@ class TileRunner:
     def valid(self, part: Window) -> Mask:
         """Where the raster has data."""
         with self.work.stage("read"):
-            return self.session.source.read(part).valid
+            return self._read(part).valid
+
+    def prepare(self, tiles: Sequence[Window]) -> None:
+        """Compute the logits of tiles that have none yet, side by side."""
+        crew.side_by_side([partial(self.tile_logits, tile) for tile in tiles], self._may_spread)
+
+    def missing(self, tiles: Sequence[Window]) -> list[Window]:
+        """Those of `tiles` whose logits are yet to be computed."""
+        return [tile for tile in tiles if self.session.caches.logits.get(self._logits_key(tile)) is None]
 
     def logits(self, part: Window) -> Floats:
         """Of the shown classes, float32 (shown, *part.shape), on the raster's grid."""
@@ -77,14 +94,18 @@ class TileRunner:
         key = (self.session.name, self.lattice.scale, self.session.weights.current.encoder, tile)
         cached = self.session.caches.features.get(key)
         if cached is None:
-            self.work.check()
-            image, valid = self.image(tile)
-            if not valid.any():
-                return None
-            with self.work.stage("features"):
-                (cached,) = self.session.predictor.features(image[None])
-            self.session.caches.features.put(key, cached, cached.nbytes)
+            (cached,) = crew.side_by_side([partial(self._features_of, tile)], self._may_spread)
+            if cached is not None:
+                self.session.caches.features.put(key, cached, cached.nbytes)
         return cached
+
+    def _features_of(self, tile: Window) -> Optional[TileFeatures]:
+        self.work.check()
+        image, valid = self.image(tile)
+        if not valid.any():
+            return None
+        with self.work.stage("features"):
+            return self.session.predictor.features(image[None])[0]
 
     def image(self, tile: Window) -> tuple[Floats, Mask]:
         """The tile as the network sees it, float32 (bands, tile_px, tile_px), normalised; and where there is data."""
@@ -106,14 +127,16 @@ class TileRunner:
 
     def tile_logits(self, tile: Window) -> Halves:
         """Float16 (classes, tile_px, tile_px); EMPTY if the tile holds no data. Kept per network and marks."""
-        key = (self.session.name, self.lattice.scale, self.session.network, tile, self.marks.of(tile))
-        return self._kept(self.session.caches.logits, key, tile, self._decoded)
+        return self._kept(self.session.caches.logits, self._logits_key(tile), tile, self._decoded)
+
+    def _logits_key(self, tile: Window) -> tuple[Hashable, ...]:
+        return self.session.name, self.lattice.scale, self.session.network, tile, self.marks.of(tile)
 
     def _decoded(self, tile: Window, features: TileFeatures) -> Halves:
         channels = self.channels(tile)
         with self.work.stage("decode"):
-            (logits,) = self.session.predictor.logits([features], channels[None])
-            return to_halves(logits)
+            (logits,) = self.session.predictor.halves([features], channels[None])
+            return logits
 
     def _uncertainty(self, tile: Window, method: str) -> Halves:
         """Like `tile_logits`, float16 (1, tile_px, tile_px)."""
@@ -138,11 +161,19 @@ class TileRunner:
         """From the cache, or computed and kept; EMPTY for a tile without data."""
         cached = cache.get(key)
         if cached is None:
-            features = self.features(tile)
-            self.work.check()
-            cached = EMPTY if features is None else compute(tile, features)
+            (cached,) = crew.side_by_side([partial(self._made, tile, compute)], self._may_spread)
             cache.put(key, cached, cached.nbytes)
         return cached
+
+    def _made(self, tile: Window, compute: Callable[[Window, TileFeatures], Halves]) -> Halves:
+        features = self.features(tile)
+        self.work.check()
+        return EMPTY if features is None else compute(tile, features)
+
+    @property
+    def _may_spread(self) -> bool:
+        """May a tile that is made alone use all threads? Not if its bits were others than beside other tiles."""
+        return crew.width() == 1 or self.session.predictor.is_same_in_threads
 
     def _unit(self, tile: Window) -> tuple[Floats, Mask]:
         """Pixels in [0, 1] and their mask; in pieces, for a fine raster has many."""
@@ -154,10 +185,15 @@ class TileRunner:
             if source.is_empty:
                 continue
             rows, cols = slices(part, tile)
-            pixels = session.source.read(source)
+            pixels = self._read(source)
             unit = to_unit(pixels.array, session.info)
             image[:, rows, cols], valid[rows, cols] = to_model(unit, pixels.valid, source, part, scale)
         return image, valid
+
+    def _read(self, window: Window) -> Patch:
+        """By one thread at a time: a raster file can bear no more."""
+        with self._reading:
+            return self.session.source.read(window)
 
 
 def blended(lattice: Tiling, part: Window, of_tile: Callable[[Window], Halves], bands: int, work: Work) -> Floats:
@@ -171,6 +207,6 @@ def blended(lattice: Tiling, part: Window, of_tile: Callable[[Window], Halves], 
         values = of_tile(tile)
         with work.stage("blend"):
             if values.size:
-                blender.feed(tile, to_floats(values))
+                blender.feed(tile, values)
     with work.stage("blend"):
         return to_raster(blender.data, needed, part, lattice.scale, lattice.model_window)

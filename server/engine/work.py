@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Optional
@@ -31,6 +32,9 @@ class Work:
         if arrived is not None:
             self._seconds["queued"] = now - arrived
         self._lapped: Seconds = {}
+        self._lock = threading.Lock()
+        self._under_way: Counter[str] = Counter()
+        self._changed = now
 
     def check(self) -> None:
         """Raises Cancelled once the work is to stop."""
@@ -39,12 +43,15 @@ class Work:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """The seconds within go to the stage `name`; stages must not be nested."""
-        begin = time.perf_counter()
+        """The seconds within go to the stage `name`; those of stages in several threads at once are shared out evenly.
+
+        Stages of one thread must not be nested.
+        """
+        self._change(name, 1)
         try:
             yield
         finally:
-            self._seconds[name] += time.perf_counter() - begin
+            self._change(name, -1)
 
     def seconds(self) -> Seconds:
         """Of each stage since the request arrived, and their "total" with all that is no stage."""
@@ -57,6 +64,16 @@ class Work:
         told = _told({name: seconds for name, seconds in spent.items() if seconds > 0}, now - self._lap_began)
         self._lap_began, self._lapped = now, dict(self._seconds)
         return told
+
+    def _change(self, name: str, by: int) -> None:
+        """One thread more, or less, is at the stage `name`."""
+        with self._lock:
+            now, threads = time.perf_counter(), sum(self._under_way.values())
+            for stage, count in self._under_way.items():
+                if count:
+                    self._seconds[stage] += (now - self._changed) * count / threads
+            self._changed = now
+            self._under_way[name] += by
 
 
 def _told(stages: Mapping[str, float], total: float) -> Seconds:

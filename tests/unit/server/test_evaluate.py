@@ -24,12 +24,13 @@ SPEC = ModelSpec(
 
 class Foreseen:
     spec = SPEC
+    is_same_in_threads = True
 
     def features(self, images):
         return [_Nothing() for _ in images]
 
-    def logits(self, features, marks):
-        return marks + np.array([0.5, 0.0], np.float32)[:, None, None]
+    def halves(self, features, marks):
+        return (marks + np.array([0.5, 0.0])[:, None, None]).astype(np.float16)
 
 
 class _Nothing:

@@ -92,7 +92,7 @@ class Looking:
 
     def __init__(self, inner) -> None:
         self.inner, self.spec, self.network, self.measured = inner, inner.spec, inner.network, 0
-        self.features, self.logits = inner.features, inner.logits
+        self.features, self.halves = inner.features, inner.halves
 
     def uncertainty(self, method: str, features, images: np.ndarray, marks: np.ndarray) -> np.ndarray:
         assert (method, images.shape[0], marks.shape[1]) == ("odin", 1, 3)

@@ -5,47 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafine.shared.geo import Window, intersection, intersects, slices
-from terrafine.shared.tiles import Blender, TileGrid
+from terrafine.shared.geo import Window, intersection, intersects
+from terrafine.shared.tiles import TileGrid
 
 GRIDS = st.integers(1, 24).flatmap(
     lambda tile: st.builds(TileGrid, st.integers(1, 90), st.integers(1, 90), st.just(tile), st.integers(0, tile // 2))
 )
-
-
-@st.composite
-def parts_of(draw: st.DrawFn, whole: Window) -> Window:
-    """A window that is not empty, inside `whole`."""
-    col, row = draw(st.integers(whole.col, whole.col_end - 1)), draw(st.integers(whole.row, whole.row_end - 1))
-    return Window(col, row, draw(st.integers(1, whole.col_end - col)), draw(st.integers(1, whole.row_end - row)))
-
-
-def scene(tile: Window) -> np.ndarray:
-    """A different float in every pixel, which also differs from tile to tile."""
-    rows, cols = np.mgrid[tile.row : tile.row_end, tile.col : tile.col_end]
-    return np.sin(rows * 1.7 + cols * 0.3 + tile.col * 5.1 + tile.row * 9.7)[None].astype(np.float32)
-
-
-def blended(grid: TileGrid, window: Window) -> np.ndarray:
-    blender = Blender(grid, window, 1)
-    for tile in grid.plan(window):
-        blender.feed(tile, scene(tile))
-    return blender.data
-
-
-@given(GRIDS)
-def test_the_weights_over_any_pixel_of_the_raster_sum_to_one(grid):
-    blender = Blender(grid, grid.window, 2)
-    for tile in grid.plan(grid.window):
-        blender.feed(tile, np.ones((2, *tile.shape), np.float32))
-    assert np.abs(blender.data - 1).max() < 1e-6
-
-
-@given(GRIDS, st.data())
-def test_the_result_does_not_depend_on_the_window_asked_for(grid, data):
-    window = data.draw(parts_of(grid.window))
-    rows, cols = slices(window, grid.window)
-    assert np.array_equal(blended(grid, window), blended(grid, grid.window)[:, rows, cols])
 
 
 @given(GRIDS, st.builds(Window, *[st.integers(-30, 99)] * 2, *[st.integers(0, 60)] * 2))
@@ -104,15 +69,3 @@ def test_impossible_overlaps_are_refused(sizes):
 def test_a_raster_without_pixels_is_refused():
     with pytest.raises(ValueError, match="0 x 4"):
         TileGrid(0, 4, 16, 4)
-
-
-@pytest.mark.parametrize(("tile", "shape"), [(Window(0, 0, 8, 8), (1, 8, 4)), (Window(0, 0, 4, 4), (1, 4, 4))])
-def test_values_that_do_not_fit_their_tile_are_refused(tile, shape):
-    with pytest.raises(ValueError, match="do not fit"):
-        Blender(TileGrid(4, 4, 8, 0), Window(0, 0, 4, 4), 1).feed(tile, np.zeros(shape, np.float32))
-
-
-def test_a_tile_outside_the_window_changes_nothing():
-    blender = Blender(TileGrid(16, 16, 8, 0), Window(0, 0, 4, 4), 1)
-    blender.feed(Window(8, 8, 8, 8), np.ones((1, 8, 8), np.float32))
-    assert not blender.data.any()
