@@ -101,9 +101,15 @@ class MapMaker:
         zoo = self._zoos.setdefault(job.models, Zoo(known_folders(job.models), self._device))
         predictor = zoo.predictor(job.model)
         raster = open_raster(job.raster, predictor.spec, job.info.bands)
-        if replace(raster.info, grid=job.info.grid) != job.info or raster.info.grid.window != job.info.grid.window:
+        if not _same(raster.info, job.info):
             raise UnusableRaster(f"'{job.raster}' is another raster on {socket.gethostname()}.", "Use shared storage.")
         session = Session(job.info, raster, predictor, Caches(features=ByteLru(job.features_bytes)))
         session.replace(job.marks, 1)
         session.side = job.side
         return session
+
+
+def _same(found: RasterInfo, wanted: RasterInfo) -> bool:
+    """But for their names, and what the user says of the size of a pixel."""
+    named = replace(found, name=wanted.name, grid=replace(found.grid, gsd_m=wanted.grid.gsd_m))
+    return named == wanted
