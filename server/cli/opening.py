@@ -47,6 +47,13 @@ def add_ray(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help='compute on a Ray cluster: HOST:PORT of its head, "auto" on its nodes, or "local" (docs/cluster.md)',
     )
+    parser.add_argument(
+        "--ray-share",
+        type=_share,
+        default=1.0,
+        metavar="F",
+        help="of a GPU that an engine takes: 0.25 for four on each",
+    )
 
 
 @contextmanager
@@ -126,3 +133,10 @@ def _metres(text: str) -> float:
     if not 0 < metres < math.inf:
         raise ValueError(text)
     return metres
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise ValueError(text)
+    return share

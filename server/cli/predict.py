@@ -115,7 +115,7 @@ def _make_on_cluster(arguments: argparse.Namespace, each: list[argparse.Namespac
 
     options = EngineOptions(device=arguments.device, threads=arguments.threads, log=LogStyle(arguments.verbose))
     with link.linked(arguments.ray):
-        engines = fleet.found() or fleet.started(options)
+        engines = fleet.found() or fleet.started(options, share=arguments.ray_share)
         for _ in opening.with_progress(make(engines, map(in_making, each)), "classify", "block"):
             pass
 

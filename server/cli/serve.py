@@ -114,7 +114,7 @@ def _engines(arguments: argparse.Namespace, options: EngineOptions) -> Iterator[
     from terrafine.server.cluster.engines import ClusterEngines
 
     with link.linked(arguments.ray):
-        yield ClusterEngines(options, arguments.state_dir, arguments.ray_engines)
+        yield ClusterEngines(options, arguments.state_dir, arguments.ray_engines, arguments.ray_share)
 
 
 def _serve(arguments: argparse.Namespace, server: Server, metrics: Optional[Metrics]) -> int:

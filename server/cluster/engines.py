@@ -28,12 +28,12 @@ TIDY_EVERY = 720  # looks: an hour
 class ClusterEngines:
     """What the server needs of process.engine.EngineProcess, of one actor a device. Actors end with this process."""
 
-    def __init__(self, options: EngineOptions, state: Path, count: int = 0) -> None:
+    def __init__(self, options: EngineOptions, state: Path, count: int = 0, share: float = 1.0) -> None:
         """`state` is the folder, which all nodes share, where sessions are found by whichever engine they move to.
 
-        count  of engines: those for which there is no device yet start when there is; by default, as many as devices
+        count, share  of engines, and of a GPU that each takes (fleet.py)
         """
-        self._options, self._count = _everywhere(options), count
+        self._options, self._count, self._share = _everywhere(options), count, share
         self._place = StatePlace(state)
         self._journals = StateFolder(self._place.folder, is_shared=True)
         self._placement: Placement[ActorEngine] = Placement(self._drop)
@@ -69,7 +69,7 @@ class ClusterEngines:
 
     def start(self) -> None:
         """Returns once an engine is there. Raises ConfigError for what all of them find to be wrong."""
-        actors = fleet.started(self._options, self._place.folder, self._count)
+        actors = fleet.started(self._options, self._place.folder, self._count, self._share)
         self.all = tuple(ActorEngine(actor, self._placement) for actor in actors)
         self._placement.know((state.client, state.opened.session) for state in self._states())
         threading.Thread(target=self._tidy, name="tidy", daemon=True).start()

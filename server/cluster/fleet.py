@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from pathlib import Path
 from typing import Any, Optional
 
@@ -11,34 +12,36 @@ from terrafine.server.cluster.link import ray
 from terrafine.server.process.child import EngineOptions
 from terrafine.shared.errors import ConfigError
 
-NAME = "engine-"
+NAME = "engine-"  # what the names of servers' actors begin with
 
 
 def found() -> list[Any]:
-    """Handles of the actors of the server that runs on the cluster; none where there is no server."""
+    """Handles of the actors of the servers that run on the cluster; none where there is none."""
     return [ray.get_actor(name) for name in sorted(ray.util.list_named_actors()) if name.startswith(NAME)]
 
 
-def started(options: EngineOptions, state: Optional[Path] = None, count: int = 0) -> list[Any]:
+def started(options: EngineOptions, state: Optional[Path] = None, count: int = 0, share: float = 1.0) -> list[Any]:
     """Handles of so many new actors, one for each device there is by default. Those for which there is no device yet
     start when there is one. They end with this process. Those that share a server's `state` are found by others.
 
-    A device is a GPU; on a cluster without, the processors of a node, or as many of them as `options.threads`.
+    A device is a `share` of a GPU; on a cluster without, the processors of a node, or as many of them as
+    `options.threads`.
     """
-    devices, needs = _devices(options.threads)
+    devices, needs = _devices(options.threads, share)
     actor = ray.remote(concurrency_groups=GROUPS, max_restarts=-1, scheduling_strategy="SPREAD", **needs)(EngineActor)
-    names = ({"name": f"{NAME}{number:04}"} if state is not None else {} for number in range(count or devices))
+    server = f"{NAME}{secrets.token_hex(4)}-"
+    names = ({"name": f"{server}{number:04}"} if state is not None else {} for number in range(count or devices))
     return [actor.options(**name).remote(options, state) for name in names]
 
 
-def _devices(threads: int) -> tuple[int, dict[str, float]]:
+def _devices(threads: int, share: float) -> tuple[int, dict[str, float]]:
     """How many there are, and what an actor needs of Ray's resources to have one for itself."""
     resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = int(sum(own.get("GPU", 0) for own in resources))
     if gpus:
-        return gpus, {"num_gpus": 1, "num_cpus": 0}
+        return int(gpus / share), {"num_gpus": share, "num_cpus": 0}
     cpus = [own["CPU"] for own in resources if own.get("CPU", 0) > 0]
     if not cpus:
         raise ConfigError("The cluster has neither GPUs nor processors for Terrafine.", "Add a node: docs/cluster.md.")
-    share = threads or min(cpus)
-    return sum(math.floor(own / share) for own in cpus), {"num_cpus": share}
+    own_cpus = threads or min(cpus)
+    return sum(math.floor(of_node / own_cpus) for of_node in cpus), {"num_cpus": own_cpus}
