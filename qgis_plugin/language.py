@@ -6,6 +6,7 @@ words anew.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Optional
 
@@ -23,9 +24,15 @@ def tr(text: str) -> str:
 
 def grouped(number: int) -> str:
     """A number with the thousands kept apart as the user's language does: 1,240 in English is 1.24 in French."""
+    return _numbers().toString(number)
+
+
+@lru_cache(maxsize=1)
+def _numbers() -> QLocale:
+    """How QGIS's language writes numbers; QGIS keeps its language as long as it runs."""
     locale = QLocale(QgsApplication.locale())
     locale.setNumberOptions(QLocale.NumberOption.DefaultNumberOptions)
-    return locale.toString(number)
+    return locale
 
 
 def install_translator(language: str = "") -> Optional[QTranslator]:

@@ -11,13 +11,18 @@ from qgis.PyQt.QtCore import pyqtSignal
 from terrafine.shared.messages import Progress
 
 
+FLAGS = QgsTask.Flag.CanCancel
+if hasattr(QgsTask.Flag, "Silent"):  # QGIS 3.26 and newer: no message in the message bar for each that has ended
+    FLAGS = FLAGS | QgsTask.Flag.Silent
+
+
 class ProgressTask(QgsTask):
     """Shows work of the connection's thread in QGIS's task manager, where it can be cancelled too."""
 
     cancel_requested = pyqtSignal()
 
     def __init__(self, description: str) -> None:
-        super().__init__(description, QgsTask.Flag.CanCancel)
+        super().__init__(description, FLAGS)
         self._ended = threading.Event()
 
     def run(self) -> bool:
