@@ -10,7 +10,6 @@ from qgis.PyQt.QtCore import pyqtSignal
 
 from terrafine.shared.messages import Progress
 
-
 FLAGS = QgsTask.Flag.CanCancel
 if hasattr(QgsTask.Flag, "Silent"):  # QGIS 3.26 and newer: no message in the message bar for each that has ended
     FLAGS = FLAGS | QgsTask.Flag.Silent
