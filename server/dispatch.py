@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -45,11 +46,18 @@ Handler = Callable[[Any, Caller], Replies]
 class Dispatcher:
     """Answers requests, one at a time: it is not meant for several threads."""
 
-    def __init__(self, zoo: Zoo, state: Optional[StateFolder] = None, roots: Optional[DataRoots] = None) -> None:
+    def __init__(
+        self,
+        zoo: Zoo,
+        state: Optional[StateFolder] = None,
+        roots: Optional[DataRoots] = None,
+        predict: Callable[..., Iterator[Union[m.Progress, Patch, m.Done]]] = engine.predict,
+    ) -> None:
         """`state` is where sessions are written down; by default, in a temporary folder. `roots` holds the rasters that
-        clients may name; by default, none.
+        clients may name; by default, none. `predict` is what makes maps, as engine.predict does.
         """
         self.zoo = zoo
+        self._make_map = predict
         self.roots = roots if roots is not None else DataRoots()
         self.sessions = Sessions(zoo, state, self.roots)
         self._handlers: dict[type, Handler] = {
@@ -187,7 +195,7 @@ class Dispatcher:
         method = "entropy" if request.uncertainty else ""
         window, since = request.window, request.changed_since
         missing = engine.missing_pixels(session, window, since, request.detail)
-        return _unless(missing, engine.predict(session, window, since, method, caller.work, request.detail))
+        return _unless(missing, self._make_map(session, window, since, method, caller.work, request.detail))
 
     def _measure(self, request: m.MeasureUncertainty, caller: Caller) -> Replies:
         session = self._kept(request, caller).session
@@ -257,6 +265,7 @@ class Dispatcher:
     def _make_room(self, error: BaseException) -> None:
         log.error("out of memory: %s", error)
         self.sessions.caches.clear()
+        gc.collect()  # what failed hangs on to its frames, and they to their tensors
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
