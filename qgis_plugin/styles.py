@@ -24,6 +24,7 @@ from qgis.PyQt.QtGui import QColor
 from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.shared.spec import LandCover
 
+FILL = 0.4  # opacity of what is inside an outline
 DIM = 0.3  # of marks that do not count
 DOT = """CASE WHEN "kind" = 'point' THEN centroid($geometry) END"""  # points are one pixel: too small to see
 
@@ -31,7 +32,7 @@ DOT = """CASE WHEN "kind" = 'point' THEN centroid($geometry) END"""  # points ar
 def marks_renderer(
     classes: Sequence[LandCover], dimmed: AbstractSet[int] = frozenset()
 ) -> QgsCategorizedSymbolRenderer:
-    """Footprints of marks in their class's colour with a white casing, thin ones too; points get a dot as well."""
+    """Outlines of marks in their class's colour with a white casing; what is inside shows through. Points get a dot."""
     symbols = [(item, _mark_symbol(item.color, DIM if item.id in dimmed else 1.0)) for item in classes]
     categories = [QgsRendererCategory(item.id, symbol, item.name) for item, symbol in symbols]
     return QgsCategorizedSymbolRenderer("class_id", categories)
@@ -42,7 +43,9 @@ def _mark_symbol(color: str, opacity: float) -> QgsFillSymbol:
     dot.setSymbolType(QgsSymbol.SymbolType.Marker)
     dot.setSubSymbol(_dot_symbol(color))
     symbol = QgsFillSymbol.createSimple({"style": "no", "outline_color": "#ffffff", "outline_width": "1.0"})
-    core = {"color": color, "outline_color": color, "outline_width": "0.4"}
+    fill = QColor(color)
+    fill.setAlphaF(FILL)
+    core = {"color": fill.name(QColor.NameFormat.HexArgb), "outline_color": color, "outline_width": "0.4"}
     symbol.appendSymbolLayer(QgsSimpleFillSymbolLayer.create(core))
     symbol.appendSymbolLayer(dot)
     symbol.setOpacity(opacity)

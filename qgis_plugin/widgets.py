@@ -27,7 +27,7 @@ def tool_button(name: str, tip: str, checkable: bool = False) -> QToolButton:
     button.setIconSize(QSize(ICON_PX, ICON_PX))
     button.setToolTip(tip)
     button.setAccessibleName(tip)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys go on working on the map
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # not by a click: keys go on working on the map
     button.setAutoRaise(True)
     button.setCheckable(checkable)
     return button
