@@ -29,10 +29,11 @@ examples:
   terrafine bench raster --size 50000 --folder DIR     the same on 2.5 Gpx; the folder needs 3 GB
   terrafine bench raster --detail fast      likewise, of a map of more detail
   terrafine bench learning                  clicks, learning and uncertainty beside a ResNet-34 LinkNet's plain pass
+  terrafine bench cluster                   a Ray cluster on this machine: what a second worker adds, what Ray takes
 
 `click` also compares the refreshed map with the map from scratch, and looks for changes where none may be.
 """
-DEFAULT_SIZE = {"click": 2048, "clients": 1536, "faults": 1024, "throughput": 2048, "raster": 20000}
+DEFAULT_SIZE = {"click": 2048, "clients": 1536, "faults": 1024, "throughput": 2048, "raster": 20000, "cluster": 2048}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,11 +105,19 @@ def _learning(arguments: argparse.Namespace, _folder: Path) -> tuple[Any, str]:
     return figures, tables.learning_table(figures)
 
 
+def _cluster(arguments: argparse.Namespace, folder: Path) -> tuple[Any, str]:
+    from terrafine.server.bench import cluster  # which needs Ray
+
+    models = [arguments.models] if arguments.models else []
+    figures = cluster.measure_cluster(folder, _model(arguments), models, arguments.size)
+    return figures, cluster.table(figures)
+
+
 def _model(arguments: argparse.Namespace) -> Path:
     return registry.find(arguments.model, known_folders([arguments.models] if arguments.models else []))
 
 
 MEASURED: dict[str, Callable[[argparse.Namespace, Path], tuple[Any, str]]] = {
     "click": _click, "clients": _clients, "faults": _faults, "throughput": _throughput, "raster": _raster,
-    "learning": _learning,
+    "learning": _learning, "cluster": _cluster,
 }  # fmt: skip
