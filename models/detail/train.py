@@ -53,7 +53,7 @@ class RefinerOptions:
     mixed_precision: bool = True
     scales: tuple[float, ...] = (1.0, 0.5)
     pixels: float = 1.0
-    patches: float = 0.25
+    patches: float = 0.1875
     augmentation: Augmentation = field(default_factory=lambda: HARSH)
 
     @property
