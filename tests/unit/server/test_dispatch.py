@@ -1,3 +1,5 @@
+"""Requests and their replies: sessions, pixels, marks and maps."""
+
 from __future__ import annotations
 
 import time
@@ -5,40 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from shapely.errors import GEOSException
 
-from terrafine.server import dispatch
 from terrafine.server.dispatch import Dispatcher
 from terrafine.server.engine import sessions
 from terrafine.server.journal.folder import StateFolder
 from terrafine.shared import messages as m
-from terrafine.shared.annotation import Annotation, Delta
+from terrafine.shared.annotation import Delta
 from terrafine.shared.client import Client
-from terrafine.shared.errors import NotFound, OutOfMemory, UnusableModel
+from terrafine.shared.errors import NotFound, UnusableModel
 from terrafine.shared.geo import Grid, Window, slices
-from terrafine.shared.patch import Patch, digest
+from terrafine.shared.patch import Patch
 from terrafine.shared.transport import LocalTransport
-
-BLOCKS = (Window(0, 0, 512, 150), Window(512, 0, 88, 150))  # of `image`
-TOO_MANY = dispatch.MAX_WINDOWS + 1
-MARK = Annotation("a", "point", ((60.5, 70.5),), 2)
-
-
-class OneModel:
-    """A zoo that holds one model."""
-
-    device = "cpu"
-
-    def __init__(self, predictor) -> None:
-        self._predictor = predictor
-
-    def specs(self):
-        return (self._predictor.spec,)
-
-    def predictor(self, name: str):
-        if name != self._predictor.spec.name:
-            raise NotFound(f"There is no model '{name}'.")
-        return self._predictor
+from terrafine.tests.unit.server.dispatching import BLOCKS, MARK, TOO_MANY, OneModel, ask, block, offer
 
 
 @pytest.fixture
@@ -60,21 +40,6 @@ def opened(dispatcher, image, info_of):
     for window in BLOCKS:
         ask(dispatcher, m.PutPixels("s", block(image, window)))
     return dispatcher
-
-
-def block(image: np.ndarray, window: Window) -> Patch:
-    rows, cols = slices(window, Window(0, 0, image.shape[2], image.shape[1]))
-    return Patch(window, image[:, rows, cols], np.ones(window.shape, bool))
-
-
-def offer(session: str, image: np.ndarray) -> m.OfferPixels:
-    return m.OfferPixels(session, BLOCKS, tuple(digest(block(image, window)) for window in BLOCKS))
-
-
-def ask(dispatcher: Dispatcher, message: m.Message, client: str = "") -> m.Message:
-    """The last reply to a message, but for its seconds."""
-    *_, last = dispatcher.handle(message, client=client)
-    return replace(last, seconds={})
 
 
 def test_the_client_gets_a_map_through_every_layer_but_the_sockets(dispatcher, image, info_of) -> None:
@@ -222,48 +187,6 @@ def test_the_session_used_longest_ago_makes_room(dispatcher, image, info_of, mon
     assert kept == ["a", "c"]
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        m.Predict("s", Window(0, 0, 9, 9)),
-        m.ChangeAnnotations("s", Delta(12, 13)),
-        m.SetAnnotations("s", (), 13),
-        m.OfferPixels("s", (), ()),
-    ],
-)
-def test_the_session_of_one_client_is_not_found_by_another(opened, message: m.Message) -> None:
-    assert ask(opened, message, client="another").code == NotFound.code
-
-
-def test_two_clients_may_use_the_same_name_and_neither_meets_the_others_marks(opened, image, info_of) -> None:
-    ask(opened, m.SetAnnotations("s", (MARK,), 12))
-    assert ask(opened, m.OpenSession("s", "tiny", info_of(image)), client="another").revision == 0
-    ask(opened, m.CloseSession("s"), client="another")
-    assert ask(opened, m.OpenSession("s", "tiny", info_of(image))).revision == 12
-
-
-def test_an_offered_digest_does_not_tell_what_another_client_sent(opened, image, info_of) -> None:
-    ask(opened, m.OpenSession("t", "tiny", info_of(image)), client="another")
-    assert ask(opened, offer("t", image), client="another") == m.MissingPixels(BLOCKS)
-
-
-def test_what_one_client_replaces_drops_nothing_of_another_one(opened, image, info_of) -> None:
-    ask(opened, m.Predict("s", Window(0, 0, 9, 9)))
-    kept = len(opened.sessions.caches.features)
-    ask(opened, m.OpenSession("s", "tiny", info_of(image)), client="another")
-    for pixels in (image, np.zeros_like(image)):
-        ask(opened, m.PutPixels("s", block(pixels, BLOCKS[0])), client="another")
-    assert len(opened.sessions.caches.features) == kept
-
-
-def test_no_client_makes_room_at_the_cost_of_another(dispatcher, image, info_of, monkeypatch) -> None:
-    monkeypatch.setattr(sessions, "MAX_SESSIONS", 1)
-    ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
-    for name in ("a", "b"):
-        ask(dispatcher, m.OpenSession(name, "tiny", info_of(image)), client="another")
-    assert isinstance(ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))), m.MissingPixels)
-
-
 def test_a_raster_with_too_few_bands_for_the_model_is_refused(dispatcher, image, info_of) -> None:
     info = replace(info_of(image), bands=(1, 2), ranges=((0.0, 1.0), (0.0, 1.0)))
     assert ask(dispatcher, m.OpenSession("s", "tiny", info)).code == UnusableModel.code
@@ -274,62 +197,8 @@ def test_a_raster_too_large_to_plan_for_is_refused(dispatcher, image, info_of) -
     assert ask(dispatcher, m.OpenSession("s", "tiny", info)).code == "too_large"
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_work_that_runs_out_of_memory_is_tried_once_more_without_caches(opened, monkeypatch, times: int) -> None:
-    ask(opened, m.Predict("s", Window(0, 0, 9, 9)))
-    predictor, errors = opened.zoo.predictor("tiny"), [MemoryError()] * times
-    kept, logits = len(opened.sessions.caches.features), predictor.logits
-    monkeypatch.setattr(predictor, "logits", lambda *tiles: raise_one(errors) or logits(*tiles))
-    last = ask(opened, m.Predict("s", Window(500, 0, 9, 9)))
-    assert getattr(last, "code", "done") == ("done" if times == 1 else OutOfMemory.code)
-    assert len(opened.sessions.caches.features) < kept + 2
-
-
-def raise_one(errors: list[BaseException]) -> None:
-    if errors:
-        raise errors.pop()
-
-
 def test_a_reply_is_no_request(dispatcher) -> None:
     assert ask(dispatcher, m.Pong(True)).code == "bad_request"
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), OutOfMemory.code),
-        (MemoryError(), OutOfMemory.code),
-        (RuntimeError("expected 3 channels"), "internal"),
-        (ValueError("odd"), "internal"),
-        (AssertionError("a network's own check"), "internal"),
-        (EOFError("cut off"), "internal"),
-        (ImportError("a backbone that is not installed"), "internal"),
-        (GEOSException("a stroke that crosses itself"), "internal"),
-    ],
-)
-def test_foreign_errors_become_failed_and_the_next_request_works(opened, monkeypatch, error, code: str) -> None:
-    def fail(*_arguments):
-        raise error
-
-    predictor = opened.zoo.predictor("tiny")
-    with monkeypatch.context() as patched:
-        patched.setattr(predictor, "logits", fail)
-        assert ask(opened, m.Predict("s", Window(0, 0, 9, 9))).code == code
-    assert isinstance(ask(opened, m.Predict("s", Window(0, 0, 9, 9))), m.Done)
-
-
-def test_pixels_that_were_damaged_on_the_disk_fail_their_request_alone_and_are_asked_for_again(
-    dispatcher, image, info_of, monkeypatch, tmp_path
-) -> None:
-    dispatcher.sessions.contents.memory_bytes = 0  # all goes to the disk
-    ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
-    ask(dispatcher, m.PutPixels("s", block(image, Window(0, 0, 512, 150))))
-    (path,) = tmp_path.rglob("*.npy")
-    path.write_bytes(path.read_bytes()[:-100])
-    assert ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))).code == "internal"
-    assert ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))) == m.MissingPixels(BLOCKS[:1])
-    ask(dispatcher, m.PutPixels("s", block(image, Window(0, 0, 512, 150))))
-    assert isinstance(ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))), m.Done)
 
 
 def test_every_reply_says_how_long_what_came_before_it_took(opened, image, info_of) -> None:
