@@ -11,10 +11,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 
 import torch
+
+from terrafine.server.engine.memory import halved
 
 Result = TypeVar("Result")
 
@@ -28,7 +30,13 @@ def side_by_side(calls: Sequence[Callable[[], Result]], spread: bool = True) -> 
     """The results of the calls, in their order; raises what the first of them that fails raises, once all have ended.
 
     spread  a call that has no others beside it may use all threads itself
+
+    Calls that together take more memory than there is are made fewer at once, those that succeeded once more.
     """
+    return halved(partial(_at_once, spread=spread), calls)
+
+
+def _at_once(calls: Sequence[Callable[[], Result]], spread: bool) -> list[Result]:
     if width() == 1 or not calls or (spread and len(calls) == 1):
         return [call() for call in calls]
     futures = [_crew(width()).submit(call) for call in calls]

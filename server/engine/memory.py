@@ -26,6 +26,6 @@ def halved(run: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item])
     except (MemoryError, RuntimeError) as error:
         if len(items) < 2 or not is_out_of_memory(error):
             raise
-        log.warning("out of memory with %d at once: in halves from here on", len(items))
+        log.warning("out of memory with %d at once: these in halves", len(items))
     middle = len(items) // 2
     return halved(run, items[:middle]) + halved(run, items[middle:])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from terrafine.server.engine import caches
 from terrafine.server.engine.caches import ByteLru
+from terrafine.shared.geo import Window
 
 
 def test_the_value_used_longest_ago_goes_first() -> None:
@@ -39,3 +41,56 @@ def test_one_owner_is_dropped_without_the_others() -> None:
     lru.put(("b", 1), "yours", 5)
     lru.drop("a")
     assert (lru.get(("a", 1)), lru.get(("b", 1)), lru.nbytes) == (None, "yours", 5)
+
+
+def tile(owner: str, col: int, row: int = 0, scale: float = 1.0) -> tuple:
+    return owner, scale, "encoder", Window(512 * col, 512 * row, 512, 512)
+
+
+def kept(lru: ByteLru[int]) -> set[tuple]:
+    return set(lru._items)
+
+
+def test_of_the_oldest_the_farthest_from_the_work_goes_first() -> None:
+    lru: ByteLru[int] = ByteLru(4)
+    for col in (3, 40, 2, 1):
+        lru.put(tile("a", col), col, 1)
+    lru.put(tile("a", 4), 4, 1)
+    assert kept(lru) == {tile("a", col) for col in (1, 2, 3, 4)}
+    lru.put(tile("a", 0), 0, 1)
+    assert kept(lru) == {tile("a", col) for col in (0, 1, 2, 3)}
+
+
+def test_distance_is_that_on_the_raster_whatever_the_grid() -> None:
+    lru: ByteLru[int] = ByteLru(2)
+    lru.put(tile("a", 4, scale=2.0), 1, 1)  # where tile 2 of the other grid is
+    lru.put(tile("a", 3), 2, 1)
+    lru.put(tile("a", 0), 3, 1)
+    assert kept(lru) == {tile("a", 4, scale=2.0), tile("a", 0)}
+
+
+def test_what_is_far_but_was_used_lately_stays(monkeypatch) -> None:
+    monkeypatch.setattr(caches, "OLDEST", 2)
+    lru: ByteLru[int] = ByteLru(4)
+    for col in (1, 2, 3, 99):
+        lru.put(tile("a", col), col, 1)
+    lru.put(tile("a", 0), 0, 1)
+    assert kept(lru) == {tile("a", col) for col in (0, 1, 3, 99)}
+
+
+def test_a_job_that_goes_through_a_raster_drives_out_its_own_before_anothers() -> None:
+    lru: ByteLru[int] = ByteLru(8)
+    for col in range(4):
+        lru.put(tile("b", col), col, 1)
+    for col in range(100):
+        lru.put(tile("a", col), col, 1)
+    assert {tile("b", col) for col in range(4)} < kept(lru)
+    assert tile("a", 99) in kept(lru)
+
+
+def test_of_those_who_are_not_at_work_the_oldest_goes() -> None:
+    lru: ByteLru[int] = ByteLru(2)
+    lru.put(tile("b", 0), 0, 1)
+    lru.put(tile("c", 0), 0, 1)
+    lru.put(tile("a", 0), 0, 1)
+    assert kept(lru) == {tile("c", 0), tile("a", 0)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -142,3 +143,24 @@ def test_seconds_of_threads_at_once_are_shared_out(monkeypatch) -> None:
     now[0] = 7.0
     second.__exit__(None, None, None)
     assert work.seconds() == {"decode": 5.0, "blend": 2.0, "total": 7.0}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_what_is_too_much_at_once_is_made_in_smaller_batches_and_the_map_is_the_same(make_session, noise) -> None:
+    """The machine has room for one tile at a time."""
+    session, room, refused = make_session(noise(300, 300)), threading.Lock(), []
+    features = session.predictor.features
+
+    def cramped(images: np.ndarray) -> list:
+        if not room.acquire(blocking=False):
+            refused.append(len(images))
+            raise MemoryError
+        try:
+            time.sleep(0.02)
+            return features(images)
+        finally:
+            room.release()
+
+    session.predictor.features = cramped
+    np.testing.assert_array_equal(classified(session), classified(make_session(noise(300, 300))))
+    assert refused
