@@ -30,7 +30,9 @@ def to_network(unit: NDArray[np.float32], valid: NDArray[np.bool_], spec: ModelS
     """(unit − mean) / std, float32 (bands, rows, columns); pixels without data become 0, the training mean."""
     mean = np.asarray(spec.normalisation.mean, np.float32)[:, None, None]
     std = np.asarray(spec.normalisation.std, np.float32)[:, None, None]
-    return np.where(valid, (unit - mean) / std, np.float32(0.0))
+    normalised = unit - mean
+    normalised /= std
+    return normalised if valid.all() else np.where(valid, normalised, np.float32(0.0))
 
 
 def _look_up(indices: NDArray[np.uint8], palette: tuple[tuple[int, int, int], ...]) -> NDArray[np.float32]:

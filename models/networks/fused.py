@@ -184,8 +184,17 @@ class FusedConvolution(nn.Module):
         self.output_padding = list(layer.output_padding)
         self.stride, self.dilation, self.groups = list(layer.stride), list(layer.dilation), layer.groups
         self.activation, self.scalars = activation[0], list(activation[1])
+        self.matrix = nn.Parameter(_matrix(self.weight), False) if self._is_apart(layer) else None
+
+    def _is_apart(self, layer: Layer) -> bool:
+        """Does every output have one input, as where a transposed convolution's kernel is as large as its stride?"""
+        plain = self.groups == 1 and self.bias is not None and self.activation == "none"
+        margins = (*self.padding, *self.output_padding)
+        return self.transposed and plain and tuple(layer.kernel_size) == layer.stride and not any(margins)
 
     def forward(self, x: Tensor, other: Optional[Tensor] = None) -> Tensor:
+        if self.matrix is not None and self.bias is not None and other is None:
+            return self._apart(x, self.matrix, self.bias)
         if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
             return self._step_by_step(x, other)
         ops, place = torch.ops.mkldnn, (self.stride, self.dilation, self.groups)
@@ -202,6 +211,14 @@ class FusedConvolution(nn.Module):
             y = ops._convolution_pointwise(x, other, *layer, *place, "add", 1.0, activation, self.scalars, None)
         return y
 
+    def _apart(self, x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
+        """As one product. The result's channels come first in memory, as whoever goes on class by class wants it."""
+        (rows, cols), (count, _, height, width) = self.stride, x.shape
+        pixels = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+        product = torch.addmm(bias.repeat_interleave(rows * cols)[:, None], matrix, pixels.T)
+        parts = product.view(len(bias), rows, cols, count, height, width).permute(3, 0, 4, 1, 5, 2)
+        return parts.reshape(count, len(bias), height * rows, width * cols)
+
     def _step_by_step(self, x: Tensor, other: Optional[Tensor]) -> Tensor:
         if self.transposed:
             y = F.conv_transpose2d(
@@ -213,3 +230,8 @@ class FusedConvolution(nn.Module):
         if self.activation == "none":
             return y
         return y.relu_() if self.activation == "relu" else F.hardtanh_(y, *self.scalars)
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    """(inputs, outputs, rows, columns) → (outputs · rows · columns, inputs)."""
+    return weight.flatten(1).T.contiguous()

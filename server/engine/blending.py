@@ -35,7 +35,7 @@ class Blender:
             return
         (rows, cols), (to_rows, to_cols) = slices(common, tile), slices(common, self.window)
         share = torch.tensor(self.grid.weights(tile)[rows, cols])
-        self._sum[:, to_rows, to_cols] += torch.from_numpy(values)[:, rows, cols].float() * share
+        self._sum[:, to_rows, to_cols] += torch.from_numpy(values)[:, rows, cols].float().mul_(share)
 
     @property
     def data(self) -> Floats:

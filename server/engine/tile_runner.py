@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Optional
 
 import numpy as np
@@ -25,7 +25,7 @@ from terrafine.server.engine.work import Work
 from terrafine.server.rasters import tiling
 from terrafine.server.rasters.resample import source_window, to_model, to_raster
 from terrafine.server.rasters.tiling import Tiling
-from terrafine.shared.geo import Window, blocks, bounding, intersection, slices
+from terrafine.shared.geo import Window, blocks, bounding, contains, intersection, slices
 from terrafine.shared.patch import Patch
 
 READ_PX = 2048  # no more raster pixels a side are in memory as floats while they are resampled
@@ -116,6 +116,8 @@ class TileRunner:
     def channels(self, tile: Window) -> Floats:
         """The tile's marks and side information as the network sees them, float32 (channels, tile_px, tile_px)."""
         spec, marks = self.session.spec, self.marks.of(tile)
+        if not marks and not spec.side.channels:
+            return _silence(len(spec.classes), spec.tile_px)
         context = self._context(tile) if marks and spec.encoding.kind in IN_CONTEXT else None
         with self.work.stage("encode"):
             return channels_of(spec, marks, tile, self.lattice.scale, context, self.session.side)
@@ -178,6 +180,8 @@ class TileRunner:
     def _unit(self, tile: Window) -> tuple[Floats, Mask]:
         """Pixels in [0, 1] and their mask; in pieces, for a fine raster has many."""
         session, scale = self.session, self.lattice.scale
+        if scale == 1.0 and contains(session.tiling.raster, tile):
+            return self._resampled(tile, tile)
         image = np.zeros((len(session.info.bands), *tile.shape), np.float32)
         valid = np.zeros(tile.shape, bool)
         for part in blocks(tile, max(32, int(READ_PX * scale))):
@@ -185,15 +189,24 @@ class TileRunner:
             if source.is_empty:
                 continue
             rows, cols = slices(part, tile)
-            pixels = self._read(source)
-            unit = to_unit(pixels.array, session.info)
-            image[:, rows, cols], valid[rows, cols] = to_model(unit, pixels.valid, source, part, scale)
+            image[:, rows, cols], valid[rows, cols] = self._resampled(source, part)
         return image, valid
+
+    def _resampled(self, source: Window, part: Window) -> tuple[Floats, Mask]:
+        pixels = self._read(source)
+        unit = to_unit(pixels.array, self.session.info)
+        return to_model(unit, pixels.valid, source, part, self.lattice.scale)
 
     def _read(self, window: Window) -> Patch:
         """By one thread at a time: a raster file can bear no more."""
         with self._reading:
             return self.session.source.read(window)
+
+
+@lru_cache(maxsize=8)
+def _silence(classes: int, tile_px: int) -> Floats:
+    """The channels of no marks; clearing that much memory anew for every tile takes longer than encoding marks."""
+    return np.zeros((classes, tile_px, tile_px), np.float32)
 
 
 def blended(lattice: Tiling, part: Window, of_tile: Callable[[Window], Halves], bands: int, work: Work) -> Floats:

@@ -60,6 +60,8 @@ def to_raster(logits: Floats, source: Window, window: Window, scale: float, mode
 
 
 def _shifted(values: Floats, valid: Mask, source: Window, window: Window) -> tuple[Floats, Mask]:
+    if source == window and valid.all():
+        return values, valid
     out, seen = np.zeros((len(values), *window.shape), np.float32), np.zeros(window.shape, bool)
     common = intersection(source, window)
     if not common.is_empty:
