@@ -2,6 +2,7 @@
 
     python tools/scale_model.py
     python tools/scale_model.py --gpus 50 --area 41000 --gsd 0.25 --storage 5000
+    python tools/scale_model.py --measured cluster.json        (of `terrafine bench cluster --json cluster.json`)
 
 Nothing is simulated. Each part of the system has so much to do a second where all engines are busy, and can do so much;
 what has the least room breaks first. Mpx are 10⁶ pixels of the map. The standard library is all it needs.
@@ -10,6 +11,8 @@ what has the least room breaks first. Mpx are 10⁶ pixels of the map. The stand
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 from typing import NamedTuple
 
 Numbers = dict[str, float]
@@ -34,12 +37,12 @@ COSTS = {
     "block-mpx": Cost(19.3, "of a batch: 24 × 4 tiles"),
     "ray-calls": Cost(1000, "calls/s that one program has answered"),
     "programs": Cost(1, "`terrafine predict` at once, each with its part of the sheets", True),
-    "written": Cost(30, "Mpx/s that one of them writes down and out"),
+    "written": Cost(60, "Mpx/s that one of them writes down and out"),
     "network": Cost(1200, "MB/s into each, a byte a pixel: 10 Gbit/s", True),
     "analysts": Cost(1, "at work at once for each GPU", True),
     "clicks": Cost(10, "a minute of each", True),
     "click-messages": Cost(3, "requests of a click and its view"),
-    "messages": Cost(500, "requests/s through one gateway, with 100 engines"),
+    "messages": Cost(900, "requests/s through one gateway, with 100 engines"),
     "gateways": Cost(1, "`terrafine serve` at once, each with its part of the engines", True),
 }
 
@@ -93,16 +96,33 @@ def report(costs: Numbers, gpus: int) -> str:
 
 
 def _span(seconds: float) -> str:
-    return f"{seconds / 86_400:.1f} days" if seconds > 86_400 else f"{seconds / 3600:.1f} hours"
+    units = {"days": 86_400, "hours": 3600, "minutes": 60, "seconds": 1}
+    name, length = next((name, length) for name, length in units.items() if seconds >= length or length == 1)
+    return f"{seconds / length:.1f} {name}"
+
+
+def measured(file: Path) -> Numbers:
+    """What `terrafine bench cluster` has measured on some machine."""
+    figures = json.loads(file.read_text("utf-8"))
+    units = figures["units"]
+    return {
+        "ray-calls": figures["calls_a_second"],
+        "written": units["written"],
+        "messages": units["messages"]["100"],
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpus", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--measured", type=Path, metavar="FILE", help="take measured costs from this file")
     for name, cost in COSTS.items():
         origin = "ASSUMED" if cost.is_assumed else "measured"
         help_ = f"{cost.what} ({origin}; {cost.value:g})"
         parser.add_argument(f"--{name}", dest=name, type=float, default=cost.value, help=help_, metavar="N")
+    given, _ = parser.parse_known_args()
+    if given.measured is not None:
+        parser.set_defaults(**measured(given.measured))
     costs = vars(parser.parse_args())
     print("\n\n".join(report(costs, gpus) for gpus in costs.pop("gpus")))  # noqa: T201
 
