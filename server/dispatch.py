@@ -13,11 +13,13 @@ import torch
 from terrafine.server.answers import FOREIGN_ERRORS, MAX_WINDOWS, failed, failure, welcome
 from terrafine.server.engine import advising, engine, learning, objects, ranking, side, uncertainty
 from terrafine.server.engine.memory import is_out_of_memory
+from terrafine.server.engine.session import Session
 from terrafine.server.engine.sessions import Kept, Sessions
 from terrafine.server.engine.work import Stopped, Work, never
 from terrafine.server.journal import records
 from terrafine.server.journal.folder import StateFolder
 from terrafine.server.model_card import card_of
+from terrafine.server.rasters.pixels import BlockStore
 from terrafine.server.rasters.shared_files import DataRoots
 from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
@@ -195,35 +197,37 @@ class Dispatcher:
         method = "entropy" if request.uncertainty else ""
         window, since = request.window, request.changed_since
         missing = engine.missing_pixels(session, window, since, request.detail)
-        return _unless(missing, self._make_map(session, window, since, method, caller.work, request.detail))
+        return _unless(session, missing, self._make_map(session, window, since, method, caller.work, request.detail))
 
     def _measure(self, request: m.MeasureUncertainty, caller: Caller) -> Replies:
         session = self._kept(request, caller).session
         missing = engine.missing_pixels(session, uncertainty.covered(session, request.window, request.factor))
         measured = uncertainty.measure(session, request.window, request.method, request.factor, caller.work)
-        return _unless(missing, measured)
+        return _unless(session, missing, measured)
 
     def _rank(self, request: m.RankPatches, caller: Caller) -> Replies:
         session = self._kept(request, caller).session
         area = uncertainty.covered(session, request.window, request.options.size_px)
         ranked = ranking.rank(session, request.window, request.options, caller.work)
-        return _unless(engine.missing_pixels(session, area), ranked)
+        return _unless(session, engine.missing_pixels(session, area), ranked)
 
     def _advise(self, request: m.Advise, caller: Caller) -> Replies:
         session = self._kept(request, caller).session
         area = advising.area_of(session, request.since)
-        return _unless(engine.missing_pixels(session, area), advising.advise(session, request.since, caller.work))
+        return _unless(
+            session, engine.missing_pixels(session, area), advising.advise(session, request.since, caller.work)
+        )
 
     def _find_object(self, request: m.FindObject, caller: Caller) -> Replies:
         session, finder = self._kept(request, caller).session, self.zoo.finder(request.model)
         found = objects.find(session, finder, request.guide, caller.work)
-        return _unless(objects.missing_pixels(session, finder, request.guide), found)
+        return _unless(session, objects.missing_pixels(session, finder, request.guide), found)
 
     def _learn(self, request: m.Learn, caller: Caller) -> Replies:
         kept = self._kept(request, caller)
         kept.session.log.check_follows(request.base, request.revision)
         learnt = learning.learn(kept.session, request.base, request.revision, request.options, caller.work)
-        for reply in _unless(learning.missing_pixels(kept.session), learnt):
+        for reply in _unless(kept.session, learning.missing_pixels(kept.session), learnt):
             if isinstance(reply, m.Learnt):
                 kept.note_network()
             yield reply
@@ -270,9 +274,11 @@ class Dispatcher:
             torch.cuda.empty_cache()
 
 
-def _unless(missing: Sequence[Window], items: Iterator[Union[Patch, m.Reply]]) -> Replies:
-    """The items as replies, or the blocks without which there are none."""
+def _unless(session: Session, missing: Sequence[Window], items: Iterator[Union[Patch, m.Reply]]) -> Replies:
+    """The items as replies, or the blocks without which there are none; raises OutOfMemory where these find no room."""
     if missing:
+        if isinstance(session.source, BlockStore):
+            session.source.check_room(missing)
         yield m.MissingPixels(tuple(missing[:MAX_WINDOWS]))
         return
     for item in items:

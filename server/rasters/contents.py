@@ -67,6 +67,16 @@ class ContentStore:
         self._users[name] += 1
         return name
 
+    def check_room(self, nbytes: int, owner: str = "") -> None:
+        """Raises OutOfMemory where so many bytes more of an owner's are not to be had: before they travel."""
+        self._check_share(owner, nbytes)
+        room = max(0, self.memory_bytes - self._used) + max(0, self._free() - DISK_RESERVE_BYTES)
+        if nbytes > room:
+            raise OutOfMemory(
+                f"The raster's pixels take {nbytes / 1e9:.1f} GB on the server, and it has room for {room / 1e9:.1f}.",
+                "Free some disk space there, put the raster in a folder that it reads, or classify a smaller area.",
+            )
+
     def use(self, name: Name, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
         """Hold the content `name` for one more user; False if it is not here, or not of this shape and dtype."""
         if self._is_shared:
@@ -116,6 +126,12 @@ class ContentStore:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+
+    def _free(self) -> int:
+        """Bytes of the disk that files go to; what is not there yet will lie where its parents do."""
+        folder = self._lasting if self._lasting is not None else Path(tempfile.gettempdir())
+        there = next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
+        return shutil.disk_usage(there).free
 
     def _look(self, name: Name, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         """For a content in the lasting folder; from here on it is as young as one that was written now."""

@@ -76,6 +76,11 @@ class BlockStore:
         """The blocks under `window` that are not here (any more), row-major."""
         return [block for block in self._blocks_under(window) if self._names.get(block) not in self._contents]
 
+    def check_room(self, blocks: Sequence[Window]) -> None:
+        """Raises OutOfMemory where these would find no room, if all of them are new."""
+        per_pixel = len(self.info.file_bands) * np.dtype(self.info.dtype).itemsize + 1
+        self._contents.check_room(per_pixel * sum(block.pixels for block in blocks), self.owner)
+
     def read(self, window: Window) -> Patch:
         """The pixels of `window`, whose blocks must all be here."""
         array = np.empty(self._shape(window), self.info.dtype)

@@ -140,3 +140,15 @@ def test_one_owner_holds_its_share_only_and_again_what_it_released(monkeypatch, 
     store.release(first)
     assert store.keep(patch(3), "me") in store
     store.close()
+
+
+def test_what_would_find_no_room_is_refused_before_it_travels(tmp_path: Path, monkeypatch) -> None:
+    usage = shutil.disk_usage("/")._replace(free=contents.DISK_RESERVE_BYTES + 100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    store = ContentStore(memory_bytes=NBYTES, lasting=tmp_path / "pixels" / "not yet")
+    store.check_room(NBYTES + 100)
+    with pytest.raises(OutOfMemory, match="has room for"):
+        store.check_room(NBYTES + 101)
+    store.keep(patch())
+    with pytest.raises(OutOfMemory):
+        store.check_room(101)

@@ -11,6 +11,7 @@ import pytest
 from terrafine.server.dispatch import Dispatcher
 from terrafine.server.engine import sessions
 from terrafine.server.journal.folder import StateFolder
+from terrafine.server.rasters import contents
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Delta
 from terrafine.shared.client import Client
@@ -56,6 +57,13 @@ def test_the_client_gets_a_map_through_every_layer_but_the_sockets(dispatcher, i
 def test_a_prediction_without_pixels_names_the_missing_blocks(dispatcher, image, info_of) -> None:
     ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
     assert ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))) == m.MissingPixels((Window(0, 0, 512, 150),))
+
+
+def test_pixels_that_find_no_room_are_not_asked_for(dispatcher, image, info_of, monkeypatch) -> None:
+    ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
+    monkeypatch.setattr(contents, "OWNER_BYTES", 4 * 600 * 150 - 1)
+    assert ask(dispatcher, m.Predict("s", Window(0, 0, 600, 150))).code == "out_of_memory"
+    assert isinstance(ask(dispatcher, m.Predict("s", Window(0, 0, 9, 9))), m.MissingPixels)
 
 
 def test_every_patch_carries_the_revision_of_its_marks(opened) -> None:
