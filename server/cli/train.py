@@ -45,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     aim.add_argument("--confidence", type=Path, metavar="DIR", help="train a ConfidNet for this model folder instead")
     aim.add_argument("--refiner", type=Path, metavar="DIR", help="train a refinement module for this model instead")
     parser.add_argument("--start-from", type=Path, metavar="DIR", help="begin with the weights of this model folder")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint in --out, or with --confidence in the model's folder",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads (all by default)")
 
@@ -57,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments.config)
     root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", arguments.config.parent))
     if arguments.confidence is not None:
-        beside = train_confidence(config, root, arguments.confidence, arguments.device)
+        beside = train_confidence(config, root, arguments.confidence, arguments.device, arguments.resume)
         return _train_beside(beside, "the uncertainty confidnet")
     if arguments.refiner is not None:
         return _train_beside(train_refiner(config, root, arguments.refiner, arguments.device), "maps of more detail")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,11 +12,13 @@ from torch import nn
 
 from terrafine.models import registry
 from terrafine.models.certainty import confidence
-from terrafine.models.certainty.confidence import ConfidenceOptions, ConfidNet
+from terrafine.models.certainty.confidence import ConfidNet
+from terrafine.models.certainty.train import OPTIONS, ConfidenceTask
 from terrafine.models.data import Scene
 from terrafine.models.infer import Predictor
 from terrafine.models.metrics import VOID
 from terrafine.models.networks.network import MarkedNetwork
+from terrafine.models.training.loop import Trainer
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
@@ -89,7 +92,7 @@ class RedIsUp(MarkedNetwork):
         return ()
 
 
-def test_it_learns_where_the_network_is_wrong_and_leaves_the_network_alone():
+def test_it_learns_where_the_network_is_wrong_and_leaves_the_network_alone(tmp_path):
     """What is green is not what the network takes it for, and it is sure of that."""
     image = np.full((3, 64, 64), 20, np.uint8)
     image[0, :32], image[1, :, 40:] = 235, 235
@@ -99,23 +102,24 @@ def test_it_learns_where_the_network_is_wrong_and_leaves_the_network_alone():
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     torch.manual_seed(0)
     net = confidence.for_network(network, spec())
-    options = ConfidenceOptions(epochs=30, batch=2, crop_px=32, lr=3e-3)
-    steps = list(confidence.train_confidence(net, network, spec(), [Scene("a", image, truth)], options))
-    assert [step for step, _, _ in steps] == list(range(1, 61))
+    options = dataclasses.replace(OPTIONS, steps=60, batch=2, crop_px=32, lr=1e-2, ema=0.8, mixed_precision=False)
+    trainer = Trainer(ConfidenceTask(spec(), net, network, [Scene("a", image, truth)], options), tmp_path)
+    assert [step for step, _ in trainer.run()] == list(range(1, 61))
     with torch.inference_mode():
-        found = net(torch.from_numpy((image / 255.0 - 0.5) / 0.5).float()[None])[0]
+        found = trainer.result(torch.from_numpy((image / 255.0 - 0.5) / 0.5).float()[None])[0]
     assert float(found[:, :36].mean()) > 0.8
     assert float(found[:, 44:].mean()) < 0.2
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
-def test_training_again_with_the_same_seed_gives_the_same():
-    network, options = registry.build(spec()), ConfidenceOptions(epochs=1, batch=1, crop_px=64)
+def test_training_again_with_the_same_seed_gives_the_same(tmp_path):
+    network, options = registry.build(spec()), dataclasses.replace(OPTIONS, steps=2, batch=1, crop_px=64)
     losses = []
     for _ in range(2):
         torch.manual_seed(5)
         net = confidence.for_network(network, spec())
-        losses.append([loss for _, _, loss in confidence.train_confidence(net, network, spec(), [scene()], options)])
+        task = ConfidenceTask(spec(), net, network, [scene()], options)
+        losses.append([values["loss"] for _, values in Trainer(task, tmp_path).run()])
     assert losses[0] == losses[1]
 
 
