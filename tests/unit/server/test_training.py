@@ -10,14 +10,12 @@ import rasterio
 from PIL import Image
 
 from terrafine.models import registry
-from terrafine.models.detail.train import HARSH
 from terrafine.models.metrics import VOID
 from terrafine.server.cli import main
 from terrafine.server.training.configuration import read_config
 from terrafine.server.training.log import Log
 from terrafine.server.training.scenes import load_scenes, training_scenes
 from terrafine.shared.errors import ConfigError
-from terrafine.shared.spec import Detail
 
 CONFIG = """
 [model]
@@ -49,37 +47,26 @@ mixed_precision = false
 most = 3
 """
 
-REFINER = """
-[refiner]
-lessons = 2
-steps = 2
-batch = 2
-crop_px = 32
-stride = 2
-scales = [2, 1]
-patches = 0.5
 
-[refiner.augmentation]
-gamma = 0.1
-
-"""
-
-
-@pytest.fixture
-def folder(tmp_path):
+def written(path):
     """Two PNG images with index labels, and the configuration."""
     rng = np.random.default_rng(0)
     for part in ("images", "labels"):
-        (tmp_path / part).mkdir()
+        (path / part).mkdir()
     for name in ("a1", "b1"):
         truth = np.zeros((64, 70), np.uint8)
         truth[:, 35:] = 1
         truth[0, 0] = 77
         pixels = (truth[..., None] * 120 + rng.integers(0, 60, (64, 70, 3))).astype(np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "images" / f"{name}.png")
-        Image.fromarray(truth).save(tmp_path / "labels" / f"{name}.png")
-    (tmp_path / "toy.toml").write_text(CONFIG)
-    return tmp_path
+        Image.fromarray(pixels).save(path / "images" / f"{name}.png")
+        Image.fromarray(truth).save(path / "labels" / f"{name}.png")
+    (path / "toy.toml").write_text(CONFIG)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return written(tmp_path)
 
 
 def config_with(folder, old, new):
@@ -267,25 +254,3 @@ def test_models_are_listed_and_described(folder, capsys):
     assert main(["models", "toy", "--models", str(folder / "models")]) == 0
     assert "#102030" in capsys.readouterr().out
     assert main(["models", "no-such"]) == 1
-
-
-def test_a_trained_model_is_given_a_refinement_module_and_stays_what_it_is(folder, capsys):
-    config = config_with(folder, "[training.marks]", REFINER + "[training.marks]")
-    model = folder / "model"
-    registry.save(model, read_config(config).spec, registry.build(read_config(config).spec))
-    before = (model / registry.WEIGHTS).read_bytes()
-    command = ["train", str(config), "--data", str(folder), "--refiner", str(model), "--device", "cpu"]
-    assert main(command) == 0
-    assert "more detail" in capsys.readouterr().out
-    predictor = registry.load_predictor(model)
-    assert predictor.spec.detail == Detail((2, 1), 1.0, 0.5)
-    assert predictor.refiner.stride == 2
-    assert (model / registry.WEIGHTS).read_bytes() == before
-
-
-def test_the_refiners_table_is_checked(folder):
-    options = read_config(config_with(folder, "[training.marks]", REFINER + "[training.marks]")).refiner
-    assert (options.augmentation.gamma, options.augmentation.contrast) == (0.1, HARSH.contrast)
-    for wrong in ("[refiner]\nscales = [1, 2]\n", "[refiner]\nstepz = 3\n", "[refiner.augmentation]\nhue = 1.0\n"):
-        with pytest.raises(ConfigError, match="refiner"):
-            read_config(config_with(folder, "[training.marks]", wrong + "[training.marks]"))
