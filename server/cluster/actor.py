@@ -18,7 +18,8 @@ from terrafine.shared.errors import ConfigError, TerrafineError
 from terrafine.shared.geo import Window
 
 if TYPE_CHECKING:  # the gateway knows these actors, too, and does without torch
-    from terrafine.server.cluster.maps import Block, MapJob
+    from terrafine.server.cluster.maps import Block, Job
+    from terrafine.server.engine.sessions import Sessions
 
 GROUPS = {"maps": 1, "talk": 2}  # threads beside the one that gives turns
 
@@ -42,6 +43,18 @@ class Beat(NamedTuple):
     figures: dict[str, Any]
 
 
+def others() -> list[Any]:
+    """In an actor: handles of those of the same server."""
+    own = ray.get_runtime_context().get_actor_name()
+    names = ray.util.list_named_actors()
+    return [ray.get_actor(name) for name in names if name != own and server_of(name) == server_of(own)]
+
+
+def server_of(name: str) -> str:
+    """What the names of one server's actors begin with."""
+    return name.rpartition("-")[0]
+
+
 class EngineActor:
     """Methods run in the thread of their group; `maps` gives way to turns between two patches."""
 
@@ -58,20 +71,26 @@ class EngineActor:
         self._birth = secrets.token_hex(8)
         self._precedence = Precedence()
         self._zoo = Zoo(options.models, options.device, options.saved_models)
-        self._maps = MapMaker(self._zoo.device, self._precedence)
-        if state is not None:
-            self._take_part(options, state)
+        self._blocks_made = 0
+        self._dispatcher: Any = None  # of a server, if it takes part in one
+        guests = self._take_part(options, state) if state is not None else None
+        self._maps = MapMaker(self._zoo.device, options.threads, self._precedence, guests)
 
-    def _take_part(self, options: EngineOptions, state: Path) -> None:
+    def _take_part(self, options: EngineOptions, state: Path) -> Sessions:
+        """In a server's sessions; returns those of the other engines, for whoever helps with their maps."""
+        from terrafine.server.cluster.sharing import SharedPredict
         from terrafine.server.dispatch import Dispatcher
+        from terrafine.server.engine.sessions import Sessions
         from terrafine.server.journal.folder import StateFolder
         from terrafine.server.process.turns import Turns
         from terrafine.server.rasters.shared_files import DataRoots
 
         if not (state / "format").is_file():
             raise ConfigError(f"There is no folder '{state}' on {socket.gethostname()}.", "All nodes must share it.")
-        self._dispatcher = Dispatcher(self._zoo, StateFolder(state, is_shared=True), DataRoots(options.data_roots))
+        roots, own = DataRoots(options.data_roots), StateFolder(state, is_shared=True)
+        self._dispatcher = Dispatcher(self._zoo, own, roots, SharedPredict(others))
         self._turns = Turns(self._dispatcher)
+        return Sessions(self._zoo, StateFolder(state, is_shared=True, is_guest=True), roots)
 
     # ---- turns for a server's clients: one thread ----------------------------------------------------------------
 
@@ -104,10 +123,12 @@ class EngineActor:
     # ---- blocks of maps: one thread --------------------------------------------------------------------------------
 
     @ray.method(concurrency_group="maps")
-    def block(self, job: MapJob, block: Window, finished: Container[Window]) -> Union[Block, Refusal]:
+    def block(self, job: Job, block: Window, finished: Container[Window]) -> Union[Block, Refusal]:
         """As MapMaker does."""
         try:
-            return self._maps.block(job, block, finished)
+            made = self._maps.block(job, block, finished)
+            self._blocks_made += 1
+            return made
         except TerrafineError as error:
             return Refusal(error.code, error.message, error.hint)
 
@@ -125,6 +146,5 @@ class EngineActor:
         self._turns.stop(job)
 
     def _figures(self) -> dict[str, Any]:
-        if not hasattr(self, "_dispatcher"):
-            return {"engine_resident_bytes": resident_bytes()}
-        return {**self._dispatcher.sessions.figures(), "engine_resident_bytes": resident_bytes()}
+        own = {"engine_resident_bytes": resident_bytes(), "blocks_made": self._blocks_made}
+        return {**self._dispatcher.sessions.figures(), **own} if self._dispatcher is not None else own

@@ -11,7 +11,7 @@ from typing import Any, Union
 from terrafine.server.cluster.actor import Refusal
 from terrafine.server.cluster.blocks import Schedule, Task
 from terrafine.server.cluster.link import GONE, ray
-from terrafine.server.cluster.maps import Block, MapJob
+from terrafine.server.cluster.maps import Block, Job
 from terrafine.shared.errors import EngineRestarted, TerrafineError, error_from_code
 
 log = logging.getLogger(__name__)
@@ -33,17 +33,26 @@ class Batch:
         self._idle: set[int] = set()
         self._looked = -math.inf
 
-    def blocks(self) -> Iterator[tuple[MapJob, Block]]:
+    def blocks(self) -> Iterator[tuple[Job, Block]]:
         """All blocks, in no order. Raises what a map fails of, and EngineRestarted where engines die of a block or
         cannot be started.
         """
-        while self._at_work or not self._schedule.is_over:
-            self._look()
-            for reference in _done([*self._at_work, *self._asked]):
-                if reference in self._asked:
-                    self._answered(reference)
-                else:
-                    yield from self._collected(reference)
+        while self.is_at_work or not self._schedule.is_over:
+            yield from self.arrived(LOOK_S)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Are blocks on their way?"""
+        return bool(self._at_work)
+
+    def arrived(self, timeout_s: float) -> Iterator[tuple[Job, Block]]:
+        """What comes in time. Raises likewise."""
+        self._look()
+        for reference in _done([*self._at_work, *self._asked], timeout_s):
+            if reference in self._asked:
+                self._answered(reference)
+            else:
+                yield from self._collected(reference)
 
     def _look(self) -> None:
         """Ask the engines that are away, now and then, whether they are there."""
@@ -71,7 +80,7 @@ class Batch:
             raise EngineRestarted("No engine of the cluster can be started.", str(error)) from error
         log.error("an engine of the cluster cannot be started: %s", error)
 
-    def _collected(self, reference: Reference) -> Iterator[tuple[MapJob, Block]]:
+    def _collected(self, reference: Reference) -> Iterator[tuple[Job, Block]]:
         engine, task = self._at_work.pop(reference)
         try:
             answer: Union[Block, Refusal] = ray.get(reference)
@@ -81,9 +90,13 @@ class Batch:
         except ray.exceptions.RayError as error:
             raise TerrafineError(f"An engine failed: {error}") from error
         if isinstance(answer, Refusal):
-            raise error_from_code(*answer)
+            self._refused(task, answer)
+            return
         self._employ(engine)
         yield task.job, answer
+
+    def _refused(self, task: Task, refusal: Refusal) -> None:
+        raise error_from_code(*refusal)
 
     def _employ(self, engine: int) -> None:
         """Give it what it is to do, and what then: it begins that while patches travel."""
@@ -109,7 +122,7 @@ class Batch:
         log.warning("an engine of the cluster died; others go on, and it is started again")
         task.deaths += 1
         if task.deaths >= MOST_DEATHS:
-            raise EngineRestarted(f"Engines die of {task.block} of '{task.job.raster}'.", "Their logs may say why.")
+            raise EngineRestarted(f"Engines die of {task.block}, in {task.job}.", "Their logs may say why.")
         self._schedule.put_back(task)
         self._away.add(engine)
         idle, self._idle = self._idle, set()
@@ -117,9 +130,10 @@ class Batch:
             self._employ(other)
 
 
-def _done(references: list[Reference]) -> list[Reference]:
-    """One that is, if there is one soon."""
+def _done(references: list[Reference], timeout_s: float) -> list[Reference]:
+    """One that is, if there is one in time."""
     if not references:
-        time.sleep(LOOK_S)
+        time.sleep(timeout_s)
         return []
-    return ray.wait(references, timeout=LOOK_S)[0]
+    found: list[Reference] = ray.wait(references, timeout=timeout_s)[0]
+    return found

@@ -12,10 +12,10 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Optional
 
-from terrafine.server.cluster.maps import MapJob
+from terrafine.server.cluster.maps import Job
 from terrafine.server.rasters import tiling
 from terrafine.server.rasters.tiling import Tiling
-from terrafine.shared.geo import Window, bounding
+from terrafine.shared.geo import Window, bounding, intersection
 
 ACROSS, DOWN = 24, 4  # tiles of a block, at most: 1 in 24 is computed twice
 LEAST_BLOCKS = 16  # of a column, where it has as many rows of tiles: so that several engines can share it
@@ -26,7 +26,7 @@ FEW = 2  # blocks of a column that are left for others to take
 class Task:
     """A block of a map, without the patches that are `finished`; `deaths`, of engines that were at work on it."""
 
-    job: MapJob
+    job: Job
     block: Window
     finished: frozenset[Window]
     deaths: int = 0
@@ -44,14 +44,22 @@ class Column:
         return Column(deque(reversed(taken)))
 
 
-def columns(lattice: Tiling, job: MapJob, finished: Container[Window] = frozenset()) -> Iterator[Column]:
-    """Of the blocks of a map whose tiles lie on `lattice` that have a patch which is not `finished`."""
-    tiles = lattice.grid.plan(lattice.model_window)
+def columns(
+    lattice: Tiling, job: Job, finished: Container[Window] = frozenset(), within: Optional[Window] = None
+) -> Iterator[Column]:
+    """Of the blocks of a map, whose tiles lie on `lattice`, that have a patch which is not `finished`.
+
+    within  a part of the raster (in its pixels) that the map is of; by default, all of it
+    """
+    within = within if within is not None else lattice.raster
+    tiles = tiling.tiles_of(lattice, within)
     lefts, tops = sorted({tile.col for tile in tiles}), sorted({tile.row for tile in tiles})
     down = max(1, min(DOWN, len(tops) // LEAST_BLOCKS))
     for left in range(0, len(lefts), ACROSS):
         cols = lefts[left : left + ACROSS]
-        blocks = (_block(lattice, cols, tops[top : top + down]) for top in range(0, len(tops), down))
+        blocks = (
+            intersection(_block(lattice, cols, tops[top : top + down]), within) for top in range(0, len(tops), down)
+        )
         tasks = (_task(lattice, job, block, finished) for block in blocks)
         column = Column(deque(task for task in tasks if task is not None))
         if column.tasks:
@@ -65,7 +73,7 @@ def _block(lattice: Tiling, lefts: list[int], tops: list[int]) -> Window:
     return bounding(tiling.cell(lattice, corner) for corner in corners)
 
 
-def _task(lattice: Tiling, job: MapJob, block: Window, finished: Container[Window]) -> Optional[Task]:
+def _task(lattice: Tiling, job: Job, block: Window, finished: Container[Window]) -> Optional[Task]:
     patches = tiling.pieces(lattice, block, ACROSS)
     done = frozenset(patch for patch in patches if patch in finished)
     return Task(job, block, done) if len(done) < len(patches) else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from terrafine.server.cluster.batch import Batch
 from terrafine.server.cluster.blocks import Column, Schedule, columns
-from terrafine.server.cluster.maps import Block, MapJob
+from terrafine.server.cluster.maps import Block, Job, MapJob
 from terrafine.server.rasters.tiling import Tiling
 from terrafine.shared.geo import Window
 from terrafine.shared.messages import Progress
@@ -50,8 +50,8 @@ class _Maps:
     def __init__(self, maps: Iterable[AbstractContextManager[Map]]) -> None:
         self.total = 0
         self._coming = maps
-        self._open: dict[MapJob, tuple[Map, ExitStack]] = {}
-        self._left: Counter[MapJob] = Counter()
+        self._open: dict[Job, tuple[Map, ExitStack]] = {}
+        self._left: Counter[Job] = Counter()
 
     def columns(self) -> Iterator[Column]:
         for context in self._coming:
@@ -64,7 +64,7 @@ class _Maps:
             self._complete(made.job)
             yield from found
 
-    def take(self, job: MapJob, block: Block) -> None:
+    def take(self, job: Job, block: Block) -> None:
         for window, bands in block.patches:
             self._open[job][0].take(window, bands)
         self._left[job] -= 1
@@ -80,6 +80,6 @@ class _Maps:
         for _, stack in self._open.values():
             stack.__exit__(kind, error, trace)
 
-    def _complete(self, job: MapJob) -> None:
+    def _complete(self, job: Job) -> None:
         if not self._left[job]:
             self._open.pop(job)[1].close()

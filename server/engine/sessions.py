@@ -138,6 +138,15 @@ class Sessions:
             kept.journal.remove()
             self.caches.drop((client, name))
 
+    def leave(self, client: str, name: str) -> None:
+        """Let go of a session, which goes on in its journal."""
+        kept = self._kept.pop((client, name), None)
+        if kept is not None:
+            kept.shut()
+            kept.store.close()
+            kept.journal.close()
+            self.caches.drop((client, name))
+
     def close_client(self, client: str) -> None:
         """Forget all that a client has here."""
         for key in [key for key in self._kept if key[0] == client]:

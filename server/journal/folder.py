@@ -29,11 +29,13 @@ MAX_KEPT = 256  # sessions of one client; the one it did not use for longest mak
 
 
 class StateFolder:
-    """is_shared: with engines on other machines, each of which reads a session's journal once it is asked for it."""
+    """is_shared  with engines on other machines, each of which reads a session's journal once it is asked for it
+    is_guest      of whoever reads them and changes nothing
+    """
 
-    def __init__(self, folder: Optional[Path] = None, is_shared: bool = False) -> None:
+    def __init__(self, folder: Optional[Path] = None, is_shared: bool = False, is_guest: bool = False) -> None:
         """A temporary one by default. Raises ConfigError for a folder that holds something else."""
-        self.is_shared = is_shared
+        self.is_shared, self._is_guest = is_shared, is_guest
         self._temporary = tempfile.TemporaryDirectory(prefix="terrafine-state-") if folder is None else None
         self.folder = Path(self._temporary.name) if self._temporary is not None else folder or Path()
         self.pixels = self.folder / "pixels"
@@ -54,23 +56,23 @@ class StateFolder:
 
     def find(self, client: str, session: str) -> Optional[SessionJournal]:
         """The journal of a session that another engine has left in a shared folder. It is written anew, so that nothing
-        can reach it any more of what that engine, should it live, still has to say.
+        can reach it any more of what that engine, should it live, still has to say; not so for a guest, for whom that
+        engine is at work.
         """
         folder = self._sessions / hashed(client, session)
-        journal = _read(folder) if self.is_shared and folder.is_dir() else None
+        if not self.is_shared or not folder.is_dir():
+            return None
+        if self._is_guest:
+            return _looked_at(folder)
+        journal = _read(folder)
         if journal is not None:
             journal.take_over()
         return journal
 
     def look(self) -> list[SessionJournal]:
         """Likewise, while a server may be at work: nothing is changed, what cannot be read is passed over."""
-        found = []
-        for folder in self._sessions.glob("*/"):
-            try:
-                found.append(SessionJournal.read(folder, mend=False))
-            except (BadRequest, OSError):
-                log.debug("passed over '%s'", folder)
-        return sorted(found, key=lambda journal: journal.used)
+        found = map(_looked_at, self._sessions.glob("*/"))
+        return sorted((journal for journal in found if journal is not None), key=lambda journal: journal.used)
 
     def remove(self, client: str, session: str) -> None:
         """Of a session that no engine holds."""
@@ -99,6 +101,15 @@ def _read(folder: Path) -> Optional[SessionJournal]:
     except (BadRequest, OSError) as error:
         log.warning("a session's journal is of no use and is removed: %s", error)
         SessionJournal(folder, None, 0).remove()  # type: ignore[arg-type]
+        return None
+
+
+def _looked_at(folder: Path) -> Optional[SessionJournal]:
+    """One that cannot be read is passed over."""
+    try:
+        return SessionJournal.read(folder, mend=False)
+    except (BadRequest, OSError):
+        log.debug("passed over '%s'", folder)
         return None
 
 

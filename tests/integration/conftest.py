@@ -304,6 +304,14 @@ class Nodes:
         """With all that runs on it."""
         self._cluster.remove_node(self._others.pop(), allow_graceful=False)
 
+    def drain(self, node: str) -> None:
+        """Announce that a node, by its id, leaves in ten minutes."""
+        from ray._raylet import GcsClient
+
+        reason = 2  # preemption
+        deadline_ms = int(1000 * (time.time() + 600))
+        assert GcsClient(address=self.address).drain_node(node, reason, "it leaves", deadline_ms)[0]
+
     def close(self) -> None:
         self._cluster.shutdown()
 

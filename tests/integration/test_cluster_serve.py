@@ -13,11 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from terrafine.models import registry
+from terrafine.server.engine import engine
+from terrafine.server.engine.session import Session
 from terrafine.server.gateway.admin import ask
+from terrafine.server.rasters.raster_io import Raster, open_raster
 from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
 from terrafine.shared.client import Client
 from terrafine.shared.errors import EngineRestarted
+from terrafine.shared.geo import Window, slices
 from terrafine.shared.learning import LearnOptions
+from terrafine.shared.patch import Patch
 from terrafine.shared.transport import ZmqTransport
 
 pytest.importorskip("ray", reason="needs terrafine[cluster]")
@@ -70,6 +76,16 @@ def team(cluster, start_server, tmp_path: Path) -> Iterator[Team]:
     assert process.wait(60) == 0
 
 
+class Unread:
+    """A raster whose pixels the server has been sent."""
+
+    def __init__(self, raster: Raster) -> None:
+        self.info = raster.info
+
+    def read(self, _window: Window) -> Patch:
+        raise AssertionError("the server asks for pixels that it was sent")
+
+
 def test_a_session_survives_its_engine_with_every_mark_and_what_it_learnt(team: Team, raster, mapped) -> None:
     client, log = team.client, AnnotationLog()
     client.open_session("s", "tiny", raster.info)
@@ -83,12 +99,45 @@ def test_a_session_survives_its_engine_with_every_mark_and_what_it_learnt(team: 
 
     os.kill(team.holder()["pid"], signal.SIGKILL)
 
-    def unread(_window: object) -> None:
-        raise AssertionError("the server asks for pixels that it was sent")
-
     mark = Annotation("last", "point", ((400.5, 100.5),), 1)
-    raster_without_pixels = type("Known", (), {"info": raster.info, "read": staticmethod(unread)})
-    np.testing.assert_array_equal(team.again(lambda: mapped(client, "s", raster_without_pixels)), before)
+    np.testing.assert_array_equal(team.again(lambda: mapped(client, "s", Unread(raster))), before)
     assert client.change_annotations("s", log.add(mark)).revision == log.revision
     opened = client.open_session("s", "tiny", raster.info)
     assert (opened.revision, opened.weights != "") == (log.revision, True)
+
+
+def test_a_whole_map_is_made_by_all_engines_and_is_that_of_one(
+    team: Team, models: Path, tmp_path, write, scene
+) -> None:
+    predictor = registry.load_predictor(models / "tiny", "cpu")
+    with open_raster(write(tmp_path / "large.tif", scene(1600, 1600)), predictor.spec) as large:
+        team.wait_for(3)
+        team.client.open_session("whole", "tiny", large.info)
+        items = list(team.client.predict("whole", large.info.grid.window, large.read))
+        alone = list(engine.predict(Session(large.info, large, predictor), large.info.grid.window))
+    np.testing.assert_array_equal(painted(items, 1600), painted(alone, 1600))
+    blocks = sum(made["figures"]["blocks_made"] for made in team.engines)
+    assert blocks > 0, "no engine helped"
+
+
+def painted(items: list, side: int) -> np.ndarray:
+    """The map; each pixel comes once."""
+    out = np.full((side, side), 77, np.uint8)
+    for item in items:
+        if isinstance(item, Patch):
+            assert (out[slices(item.window, Window(0, 0, side, side))] == 77).all()
+            out[slices(item.window, Window(0, 0, side, side))] = item.array[0]
+    return out
+
+
+def test_sessions_move_off_a_node_that_is_to_leave(team: Team, cluster, raster, mapped) -> None:
+    team.wait_for(3)
+    team.client.open_session("s", "tiny", raster.info)
+    before, holder = mapped(team.client, "s", raster), team.holder()
+    cluster.drain(holder["node"])
+    deadline = time.monotonic() + 120
+    while holder["birth"] in [engine["birth"] for engine in team.engines]:
+        assert time.monotonic() < deadline, "the engine stays"
+        time.sleep(0.5)
+    np.testing.assert_array_equal(team.again(lambda: mapped(team.client, "s", Unread(raster))), before)
+    assert team.holder()["node"] != holder["node"]
