@@ -68,6 +68,14 @@ class MarkedNetwork(nn.Module, ABC):
         """What `head`, the last layer, sees (B, width, h, w), and what is added to its output (0 where nothing is)."""
         raise UnusableModel(f"A {type(self).__name__} has no last layer to look into.")
 
+    def heard(self, features: Features, marks: Tensor) -> Features:
+        """All of `trunk` that stays the same while image side and mark side do, for `trunk_of`; by default nothing."""
+        return (*features, marks)
+
+    def trunk_of(self, heard: Features) -> tuple[Tensor, Tensor]:
+        """`trunk` of what was `heard`."""
+        return self.trunk(heard[:-1], heard[-1])
+
     def thinned(self, features: Features, marks: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
         """The logits once for each of `passes`, applied between the decoder's blocks; what lies before runs once."""
         raise UnusableModel(f"A {type(self).__name__} has no places for dropout.")
