@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Sequence, Union
 
 from terrafine.shared.errors import NotFound, UnusableRaster
 from terrafine.shared.geo import Grid, Window, intersection
@@ -17,17 +17,18 @@ MOST_FOLDERS = 8  # of a path that are tried: further up, the two sides' paths h
 
 
 def share_file(
-    client: Client, session: str, grid: Grid, file: PurePath, nbytes: int, roots: Sequence[str], read_pixels: ReadPixels
+    client: Client, session: str, grid: Grid, file: Union[str, Path], roots: Sequence[str], read_pixels: ReadPixels
 ) -> bool:
-    """Let the server read the session's pixels itself, if it finds the file in one of its `roots`; else False.
+    """Let the server read the session's pixels itself, if it finds the `file` in one of its `roots`; else False.
 
-    file, nbytes  where the client has it, and its size
+    What is no file (a layer within one, an address) is not looked for.
     """
-    candidates = paths_in_roots(file, roots)
+    place = Path(file)
+    candidates = paths_in_roots(place, roots) if roots and place.is_file() else []
     patches = [read_pixels(window) for window in sample_windows(grid)] if candidates else []
     for path in candidates:
         try:
-            client.open_file(session, path, nbytes, patches)
+            client.open_file(session, path, place.stat().st_size, patches)
         except (NotFound, UnusableRaster):
             continue
         return True

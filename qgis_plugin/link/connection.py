@@ -121,8 +121,8 @@ class _Connection(threading.Thread):
         from terrafine.shared.transport import ZmqTransport
 
         self._client = Client(ZmqTransport(self._address, self._keys), self._client_name)
-        self._work = ServerWork(self._client, self._tell, self._check)
         welcome, models = self._client.hello(), self._client.models()
+        self._work = ServerWork(self._client, self._tell, self._check, welcome.roots)
         self._tell(lambda controller: controller.connected(welcome.device, models))
 
     def _serve_one(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, Callable, Iterator, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence, TypeVar
 
 from terrafine.qgis_plugin.effects import Effect
 from terrafine.qgis_plugin.link.mirror import Mirror
@@ -20,6 +20,7 @@ from terrafine.qgis_plugin.requests import (
     Snapshot,
 )
 from terrafine.shared.errors import RevisionMismatch
+from terrafine.shared.files import share_file
 from terrafine.shared.geo import Window
 from terrafine.shared.messages import Advice, Learnt, ObjectFound, PatchesRanked, Progress
 from terrafine.shared.patch import Patch
@@ -35,10 +36,16 @@ _Reply = TypeVar("_Reply")
 
 
 class ServerWork:
-    """`tell` passes an event on; `check` raises Cancelled once a newer request is wanted."""
+    """`tell` passes an event on; `check` raises Cancelled once a newer request is wanted; `roots` are the server's."""
 
-    def __init__(self, client: Client, tell: Callable[[Event], None], check: Callable[[ServerRequest], None]) -> None:
-        self._client, self._tell, self._check = client, tell, check
+    def __init__(
+        self,
+        client: Client,
+        tell: Callable[[Event], None],
+        check: Callable[[ServerRequest], None],
+        roots: Sequence[str] = (),
+    ) -> None:
+        self._client, self._tell, self._check, self._roots = client, tell, check, roots
         self.mirror = Mirror(client)
         self._doers: dict[type, Callable[[Any, ReadPixels], None]] = {
             Predict: self._predict,
@@ -57,6 +64,7 @@ class ServerWork:
             shown = request.shown if isinstance(request, Predict) else None
             warnings = self.mirror.open(subject, info, shown or request.now)
             self._tell(methodcaller("warned", request.job, warnings))
+            share_file(self._client, subject.session, info.grid, subject.raster.path, self._roots, read)
         try:
             self.mirror.bring(subject.session, request.now)
             self._doers[type(request)](request, read)

@@ -19,6 +19,7 @@ from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.words import warning_in_users_words
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import NotFound, TerrafineError
+from terrafine.shared.files import share_file
 from terrafine.shared.geo import Window
 from terrafine.shared.learning import LearnOptions, RankOptions
 from terrafine.shared.messages import Learnt, ObjectFound, PatchesRanked, Progress
@@ -119,12 +120,13 @@ class Remote:
         return self.client.save_model(self._session, name, title)
 
     def _open(self) -> None:
-        self.client.hello()
+        roots = self.client.hello().roots
         self.spec = self._chosen(self.client.models())
         self.info = self.reader.describe(self.spec)
         opened = self.client.open_session(self._session, self.spec.name, self.info)
         for warning in opened.warnings:
             self._feedback.pushWarning(warning_in_users_words(warning))
+        share_file(self.client, self._session, self.info.grid, self._raster.path, roots, self._read)
 
     def _chosen(self, models: Sequence[ModelSpec]) -> ModelSpec:
         """The model that the session is opened with."""

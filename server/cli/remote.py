@@ -102,8 +102,7 @@ class ServerMap:
             client.set_side_information(self._session, 1, 2, read_side(given.side, names, grid))
         if given.marks is not None:
             client.set_annotations(self._session, read_marks(given.marks, grid, self._spec.classes), 3)
-        roots, size = client.hello().roots, given.raster.stat().st_size
-        share_file(client, self._session, grid, given.raster.resolve(), size, roots, self._raster.read)
+        share_file(client, self._session, grid, given.raster.resolve(), client.hello().roots, self._raster.read)
 
 
 def make_at_server(arguments: argparse.Namespace) -> None:

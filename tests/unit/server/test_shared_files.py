@@ -107,19 +107,28 @@ def test_nothing_travels_and_the_map_is_the_same(client: Client, scene: Path, im
     np.testing.assert_array_equal(mapped(client, reader(image)), shared)
 
 
-def test_a_client_finds_the_file_wherever_it_is_mounted(client: Client, scene: Path, image) -> None:
+def test_a_client_finds_the_file_wherever_it_is_mounted(client: Client, scene: Path, image, tmp_path) -> None:
     assert client.hello().roots == ("imagery",)
-    for place in ("/mnt/imagery/2024/scene.tif", "/media/me/2024/scene.tif", "Z:\\2024\\scene.tif"):
-        file = PureWindowsPath(place) if "\\" in place else PurePosixPath(place)
-        grid, size = Grid(SIZE.width, SIZE.height), scene.stat().st_size
-        assert share_file(client, "s", grid, file, size, ("imagery",), reader(image))
-    assert not share_file(client, "s", grid, PurePosixPath("/x/other.tif"), size, ("imagery",), reader(image))
-    assert not share_file(client, "s", grid, file, size + 1, ("imagery",), reader(image))
+    grid = Grid(SIZE.width, SIZE.height)
+    for place in ("mnt/imagery/2024/scene.tif", "media/2024/scene.tif", "2024/scene.tif"):
+        (tmp_path / "here" / place).parent.mkdir(parents=True)
+        shutil.copy(scene, tmp_path / "here" / place)
+        assert share_file(client, "s", grid, tmp_path / "here" / place, ("imagery",), reader(image))
+    other = shutil.copy(scene, tmp_path / "other.tif")
+    assert not share_file(client, "s", grid, other, ("imagery",), reader(image))
+    assert not share_file(client, "s", grid, f"/vsizip/{other}", ("imagery",), unread)
+    assert not share_file(client, "s", grid, tmp_path / "here" / place, (), unread)
+
+
+def test_the_likeliest_path_is_tried_first() -> None:
+    assert paths_in_roots(PurePosixPath("/mnt/imagery/2024/a.tif"), ("imagery", "drones"))[0] == "imagery/2024/a.tif"
+    windows = paths_in_roots(PureWindowsPath("Z:\\2024\\a.tif"), ("imagery",))
+    assert windows == ["imagery/2024/a.tif", "imagery/a.tif"]
+    assert len(paths_in_roots(PurePosixPath("/" + "x/" * 90 + "a.tif"), ("imagery",))) == 8
 
 
 def test_without_roots_nothing_is_read_or_asked() -> None:
     assert paths_in_roots(PurePosixPath("/a/b.tif"), ()) == []
-    assert not share_file(None, "s", Grid(9, 9), PurePosixPath("/a/b.tif"), 1, (), unread)  # type: ignore[arg-type]
 
 
 def link(root: Path, name: str, target: Path) -> str:
