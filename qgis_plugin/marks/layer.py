@@ -13,7 +13,7 @@ from typing import AbstractSet, Iterable, Optional, Sequence
 from qgis.core import QgsFeature, QgsFeatureRequest, QgsVectorLayer
 
 from terrafine.qgis_plugin.maps.repaint import Repainter
-from terrafine.qgis_plugin.marks.file import COLUMNS, copy_file, move_table, path_of, unwritten
+from terrafine.qgis_plugin.marks.file import COLUMNS, copy_file, move_table, path_of
 from terrafine.qgis_plugin.marks.shapes import footprint, placed
 from terrafine.qgis_plugin.marks.writer import MarksWriter
 from terrafine.qgis_plugin.rasters.placement import Placement
@@ -52,12 +52,11 @@ class MarksLayer:
 
     def _rename(self, class_ids: AbstractSet[int]) -> None:
         """Give the features of these classes the classes' names of now."""
-        column = self.layer.fields().indexOf("class_name")
-        found = ((feature.id(), feature["class_id"]) for feature in self.layer.getFeatures(WITHOUT_SHAPES))
-        changes = {key: {column: self._names[class_id]} for key, class_id in found if class_id in class_ids}
-        provider = self.layer.dataProvider()
-        if changes and not provider.changeAttributeValues(changes):
-            raise unwritten(provider)
+        wanted = ", ".join(map(str, sorted(class_ids)))
+        request = QgsFeatureRequest().setFilterExpression(f'"class_id" IN ({wanted})')
+        request.setFlags(WITHOUT_SHAPES.flags()).setSubsetOfAttributes(["class_id"], self.layer.fields())
+        found = self.layer.getFeatures(request)
+        self.writer.rename({feature.id(): self._names[feature["class_id"]] for feature in found})
 
     def marks(self) -> tuple[Annotation, ...]:
         """All marks in the file, oldest first; features that are none are left out, and a second one of the same id."""

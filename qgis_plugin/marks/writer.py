@@ -26,7 +26,7 @@ class MarksWriter(QObject):
     """Keeps one table in step with the marks.
 
     ids       feature by mark, of removed marks as well: an undo puts them back at their place in the order
-    advanced  the next piece of a long change was written, or could not be
+    advanced  the next piece of a long change was written, or could not be, or none will be any more
     failed    TerrafineError: it could not
     """
 
@@ -46,6 +46,7 @@ class MarksWriter(QObject):
         self._missing: set[int] = set()
         self._unwritten: dict[str, Annotation] = {}  # marks that the file should have, and
         self._undeleted: dict[str, int] = {}  # features that it should not
+        self._misnamed: dict[int, str] = {}  # features and what their classes are called
         self._was_refused = False
         self._changed = QgsRectangle()  # since the last repainting
         self._painted = 0.0
@@ -55,8 +56,8 @@ class MarksWriter(QObject):
 
     @property
     def left(self) -> int:
-        """How many features have to be written or deleted still."""
-        return len(self._unwritten) + len(self._undeleted)
+        """How many features have to be written, deleted or renamed still."""
+        return len(self._unwritten) + len(self._undeleted) + len(self._misnamed)
 
     @property
     def is_writing(self) -> bool:
@@ -75,10 +76,19 @@ class MarksWriter(QObject):
         for mark_id in delta.removed:
             if self._unwritten.pop(mark_id, None) is None and self.ids[mark_id] not in self._missing:
                 self._undeleted[mark_id] = self.ids[mark_id]
+            self._misnamed.pop(self.ids.get(mark_id, 0), None)
         self._missing.clear()
         for mark in delta.added:
             if self._undeleted.pop(mark.id, None) is None:
                 self._unwritten[mark.id] = mark
+        self._write_soon()
+
+    def rename(self, names: Mapping[int, str]) -> None:
+        """Write other names of classes into features; raises TerrafineError like `apply`."""
+        self._misnamed.update(names)
+        self._write_soon()
+
+    def _write_soon(self) -> None:
         if not self._next.isActive():
             self.write()
 
@@ -96,6 +106,7 @@ class MarksWriter(QObject):
     def close(self) -> None:
         """Write no more."""
         self._next.stop()
+        self.advanced.emit()
 
     def _go_on(self) -> None:
         if not self.is_writing:
@@ -114,7 +125,8 @@ class MarksWriter(QObject):
         gone = dict(islice(self._undeleted.items(), PIECE))
         if gone:
             self._delete(gone)
-        self._add(list(islice(self._unwritten.values(), PIECE - len(gone))))
+        added = self._add(list(islice(self._unwritten.values(), PIECE - len(gone))))
+        self._rename(dict(islice(self._misnamed.items(), PIECE - len(gone) - added)))
         self._was_refused = False
         self._repaint_at_times()
 
@@ -127,7 +139,15 @@ class MarksWriter(QObject):
             del self._undeleted[mark_id]
         self._changed.combineExtentWith(changed)
 
-    def _add(self, marks: list[Annotation]) -> None:
+    def _rename(self, names: Mapping[int, str]) -> None:
+        column, provider = self._layer.fields().indexOf("class_name"), self._layer.dataProvider()
+        if names and not provider.changeAttributeValues({key: {column: name} for key, name in names.items()}):
+            raise unwritten(provider)
+        for key in names:
+            del self._misnamed[key]
+
+    def _add(self, marks: list[Annotation]) -> int:
+        """Returns how many they are."""
         provider = self._layer.dataProvider()
         added, features = provider.addFeatures([self._feature_of(mark) for mark in marks])
         if not added:
@@ -136,6 +156,7 @@ class MarksWriter(QObject):
         for mark in marks:
             del self._unwritten[mark.id]
         self._changed.combineExtentWith(_extent(features))
+        return len(marks)
 
     def _repaint_at_times(self) -> None:
         """Drawing thousands of marks takes longer than writing some of them."""
@@ -143,8 +164,9 @@ class MarksWriter(QObject):
         if self.left and now - self._painted < REPAINT_EVERY_S:
             return
         changed, self._changed, self._painted = self._changed, QgsRectangle(), now
-        self._layer.updateExtents()
-        self._repainter.repaint(self._layer, [changed])
+        if not changed.isEmpty():
+            self._layer.updateExtents()
+            self._repainter.repaint(self._layer, [changed])
 
 
 def _extent(features: Iterable[QgsFeature]) -> QgsRectangle:

@@ -16,7 +16,7 @@ from terrafine.tests.qgis import disks
 from terrafine.tests.qgis.analyst import until
 
 pytestmark = pytest.mark.qgis
-COUNT = 3 * PIECE + 7
+COUNT = 4 * PIECE + 7
 
 
 @pytest.fixture
@@ -134,9 +134,22 @@ def test_many_steps_undone_at_once_are_written_together(marking):
     assert names(marking) == ["step 0", "step 1"]
 
 
+def test_a_class_of_many_marks_is_renamed_in_pieces_and_marks_that_go_meanwhile_stay_gone(marking):
+    take(marking, many())
+    wait(marking)
+    marking.plugin.bench.handle(lambda controller: controller.edit_class(1, "soil", "#aa7744"))
+    first = next(mark.id for mark in reversed(marking.marks) if mark.class_id == 1)
+    marking.plugin.bench.handle(lambda controller: controller.erase((first,)))
+    wait(marking)
+    named = {feature["class_name"] for feature in marking.marks_layer.getFeatures() if feature["class_id"] == 1}
+    assert named == {"soil"}
+    assert first not in names(marking)
+
+
 def test_a_project_closed_while_marks_are_written_has_all_of_them(marking):
     layer = marking.marks_layer
     take(marking, many())
     source = layer.source()
     QgsProject.instance().clear()
     assert QgsVectorLayer(source, "again", "ogr").featureCount() == COUNT
+    until(lambda: not saving(), "the task is over")
