@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -83,6 +86,17 @@ def in_making(arguments: argparse.Namespace) -> Iterator[MapInMaking]:
             _tell(session, arguments.side, arguments.fields)
         with output(arguments, raster, session.info, session.legend.classes, _model(arguments)) as written:
             yield MapInMaking(arguments, session, written)
+
+
+def made_of(arguments: argparse.Namespace) -> str:
+    """Tells the map that this command makes from those of others, and of files that have changed."""
+    from terrafine.server.rasters.work_file import stamp
+
+    files = [file for file in (arguments.raster, arguments.marks, arguments.side) if file is not None]
+    model = {} if arguments.server else _model(arguments)
+    options = {name: getattr(arguments, name) for name in ("model", "bands", "gsd", "fields", "detail")}
+    told = [[stamp(file) for file in files], model, options, arguments.uncertainty[0], metadata.version("terrafine")]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _features_bytes(arguments: argparse.Namespace) -> int:

@@ -69,9 +69,10 @@ def output(
     doubt = Path(arguments.uncertainty[1]) if arguments.uncertainty[1] else None
     check_place(arguments.map)
     with WorkFile(arguments.map, run) as work, ExitStack() as writers:
-        layers = [_writer(writers, arguments.map, raster, Layer("land cover", classes))]
-        layers += [_writer(writers, doubt, raster, Layer("uncertainty"))] if doubt is not None else []
-        yield Output(layers, work)
+        layers = {arguments.map: Layer("land cover", classes, arguments.made_of)}
+        if doubt is not None:
+            layers[doubt] = Layer("uncertainty", (), arguments.made_of)
+        yield Output([_writer(writers, path, raster, layer) for path, layer in layers.items()], work)
 
 
 def _writer(opened: ExitStack, path: Path, raster: Raster, layer: Layer) -> MapWriter:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from terrafine.server.cli import opening
-from terrafine.server.cli.mapping import in_making
+from terrafine.server.cli.mapping import in_making, made_of
 from terrafine.server.logs import LogStyle
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import DETAILS, PLAIN
@@ -16,7 +16,7 @@ HELP = f"""Classify a raster file into a GeoTIFF of classes: tiled, compressed, 
 
 The map lies exactly where the raster does; pixels without data are 255. After an error or Ctrl-C there is no map;
 what was finished is in OUT.tif.part, and the same command goes on from there. Of a folder each raster gets a map of its
-name in another folder.
+name in another folder; those that the same command has made are not made again.
 
 {opening.MARKS_HELP}
 
@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server-key", type=Path, metavar="FILE", help="the public key of a server that encrypts")
     parser.add_argument("--key", type=Path, metavar="FILE", help="your own secret key, for such a server")
     opening.add_ray(parser)
+    parser.set_defaults(made_of="")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,10 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
         _refuse_overwriting(one.raster, one.marks, one.side, one.map, doubt)
     if arguments.ray and arguments.server:
         raise ConfigError("A map is made by a server or by a cluster, not by both.", "Leave out --server or --ray.")
+    wanted = [one for one in each if not _is_made(one)]
     if arguments.ray:
-        _make_on_cluster(arguments, each)
+        _make_on_cluster(arguments, wanted)
         return 0
-    for one in each:
+    for one in wanted:
         _make(one)
     return 0
 
@@ -92,23 +94,35 @@ def _each(arguments: argparse.Namespace) -> list[argparse.Namespace]:
     if not arguments.raster.is_dir():
         return [arguments]
     rasters = sorted(file for file in arguments.raster.iterdir() if file.suffix.lower() in SUFFIXES)
+    if not rasters:
+        raise ConfigError(
+            f"There is no raster in '{arguments.raster}'.", f"Their names end with {', '.join(SUFFIXES)}."
+        )
     if len({file.stem for file in rasters}) != len(rasters):
         raise ConfigError(f"Two rasters in '{arguments.raster}' would have a map of the same name.")
-    method, doubts = arguments.uncertainty
-    for folder in filter(None, (arguments.map, doubts)):
+    for folder in filter(None, (arguments.map, arguments.uncertainty[1])):
         Path(folder).mkdir(exist_ok=True)
-    return [
-        argparse.Namespace(**{
-            **vars(arguments),
-            "raster": raster,
-            "map": arguments.map / f"{raster.stem}.tif",
-            "uncertainty": (method, doubts and Path(doubts) / f"{raster.stem}.tif"),
-        })
-        for raster in rasters
-    ]  # fmt: skip
+    return [_of_sheet(arguments, raster) for raster in rasters]
 
 
-def _make_on_cluster(arguments: argparse.Namespace, each: list[argparse.Namespace]) -> None:
+def _of_sheet(arguments: argparse.Namespace, raster: Path) -> argparse.Namespace:
+    """What is to be made of one of a folder's rasters."""
+    method, doubts = arguments.uncertainty
+    one = argparse.Namespace(**vars(arguments))
+    one.raster, one.map = raster, arguments.map / f"{raster.stem}.tif"
+    one.uncertainty = method, doubts and Path(doubts) / one.map.name
+    one.made_of = made_of(one)
+    return one
+
+
+def _is_made(arguments: argparse.Namespace) -> bool:
+    """Of a folder's rasters, is the map there, made by an earlier run of the same command?"""
+    from terrafine.server.rasters import map_writer
+
+    return bool(arguments.made_of) and map_writer.made_of(arguments.map) == arguments.made_of
+
+
+def _make_on_cluster(arguments: argparse.Namespace, wanted: list[argparse.Namespace]) -> None:
     from terrafine.server.cluster import fleet, link
     from terrafine.server.cluster.making import make
     from terrafine.server.process.child import EngineOptions
@@ -116,7 +130,7 @@ def _make_on_cluster(arguments: argparse.Namespace, each: list[argparse.Namespac
     options = EngineOptions(device=arguments.device, threads=arguments.threads, log=LogStyle(arguments.verbose))
     with link.linked(arguments.ray):
         engines = fleet.found() or fleet.started(options, share=arguments.ray_share)
-        for _ in opening.with_progress(make(engines, map(in_making, each)), "classify", "block"):
+        for _ in opening.with_progress(make(engines, map(in_making, wanted)), "classify", "block"):
             pass
 
 

@@ -31,15 +31,20 @@ from terrafine.shared.spec import NODATA_CLASS, LandCover
 BLOCK_PX = 512
 SMALLEST_OVERVIEW_PX = 256
 STYLE_MARK = "written by Terrafine, and again with the next map of this name"
+MADE_OF = "TERRAFINE_MADE_OF"
 OVERVIEWS_SHARE = 4 / 3  # of the full resolution: 1 + 1/4 + 1/16 + …
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What a map's one band, uint8 with nodata 255, holds: classes with names and colours, or without them numbers."""
+    """What a map's one band, uint8 with nodata 255, holds: classes with names and colours, or without them numbers.
+
+    made_of  tells the map from one of another raster, model, …; kept in the file, for `made_of`
+    """
 
     description: str
     classes: Sequence[LandCover] = ()
+    made_of: str = ""
 
 
 class MapWriter:
@@ -92,6 +97,8 @@ class MapWriter:
             if georeference.gcps:
                 dataset.gcps = list(georeference.gcps), georeference.crs or CRS()
             dataset.set_band_description(1, self._layer.description)
+            if self._layer.made_of:
+                dataset.update_tags(**{MADE_OF: self._layer.made_of})
             if self._layer.classes:
                 dataset.write_colormap(1, {item.id: _rgba(item.color) for item in self._layer.classes})
             opened.pop_all()  # it stays open, unless one of these has failed
@@ -121,6 +128,17 @@ class MapWriter:
             with _writing(self._path):
                 dataset.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def made_of(path: Path) -> str:
+    """As the map at `path` was told; "" where there is none."""
+    if not path.is_file():
+        return ""
+    try:
+        with without_georeference_warnings(), rasterio.open(path) as dataset:
+            return str(dataset.tags().get(MADE_OF, ""))
+    except GDAL_ERRORS:
+        return ""
 
 
 def remove_drafts(path: Path) -> None:

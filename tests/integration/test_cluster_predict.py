@@ -79,3 +79,20 @@ def test_what_a_cluster_has_finished_is_not_made_again_by_one_machine(
     on_patch(1, lambda: made.append(1))
     assert predict(image, out) == 0
     np.testing.assert_array_equal(pixels(out), alone)
+
+
+def test_of_a_folder_each_raster_has_its_map_and_is_not_made_twice(
+    cluster, predict, on_patch, write, scene, tmp_path: Path
+) -> None:
+    sheets, maps, alone = tmp_path / "sheets", tmp_path / "maps", tmp_path / "alone"
+    sheets.mkdir()
+    for number, size in enumerate([(300, 200), (150, 400), (90, 90)]):
+        write(sheets / f"sheet{number}.tif", scene(*size))
+    assert predict(sheets, maps, "--ray", cluster.address) == 0
+    made: list[int] = []
+    on_patch(1, lambda: made.append(1))
+    (maps / "sheet1.tif").unlink()
+    assert predict(sheets, maps) == 0
+    assert predict(sheets, alone) == 0
+    for number in range(3):
+        np.testing.assert_array_equal(pixels(maps / f"sheet{number}.tif"), pixels(alone / f"sheet{number}.tif"))
