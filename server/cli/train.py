@@ -31,9 +31,12 @@ examples:
   terrafine train my-city.toml --data . --refiner runs/my-city/model
 
 The folder given with --out receives model/ (for `terrafine serve --models`), log.csv, curves.png and the checkpoint
-from which --resume goes on. With --confidence a trained model gets a ConfidNet, which makes "confidnet" one of its
-measures of uncertainty; with --refiner it gets a refinement module, which makes maps of more detail. Nothing else of
-it changes. --data defaults to $TERRAFINE_DATA, then to the configuration file's folder.
+from which --resume goes on. With [training] patience = N in the file, the weights that do best with clicks on the
+validation images are kept, and training ends when N validations in a row have found none better.
+
+With --confidence a trained model gets a ConfidNet, which makes "confidnet" one of its measures of uncertainty; with
+--refiner it gets a refinement module, which makes maps of more detail. Nothing else of it changes. --data defaults to
+$TERRAFINE_DATA, then to the configuration file's folder.
 """
 
 

@@ -106,6 +106,14 @@ def test_every_study_of_the_catalogue_can_be_read():
         assert len({row.name for row in found.rows}) == len(found.rows)
 
 
+def test_each_table_and_figure_of_the_papers_has_its_study():
+    disir = {"balancing", "backbones", "encodings", "positions", "sampling", "volume"}
+    dial = {"ablation", "acquisition", "acquisition-clicks", "adaptation", "mistakes", "sequence"}
+    assert disir | dial | {"fusion", "new-class"} <= set(study.names())
+    methods = {"AC", "WTP", "WTP + regularisation", "AC + WTP", "DISCA, λ = 1", "DISCA, λ = 10", "FESTA", "ALCD"}
+    assert {row.name for row in study.find("ablation").rows} == methods
+
+
 def test_what_all_rows_share_is_overruled_by_a_row(folder):
     one, other = the_study(folder).rows
     assert one.changes == {"training": {"checkpoint_every": 1}}
