@@ -25,6 +25,7 @@ from terrafine.shared.messages import OpenSession
 log = logging.getLogger(__name__)
 FORMAT = "terrafine-state 1\n"
 DAY_S = 86_400.0
+_CLOCK_AT_START = time.time() - time.monotonic()
 MAX_KEPT = 256  # sessions of one client; the one it did not use for longest makes room
 
 
@@ -114,8 +115,11 @@ def _looked_at(folder: Path) -> Optional[SessionJournal]:
 
 
 def expired(journal: SessionJournal, keep_days: float) -> bool:
-    """Was the session not used for so long? Of one that is given up nobody knows."""
-    return 0.0 < journal.used < time.time() - keep_days * DAY_S
+    """Was the session not used for so long? Of one that is given up nobody knows.
+
+    Time is counted from this process's start: a clock that is set forward meanwhile makes nothing old.
+    """
+    return 0.0 < journal.used < _CLOCK_AT_START + time.monotonic() - keep_days * DAY_S
 
 
 def hashed(*names: str) -> str:

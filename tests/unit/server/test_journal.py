@@ -207,3 +207,12 @@ def test_a_temporary_place_is_gone_in_the_end() -> None:
     assert not place.lasts
     place.close()
     assert not place.folder.exists()
+
+
+def test_a_clock_that_is_set_forward_makes_no_session_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = StateFolder(tmp_path / "state").begin("alice", OpenSession("s", "tiny", OPENED.raster))
+    ahead = time.time() + 400 * 86_400
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    assert not expired(journal, keep_days=30)
+    os.utime(journal.folder / FILE, (ahead, ahead))
+    assert not expired(journal, keep_days=30)
