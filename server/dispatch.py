@@ -252,8 +252,8 @@ class Dispatcher:
 
     def _save(self, request: m.SaveModel, caller: Caller) -> Replies:
         session = self._kept(request, caller).session
-        spec = learning.saved_spec(session, request.name, request.title)
-        self.zoo.save(session.predictor, spec, card_of(session, spec))
+        predictor, spec = learning.saved(session, request.name, request.title)
+        self.zoo.save(predictor, spec, card_of(session, spec))
         yield m.ModelSaved(spec)
 
     def _close(self, request: m.CloseSession, caller: Caller) -> Replies:

@@ -6,9 +6,9 @@ from collections import Counter
 from datetime import date
 from importlib import metadata
 
-from terrafine.server.engine.legend import REMOVED, Legend
+from terrafine.server.engine.legend import Legend
 from terrafine.server.engine.session import Session
-from terrafine.shared.spec import ModelSpec
+from terrafine.shared.spec import LandCover, ModelSpec
 
 CARD = """\
 # {name}
@@ -43,7 +43,7 @@ def card_of(session: Session, spec: ModelSpec) -> str:
         today=date.today().isoformat(),
         raster=_raster(session),
         marks=_marks(session),
-        classes=", ".join(_class(session.legend, index) for index in range(len(spec.classes))),
+        classes=", ".join(_class(session.legend, entry) for entry in spec.classes),
         lessons="\n".join(f"{number}. {lesson}" for number, lesson in enumerate(lessons, 1)) or "Nothing since then.",
     )
 
@@ -60,8 +60,8 @@ def _marks(session: Session) -> str:
     return f"{sum(counts.values())}" + (f": {by_class}" if by_class else "")
 
 
-def _class(legend: Legend, index: int) -> str:
-    target, name = legend.becomes[index], f"{index} {legend.classes[index].name}"
-    if target == REMOVED:
-        return f"{name} (not shown by its analyst)"
-    return name if target == index else f"{name} (shown as {legend.classes[target].name} by its analyst)"
+def _class(legend: Legend, entry: LandCover) -> str:
+    """With the names of those that were merged into it."""
+    own = next(known.id for known in legend.classes if known.name == entry.name)
+    others = [known.name for known, target in zip(legend.classes, legend.becomes) if target == own != known.id]
+    return f"{entry.id} {entry.name}" + (f" (with {', '.join(others)})" if others else "")

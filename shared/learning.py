@@ -18,7 +18,8 @@ MOST_FACTOR = 256  # by which a map of uncertainty may be reduced
 class LearnOptions:
     """How to retrain on marks (DISCA: Lenczner et al. 2022, section III-B); what makes no sense raises ValueError.
 
-    scope           what may change: "head" (the last layer), "decoder" (all but the encoder) or "all"
+    scope           what may change: "head" (one linear layer, solved at once: that of the scene's colours, or the last
+                    one where the network has none), "decoder" (all but the encoder) or "all"
     steps           gradient steps; None: what suits the scope
     rate            learning rate; None: what suits the scope
     regularisation  λ: how much changes of the map elsewhere cost; 0 for none

@@ -21,7 +21,9 @@ from terrafine.models.infer import Predictor
 from terrafine.models.learning.last_layer import linear_layer
 from terrafine.models.networks.diffusion import Diffusion, KernelRegression
 from terrafine.models.networks.linknet import LateLinkNet
+from terrafine.models.networks.merged import Merged
 from terrafine.models.networks.network import EarlyFusion
+from terrafine.models.networks.scene import SceneLayer
 from terrafine.models.networks.sideinfnet import SideInfNet
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import LandCover
@@ -55,9 +57,35 @@ def with_classes(predictor: Predictor, classes: tuple[LandCover, ...], sources: 
     return predictor.successor(network, replace(predictor.spec, classes=classes))
 
 
+def as_shown(predictor: Predictor, becomes: Sequence[int]) -> Predictor:
+    """A predictor whose classes are those that are shown, counted from 0; without marks its map is the same.
+
+    becomes  for each class the one that it is shown as, −1 for none
+
+    Only a forest and a LinkNet with late fusion can sum classes: another network with merged ones stays as it is.
+    """
+    shown = [index for index, target in enumerate(becomes) if target == index]
+    merged = any(target not in (index, -1) for index, target in enumerate(becomes))
+    if len(shown) == len(becomes) or merged and not isinstance(predictor.network, (PixelForest, LateLinkNet)):
+        return predictor
+    groups = [[target, *(i for i, t in enumerate(becomes) if t == target != i)] for target in shown]
+    classes = tuple(replace(predictor.spec.classes[old], id=new) for new, old in enumerate(shown))
+    reduced = with_classes(predictor, classes, shown)
+    if not merged:
+        return reduced
+    old, network = predictor.network, reduced.network.sharing_copy()
+    if isinstance(old, PixelForest) and isinstance(network, PixelForest):
+        network.share = torch.stack([old.share[:, group].sum(1) for group in groups], 1)
+    elif isinstance(old, LateLinkNet) and isinstance(network, LateLinkNet):
+        network.head = _head_of(old.head, groups, predictor.spec.temperature)
+    return reduced.successor(network)
+
+
 def _grow_late(network: LateLinkNet, sources: Sources) -> None:
     heads = network.affinity.heads
-    network.head = _with_outputs(cast(nn.ConvTranspose2d, network.head), sources)
+    network.head = _head_of(network.head, [[source] for source in sources])
+    if network.scene is not None:
+        network.scene = _scene_with_outputs(network.scene, sources)
     network.mark_pyramid[0] = _with_inputs(cast(nn.Conv2d, network.mark_pyramid[0]), sources)
     for index, mix in enumerate(network.mark_affinity):
         network.mark_affinity[index] = _with_inputs(cast(nn.Conv2d, mix), sources, groups=heads)
@@ -83,6 +111,19 @@ def _grow_early(network: EarlyFusion, sources: Sources, bands: int) -> None:
     _replace(network.network, first, _with_inputs(first, sources, kept=bands))
 
 
+def _head_of(
+    head: Union[nn.ConvTranspose2d, Merged], groups: Sequence[Sources], temperature: float = 1.0
+) -> Union[nn.ConvTranspose2d, Merged]:
+    """The head with one class for each group of old ones, None standing for a new one."""
+    layer, members = head, [[index] for index in range(head.out_channels)]
+    if isinstance(head, Merged):
+        layer, members, temperature = head.layer, head.members, float(head.temperature)
+    outputs = [[o for s in group for o in (members[s] if s is not None else [None])] for group in groups]
+    grown = cast(nn.ConvTranspose2d, _with_outputs(cast(Layer, layer), [o for group in outputs for o in group]))
+    classes = [index for index, group in enumerate(outputs) for _ in group]
+    return Merged(grown, classes, temperature) if len(classes) > len(groups) else grown
+
+
 def _with_outputs(layer: Layer, sources: Sources) -> Layer:
     """The layer with one output a class."""
     axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
@@ -96,6 +137,17 @@ def _with_outputs(layer: Layer, sources: Sources) -> Layer:
         "bias": nn.Parameter(torch.stack(biases) + layer.weight.new_tensor(shy)),
     }
     grown.out_channels = len(sources)
+    return grown
+
+
+def _scene_with_outputs(layer: SceneLayer, sources: Sources) -> SceneLayer:
+    """What it says of a new class is the mean of what it says of the old ones."""
+    anew = 0.0 if all(source is None for source in sources) else 1.0
+    grown = copy.copy(layer)
+    grown._parameters = {
+        name: nn.Parameter(torch.stack([_slice_or_mean(values, source, 0, anew) for source in sources]))
+        for name, values in (("weight", layer.weight), ("bias", layer.bias))
+    }
     return grown
 
 

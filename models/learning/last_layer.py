@@ -143,15 +143,17 @@ def set_weights(head: nn.Module, values: Tensor) -> None:
     cast(Tensor, layer.bias).copy_(values[-1])
 
 
-def solve(start: Doubles, sample: Sample) -> Doubles:
-    """The weights (D, classes) that minimise the weighted cross entropy of `sample` to its targets, from `start`."""
+def solve(start: Doubles, sample: Sample, ridge: float = RIDGE) -> Doubles:
+    """The weights (D, classes) that minimise the weighted cross entropy of `sample` to its targets, and `ridge` times
+    the square of what they are away from `start`.
+    """
 
     def objective(flat: Doubles) -> tuple[float, Doubles]:
         change = flat.reshape(start.shape) - start
         logits = sample.design @ (change + start) + sample.beside
         log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        loss = -(sample.weight * (sample.target * log_p).sum(1)).sum() + RIDGE * (change**2).sum()
-        slope = sample.design.T @ (sample.weight[:, None] * (np.exp(log_p) - sample.target)) + 2 * RIDGE * change
+        loss = -(sample.weight * (sample.target * log_p).sum(1)).sum() + ridge * (change**2).sum()
+        slope = sample.design.T @ (sample.weight[:, None] * (np.exp(log_p) - sample.target)) + 2 * ridge * change
         return float(loss), slope.ravel()
 
     found = optimize.minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS})

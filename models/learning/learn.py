@@ -29,9 +29,10 @@ from torch import Tensor, nn
 from terrafine.models.encoding import UNMARKED
 from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
-from terrafine.models.learning import last_layer
-from terrafine.models.learning.lesson import Example, Lesson, precision, prepare
-from terrafine.models.networks.network import MarkedNetwork
+from terrafine.models.learning import last_layer, scene
+from terrafine.models.learning.lesson import Example, Lesson, precision, prepare, share_right
+from terrafine.models.networks.linknet import LateLinkNet
+from terrafine.models.networks.network import Features, MarkedNetwork
 from terrafine.shared.errors import BadRequest, Cancelled
 from terrafine.shared.learning import LearnOptions
 
@@ -80,7 +81,10 @@ def learn(
         return _regrown(predictor, predictor.network, useful, seed)
     lessons = [prepare(example, predictor.network, predictor.device, marks_as_input, becomes) for example in useful]
     network = predictor.network.sharing_copy(learning_parameters(predictor.network, options.scope))
-    if options.scope == "head":
+    if options.scope == "head" and isinstance(network, LateLinkNet):
+        right = scene.learn(network, lessons, options.regularisation, seed)
+        report(1, 1)
+    elif options.scope == "head":
         right = last_layer.learn(network, lessons, options.regularisation, seed)
         report(1, 1)
     else:
@@ -126,6 +130,7 @@ class _Course:
         self.optimiser = torch.optim.SGD(learning, rate / (1.0 + options.regularisation))
         self.marked = sum(len(lesson.classes) for lesson in lessons)
         self.valid = sum(int(lesson.valid.sum()) for lesson in lessons)
+        self._heard: dict[tuple[int, bool], Features] = {}
 
     def run(self, rng: np.random.Generator, stopped: Stopped, report: Report) -> None:
         steps = self.options.steps or STEPS[self.options.scope]
@@ -140,15 +145,25 @@ class _Course:
 
     def loss(self, lesson: Lesson, rng: np.random.Generator) -> Tensor:
         """The lesson's share of the loss; the shares of all lessons add up to it."""
-        marks = lesson.unseen if rng.random() < self.drop else lesson.channels
+        is_seen = rng.random() >= self.drop
         with precision(lesson.image.device):
-            features = self.network.features(lesson.image) if self.options.scope == "all" else lesson.features
-            x, beside = self.network.trunk(features, marks)
+            x, beside = self.network.trunk_of(self.heard(lesson, is_seen))
             logits = (self.network.head(x) + beside).float()
         loss = mistaken(logits, lesson) / self.marked + self.options.regularisation * moved(logits, lesson) / self.valid
         if self.relations is None:
             return loss
         return loss + self.relations(x, int(rng.integers(2**31))) / len(self.lessons)
+
+    def heard(self, lesson: Lesson, is_seen: bool) -> Features:
+        """What the decoder starts from, with the marks as input or without; made once where nothing of it learns."""
+        marks = lesson.channels if is_seen else lesson.unseen
+        if self.options.scope == "all":
+            return self.network.heard(self.network.features(lesson.image), marks)
+        key = id(lesson), is_seen
+        if key not in self._heard:
+            with torch.no_grad():
+                self._heard[key] = self.network.heard(lesson.features, marks)
+        return self._heard[key]
 
 
 def mistaken(logits: Tensor, lesson: Lesson) -> Tensor:
@@ -165,11 +180,9 @@ def moved(logits: Tensor, lesson: Lesson) -> Tensor:
 @torch.no_grad()
 def _right(network: MarkedNetwork, lessons: Sequence[Lesson], scope: str) -> float:
     """The share of the marked pixels that the network has right when it is not shown the marks."""
-    right = 0
+    maps = []
     for lesson in lessons:
         with precision(lesson.image.device):
             features = network.features(lesson.image) if scope == "all" else lesson.features
-            logits = network.decode(features, lesson.unseen)
-        shown = logits[0, :, lesson.rows, lesson.cols].T.float().softmax(1) @ lesson.shown_as
-        right += int((shown.argmax(1) == lesson.classes).sum())
-    return right / sum(len(lesson.classes) for lesson in lessons)
+            maps.append(network.decode(features, lesson.unseen))
+    return share_right(lessons, maps)

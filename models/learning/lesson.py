@@ -104,6 +104,15 @@ def _shown_as(becomes: Sequence[int]) -> Tensor:
     return torch.tensor([[float(target == shown) for shown in range(len(becomes))] for target in becomes])
 
 
+def share_right(lessons: Sequence[Lesson], maps: Sequence[Tensor]) -> float:
+    """Of the marked pixels, where each of the maps (logits, (1, classes, T, T)) shows the class of the mark."""
+    right = 0
+    for lesson, logits in zip(lessons, maps):
+        shown = logits[0, :, lesson.rows, lesson.cols].T.float().softmax(1) @ lesson.shown_as
+        right += int((shown.argmax(1) == lesson.classes).sum())
+    return right / sum(len(lesson.classes) for lesson in lessons)
+
+
 def precision(device: torch.device) -> torch.autocast:
     """bfloat16 where the device computes in it: a step is then three times as fast as in float32, and no worse."""
     if device.type == "cuda":

@@ -3,22 +3,25 @@
 The encoder sees the image alone. Its five maps are projected to the decoder's widths once and kept. Marks enter the
 bottleneck and every skip as maps of the same width, made from their channels by a small pyramid of strided convolutions
 and, at stride 4, from the affinity of each pixel to each class's marks (`affinity.py`), which also leads straight to
-the logits. Without marks all of that is zero but a bias, and the network is a plain LinkNet.
+the logits. Without marks all of that is zero but a bias, and the network is a plain LinkNet. What is learnt at once of
+a scene's colours (`scene.py`) leads straight to the logits, too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
-from typing import Optional
+from typing import Any, Optional, Union
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from terrafine.models.affinity import MarkAffinity
+from terrafine.models.networks.merged import Merged
 from terrafine.models.networks.network import Features, MarkedNetwork, Thinning
+from terrafine.models.networks.scene import SceneLayer, colours
 
 WIDTHS = (32, 48, 64, 96, 160)  # of the decoder at strides 2, 4, 8, 16, 32
 EMBEDDING = 32
@@ -47,8 +50,9 @@ class LateLinkNet(MarkedNetwork):
             nn.Conv2d(self.affinity.heads * classes, width, 1, bias=False) for width in WIDTHS
         )
         self.blocks, self.fuse = _blocks(), _fusions()
-        self.head = nn.ConvTranspose2d(WIDTHS[0], classes, 2, 2)
+        self.head: Union[nn.ConvTranspose2d, Merged] = nn.ConvTranspose2d(WIDTHS[0], classes, 2, 2)
         self.shortcut = nn.Parameter(torch.full((self.affinity.heads,), SHORTCUT))
+        self.scene: Optional[SceneLayer] = None
         self._silence: Optional[dict[torch.Size, list[Tensor]]] = None
 
     def settle(self) -> None:
@@ -56,17 +60,42 @@ class LateLinkNet(MarkedNetwork):
 
     def features(self, image: Tensor) -> Features:
         skips = [project(x) for project, x in zip(self.skips, self.encoder(image))]
-        return (*skips, self._embedding(skips))
+        return (*skips, self._embedding(skips), colours(image))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """With a scene layer, and with merged outputs, where the state has them."""
+        if "head.classes" in state_dict:
+            classes = state_dict["head.classes"].tolist()
+            self.head = Merged(nn.ConvTranspose2d(WIDTHS[0], len(classes), 2, 2), classes, 1.0)
+        if "scene.weight" in state_dict:
+            self.scene = SceneLayer(len(state_dict["scene.mean"]), len(state_dict["scene.weight"]))
+        return super().load_state_dict(state_dict, strict, assign)
 
     def decode(self, features: Features, marks: Tensor) -> Tensor:
         return self._answer(*self.trunk(features, marks))
 
     def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
-        fused, beside = self._fused(features, marks)
-        return _climb(self.blocks, self.fuse, fused), beside
+        return self.trunk_of(self.heard(features, marks))
+
+    def trunk_of(self, heard: Features) -> tuple[Tensor, Tensor]:
+        *fused, affinity, seen = heard
+        return _climb(self.blocks, self.fuse, fused), self._beside(affinity, seen)
+
+    def heard(self, features: Features, marks: Tensor) -> Features:
+        """The skips with the marks in them, the affinity, a scalar 0 without marks, and the colours."""
+        *skips, embedding, seen = features
+        if self._silence is not None and not marks.any():
+            quiet = self._unmarked(self._silence, marks, skips)
+            return (*(skip + mark for skip, mark in zip(skips, quiet)), marks.new_zeros(()), seen)
+        affinity = self.affinity(embedding, _largest(marks, 2 ** (AFFINITY_LEVEL + 1)))
+        spread = affinity.to(skips[0].dtype, memory_format=torch.channels_last)
+        maps = self._marks(marks.to(skips[0].dtype), spread, skips)
+        # Numbers of two precisions would be added thirty times as slowly.
+        return (*(mark.add_(skip.to(mark.dtype)) for mark, skip in zip(maps, skips)), affinity, seen)
 
     def thinned(self, features: Features, marks: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
-        fused, beside = self._fused(features, marks)
+        *fused, affinity, seen = self.heard(features, marks)
+        beside = self._beside(affinity, seen)
         return (self._answer(x, beside) for x in _thinned(self.blocks, self.fuse, fused, passes))
 
     def reducible(self) -> tuple[nn.Module, ...]:
@@ -81,18 +110,6 @@ class LateLinkNet(MarkedNetwork):
     def _answer(self, x: Tensor, beside: Tensor) -> Tensor:
         logits: Tensor = self.head(x.to(self.shortcut.dtype))
         return logits.add_(beside) if beside.ndim else logits
-
-    def _fused(self, features: Features, marks: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The skips with the marks in them, and what the affinity adds to the logits, a scalar 0 without marks."""
-        *skips, embedding = features
-        if self._silence is not None and not marks.any():
-            quiet = self._unmarked(self._silence, marks, skips)
-            return [skip + mark for skip, mark in zip(skips, quiet)], marks.new_zeros(())
-        affinity = self.affinity(embedding, _largest(marks, 2 ** (AFFINITY_LEVEL + 1)))
-        spread = affinity.to(skips[0].dtype, memory_format=torch.channels_last)
-        maps = self._marks(marks.to(skips[0].dtype), spread, skips)
-        fused = [mark.add_(skip) for mark, skip in zip(maps, skips)]
-        return fused, _upsampled(self._shortcut(affinity), marks)
 
     def _unmarked(self, known: dict[torch.Size, list[Tensor]], marks: Tensor, skips: list[Tensor]) -> list[Tensor]:
         """What `_marks` makes of no marks at all: the same for every tile of a size."""
@@ -114,9 +131,18 @@ class LateLinkNet(MarkedNetwork):
             maps.append(mix(_resized(affinity, skip)).add_(x))
         return maps
 
-    def _shortcut(self, affinity: Tensor) -> Tensor:
-        heads = affinity.unflatten(1, (len(self.shortcut), -1))
-        return torch.einsum("bhcyx,h->bcyx", heads, self.shortcut.to(affinity.dtype))
+    def _beside(self, affinity: Tensor, seen: Tensor) -> Tensor:
+        """What the affinity and the scene's colours add to the logits; a scalar 0 without both."""
+        coarse = affinity
+        if affinity.ndim:
+            heads = affinity.unflatten(1, (len(self.shortcut), -1))
+            coarse = torch.einsum("bhcyx,h->bcyx", heads, self.shortcut.to(affinity.dtype))
+        if self.scene is not None:
+            coarse = coarse + self.scene(seen.float())
+        if not coarse.ndim:
+            return coarse
+        size = [side * 2 ** (AFFINITY_LEVEL + 1) for side in coarse.shape[-2:]]
+        return F.interpolate(coarse, size, mode="bilinear", align_corners=False)
 
 
 class LinkNet(nn.Module):

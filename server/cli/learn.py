@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from terrafine.server.engine.learning import learn, saved_spec
+    from terrafine.server.engine.learning import learn, saved
     from terrafine.server.model_card import card_of
     from terrafine.server.zoo import save_model
 
@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out.exists():
         raise ConfigError(f"'{arguments.out}' is there already.", "Name another folder.")
     with opening.opened(arguments, FEATURES_BYTES, arguments.new_class) as (session, _):
-        spec = saved_spec(session, arguments.out.name, arguments.title or f"{session.spec.title}, retrained")
         (learnt,) = opening.with_progress(learn(session, 1, 2, options), "learn", "step")
-        save_model(arguments.out, session.predictor, spec, card_of(session, spec))
+        predictor, spec = saved(session, arguments.out.name, arguments.title or f"{session.spec.title}, retrained")
+        save_model(arguments.out, predictor, spec, card_of(session, spec))
     print(f"right on its own: {learnt.right_before:.0%} of the marked pixels before, {learnt.right_after:.0%} after")
     print(f"saved as '{spec.name}' in '{arguments.out}'")
     return 0

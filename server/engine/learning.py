@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from terrafine.models.encoding import UNMARKED, marked_pixels
 from terrafine.models.infer import Predictor
-from terrafine.models.learning.grow import with_classes
+from terrafine.models.learning.grow import as_shown, with_classes
 from terrafine.models.learning.learn import Example, Relations
 from terrafine.models.learning.learn import learn as learnt_from
 from terrafine.server.engine.engine import missing_for
@@ -144,13 +144,17 @@ def with_legend(predictor: Predictor, classes: Sequence[LandCover]) -> Predictor
     return with_classes(predictor, tuple(classes), [known.get(item.name) for item in classes])
 
 
-def saved_spec(session: Session, name: str, title: str) -> ModelSpec:
-    """Of the model that the session's network is saved as: all its classes, by their names of now.
+def saved(session: Session, name: str, title: str) -> tuple[Predictor, ModelSpec]:
+    """What the session's network is saved as: the classes that are shown (see `as_shown`), by their names of now.
 
     Raises BadRequest for a name that no model can have.
     """
+    legend, predictor = session.legend, as_shown(session.predictor, session.legend.becomes)
+    is_whole = len(predictor.spec.classes) == len(legend.classes)
+    kept = range(len(legend.classes)) if is_whole else legend.shown
+    classes = tuple(replace(legend.classes[old], id=new) for new, old in enumerate(kept))
     try:
-        return replace(session.spec, name=name, title=title, classes=session.legend.classes)
+        return predictor, replace(predictor.spec, name=name, title=title, classes=classes)
     except UnusableModel as error:
         raise BadRequest(error.message) from error
 

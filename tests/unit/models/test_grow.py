@@ -121,3 +121,63 @@ def test_a_grown_model_is_saved_and_loaded_like_any_other(tmp_path):
 def test_sources_that_do_not_fit_are_refused(sources):
     with pytest.raises(ValueError, match="sources"):
         grow.with_classes(predictor(), legend(3 if len(sources) < 4 else 4), sources)
+
+
+SHARED = [1, 1, -1, 3, 3]  # 0 is shown as 1, 4 as 3, 2 not at all
+
+
+def merged_by_hand(logits, temperature):
+    p = np.exp(logits.astype(np.float64) / temperature)
+    return temperature * np.log(np.stack([p[:, 0] + p[:, 1], p[:, 3] + p[:, 4]], 1))
+
+
+def test_a_model_of_what_is_shown_gives_the_map_that_was_shown(tmp_path):
+    model = predictor(classes=5, temperature=1.7)
+    shown = grow.as_shown(model, SHARED)
+    expected = merged_by_hand(model.logits(model.features(image()), marks(5)), 1.7)
+    registry.save(tmp_path, shown.spec, shown.network)
+    for found in (shown, Predictor(*registry.load(tmp_path))):
+        assert [entry.name for entry in found.spec.classes] == ["class 1", "class 3"]
+        assert np.allclose(found.logits(found.features(image()), marks(2)), expected, atol=1e-4)
+
+
+def test_a_mark_in_a_merged_class_acts_in_what_is_saved():
+    shown = grow.as_shown(predictor(classes=5), SHARED)
+    features = shown.features(image())
+    change = shown.logits(features, marks(2, (1, 12, 12))) - shown.logits(features, marks(2))
+    assert change[0, :, 13, 13].argmax() == 1
+
+
+def test_merged_outputs_can_be_merged_again_and_joined_by_a_new_class():
+    model = predictor(classes=5)
+    once = grow.as_shown(model, SHARED)
+    more = grow.with_classes(once, legend(3), (0, 1, None))
+    before = once.logits(once.features(image()), marks(2))
+    assert np.allclose(more.logits(more.features(image()), marks(3))[:, :2], before, atol=1e-5)
+    alone = grow.as_shown(more, [0, 0, 2])
+    expected = np.log(np.exp(before[:, 0]) + np.exp(before[:, 1]))
+    assert np.allclose(alone.logits(alone.features(image()), marks(2))[:, 0], expected, atol=1e-4)
+
+
+def test_learning_goes_on_with_merged_outputs():
+    shown = grow.as_shown(predictor(classes=5), SHARED)
+    channels, marked = marks(2, (1, 8, 8))[0], np.full((SIZE, SIZE), -1, np.int16)
+    marked[8:12, 8:12] = 1
+    tile = Example(shown.features(image())[0], image()[0], channels, marked, np.ones((SIZE, SIZE), bool))
+    for scope in ("head", "decoder"):
+        options = LearnOptions(scope, steps=5, rate=0.3, regularisation=0.01)
+        learnt = learn.learn(shown, [tile], options).predictor
+        gain = learnt.logits([tile.features], marks(2)) - shown.logits([tile.features], marks(2))
+        assert (gain[0, 1] - gain[0, 0])[8:12, 8:12].mean() > 0
+
+
+def test_removed_classes_are_not_saved_whatever_the_network():
+    model = predictor(classes=3, **EARLY)
+    shown = grow.as_shown(model, [0, -1, 2])
+    expected = model.logits(model.features(image()), marks(3))[:, [0, 2]]
+    assert np.allclose(shown.logits(shown.features(image()), marks(2)), expected, atol=1e-5)
+
+
+def test_a_network_that_cannot_sum_classes_stays_as_it_is():
+    model = predictor(classes=3, **EARLY)
+    assert grow.as_shown(model, [0, 0, 2]) is model
