@@ -123,9 +123,12 @@ class ClusterEngines:
     def _tidy(self) -> None:
         """See which nodes leave, and now and then what nobody uses any more."""
         for look in count():
-            self._notice_leaving()
-            if look % TIDY_EVERY == 0:
-                self._expire()
+            try:
+                self._notice_leaving()
+                if look % TIDY_EVERY == 0:
+                    self._expire()
+            except (ray.exceptions.RayError, OSError) as error:
+                log.warning("the cluster or its storage does not answer: %s", error)
             if self._ending.wait(DRAIN_S):
                 return
 

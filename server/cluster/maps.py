@@ -121,8 +121,9 @@ class MapMaker:
         return self._open[job][0]
 
     def _of_file(self, job: MapJob) -> Opened:
-        zoo = self._zoos.setdefault(job.models, Zoo(known_folders(job.models), self._device))
-        predictor = zoo.predictor(job.model)
+        if job.models not in self._zoos:
+            self._zoos[job.models] = Zoo(known_folders(job.models), self._device)
+        predictor = self._zoos[job.models].predictor(job.model)
         raster = open_raster(job.raster, predictor.spec, job.info.bands)
         if not _same(raster.info, job.info):
             raise UnusableRaster(f"'{job.raster}' is another raster on {socket.gethostname()}.", "Use shared storage.")
