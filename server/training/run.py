@@ -55,7 +55,8 @@ def train(
             yield step, values
             if best.is_final:
                 break
-        network = course.load(folder / MODEL)[1] if options.patience and subjects else trainer.result
+        kept = options.patience and subjects  # otherwise the last weights are the result
+        network = course.load(folder / MODEL)[1].to(course.device) if kept else trainer.result
         spec, values = course.finished(network, subjects)
         log.write(trainer.step, values)
     registry.save(folder / MODEL, spec, network)
