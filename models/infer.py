@@ -15,6 +15,7 @@ from torch import Tensor
 from terrafine.models import channels
 from terrafine.models.certainty import uncertainty
 from terrafine.models.certainty.confidence import ConfidNet
+from terrafine.models.cuda import Replayed, download, lane, upload
 from terrafine.models.networks.fused import fused
 from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import Features, MarkedNetwork
@@ -87,35 +88,45 @@ class Predictor:
             module.to(self.precision)
         return twin
 
+    @cached_property
+    def _look(self) -> Replayed:
+        return Replayed(self._fast.features)
+
+    def warm_up(self) -> None:
+        """Do what the first tile would have to wait for."""
+        _ = self.is_same_in_threads
+
     @torch.inference_mode()
     def features(self, images: Floats) -> list[TileFeatures]:
         """Images float32 (B, bands, T, T), normalised → the features of each."""
-        maps = self._fast.features(self._batch(images))
+        with lane(self.device):
+            maps = self._look(self._batch(images))
         return [TileFeatures(tuple(tensor[index : index + 1] for tensor in maps)) for index in range(len(images))]
 
     @torch.inference_mode()
     def logits(self, features: Sequence[TileFeatures], marks: Floats) -> Floats:
         """Features of B tiles and their marks float32 (B, classes, T, T) → logits float32 (B, classes, T, T)."""
-        result: Floats = self._decoded(features, marks).float().cpu().numpy()
+        with lane(self.device):
+            result: Floats = download(self._decoded(features, marks).float())
         return result
 
     @torch.inference_mode()
     def halves(self, features: Sequence[TileFeatures], marks: Floats) -> NDArray[np.float16]:
         """Likewise, as float16, clipped to ±LARGEST."""
-        logits = self._decoded(features, marks).float().clamp_(-LARGEST, LARGEST)
-        result: NDArray[np.float16] = logits.half().cpu().numpy()
+        with lane(self.device):
+            logits = self._decoded(features, marks).float().clamp_(-LARGEST, LARGEST)
+            result: NDArray[np.float16] = download(logits.half())
         return result
 
     def _decoded(self, features: Sequence[TileFeatures], marks: Floats) -> Tensor:
-        return self._fast.decode(_joined(features), torch.from_numpy(marks).to(self.device))
+        return self._fast.decode(_joined(features), upload(marks, self.device))
 
     @cached_property
     def is_same_in_threads(self) -> bool:
         """Do one thread and all of them give the same bits on this machine? Found out once, with a tile of noise."""
+        threads, together = torch.get_num_threads(), self._of_noise()
         if self.device.type != "cpu":
             return True
-        threads = torch.get_num_threads()
-        together = self._of_noise()
         try:
             torch.set_num_threads(1)
             return np.array_equal(self._of_noise(), together)
@@ -182,7 +193,7 @@ class Predictor:
 
     def _batch(self, images: Floats) -> Tensor:
         dtype = self.precision if self._fast.reducible() else torch.float32
-        return torch.from_numpy(images).to(self.device, dtype, memory_format=torch.channels_last)
+        return upload(images, self.device).to(dtype, memory_format=torch.channels_last)
 
 
 def _joined(features: Sequence[TileFeatures]) -> Features:

@@ -56,6 +56,7 @@ class Zoo:
         """The model called `name`, ready to run; raises NotFound or UnusableModel."""
         if name not in self._predictors:
             predictor = registry.load_predictor(registry.find(name, self.folders), self.device)
+            predictor.warm_up()
             log.debug("loaded model %s on %s", name, self.device)
             self._predictors[name] = predictor
         return self._predictors[name]
