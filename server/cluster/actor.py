@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the gateway knows these actors, too, and does without torch
     from terrafine.server.cluster.maps import Block, Job
     from terrafine.server.engine.sessions import Sessions
 
+GUESTS_BYTES = 128 << 20  # of features: of others' maps each tile is looked at once
 GROUPS = {"maps": 1, "talk": 2}  # threads beside the one that gives turns
 
 
@@ -90,7 +91,9 @@ class EngineActor:
         roots, own = DataRoots(options.data_roots), StateFolder(state, is_shared=True)
         self._dispatcher = Dispatcher(self._zoo, own, roots, SharedPredict(others))
         self._turns = Turns(self._dispatcher)
-        return Sessions(self._zoo, StateFolder(state, is_shared=True, is_guest=True), roots)
+        guests = Sessions(self._zoo, StateFolder(state, is_shared=True, is_guest=True), roots)
+        guests.caches.features.budget = GUESTS_BYTES
+        return guests
 
     # ---- turns for a server's clients: one thread ----------------------------------------------------------------
 

@@ -64,7 +64,7 @@ class ActorEngine:
                 raise self._died("the server ends")
         try:
             answer: Optional[Answer] = ray.get(asked)
-        except GONE as error:
+        except ray.exceptions.RayError as error:
             raise self._died(error) from None
         if answer is None:
             raise self._died("another is in its place")
@@ -129,7 +129,7 @@ class ActorEngine:
         log.info("an engine is there: %s on %s", self.beat.device, self.beat.host)  # type: ignore[union-attr]
 
     def _died(self, why: object) -> EngineRestarted:
-        self.beat = None
+        self.beat = self._asked = None  # what is still on its way may be from before
         self.jobs.clear()
         self._placement.leave(self)
         log.error("an engine of the cluster is gone: %s", why)

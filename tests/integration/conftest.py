@@ -286,17 +286,20 @@ def mapped() -> Callable[..., np.ndarray]:
 
 
 class Nodes:
-    """A Ray cluster of three nodes on this machine, a processor each; `address` is its head's."""
+    """A Ray cluster of three nodes on this machine, a processor each; `address` and `head`, an id, are its head's."""
 
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
         self._small = {"num_cpus": 1, "object_store_memory": 80 << 20}
         self._cluster = Cluster(initialize_head=True, head_node_args={**self._small, "include_dashboard": False})
-        self._others: list[object] = []
-        self.address = self._cluster.address
+        self._others: list = []
+        self._leaving: list = []
+        self.address, self.head = self._cluster.address, self._cluster.head_node.node_id
 
     def make_whole(self) -> None:
+        while self._leaving:
+            self._cluster.remove_node(self._leaving.pop(), allow_graceful=False)
         while len(self._others) < 2:
             self._others.append(self._cluster.add_node(**self._small))
 
@@ -308,6 +311,8 @@ class Nodes:
         """Announce that a node, by its id, leaves in ten minutes."""
         from ray._raylet import GcsClient
 
+        self._leaving += [other for other in self._others if other.node_id == node]
+        self._others = [other for other in self._others if other.node_id != node]
         reason = 2  # preemption
         deadline_ms = int(1000 * (time.time() + 600))
         assert GcsClient(address=self.address).drain_node(node, reason, "it leaves", deadline_ms)[0]
@@ -317,7 +322,7 @@ class Nodes:
 
 
 @pytest.fixture(scope="session")
-def _nodes() -> Iterator[Nodes]:
+def nodes() -> Iterator[Nodes]:
     pytest.importorskip("ray", reason="needs terrafine[cluster]")
     nodes = Nodes()
     yield nodes
@@ -325,7 +330,7 @@ def _nodes() -> Iterator[Nodes]:
 
 
 @pytest.fixture
-def cluster(_nodes: Nodes) -> Nodes:
+def cluster(nodes: Nodes) -> Nodes:
     """All of it, whatever happened before."""
-    _nodes.make_whole()
-    return _nodes
+    nodes.make_whole()
+    return nodes

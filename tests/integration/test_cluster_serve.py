@@ -48,14 +48,14 @@ class Team:
             assert time.monotonic() < deadline, "the engines do not come"
             time.sleep(0.5)
 
-    def holder(self) -> dict:
-        """The engine that holds the only session."""
+    def holders(self, count: int) -> list[dict]:
+        """The engines that hold the sessions, each one."""
         deadline = time.monotonic() + 60
-        while not (found := [engine for engine in self.engines if engine["figures"]["sessions"]]):
-            assert time.monotonic() < deadline, "no engine tells of a session"
+        while len(found := [engine for engine in self.engines if engine["figures"]["sessions"]]) < count:
+            assert time.monotonic() < deadline, "the engines do not tell of their sessions"
             time.sleep(0.2)
-        assert len(found) == 1
-        return found[0]
+        assert [engine["figures"]["sessions"] for engine in found] == [1] * count
+        return found
 
     def again(self, ask) -> object:
         """As the plugin does: once more where the engine broke down meanwhile."""
@@ -65,11 +65,13 @@ class Team:
             return ask()
 
 
-@pytest.fixture
-def team(cluster, start_server, tmp_path: Path) -> Iterator[Team]:
-    words = ["--exit-with-stdin", "--threads", "1", "--device", "cpu", "--state-dir", str(tmp_path / "state")]
-    process = start_server(*words, "--ray", cluster.address)
-    team = Team(process, tmp_path / "state")
+@pytest.fixture(scope="module")
+def team(nodes, start_server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    nodes.make_whole()
+    state = tmp_path_factory.mktemp("shared") / "state"
+    words = ["--exit-with-stdin", "--threads", "1", "--device", "cpu", "--state-dir", str(state)]
+    process = start_server(*words, "--ray", nodes.address)
+    team = Team(process, state)
     yield team
     team.client.close()
     process.stdin.close()
@@ -97,13 +99,14 @@ def test_a_session_survives_its_engine_with_every_mark_and_what_it_learnt(team: 
     before = mapped(client, "s", raster)
     team.wait_for(2)
 
-    os.kill(team.holder()["pid"], signal.SIGKILL)
+    os.kill(team.holders(1)[0]["pid"], signal.SIGKILL)
 
     mark = Annotation("last", "point", ((400.5, 100.5),), 1)
     np.testing.assert_array_equal(team.again(lambda: mapped(client, "s", Unread(raster))), before)
     assert client.change_annotations("s", log.add(mark)).revision == log.revision
     opened = client.open_session("s", "tiny", raster.info)
     assert (opened.revision, opened.weights != "") == (log.revision, True)
+    client.close_session("s")
 
 
 def test_a_whole_map_is_made_by_all_engines_and_is_that_of_one(
@@ -116,6 +119,7 @@ def test_a_whole_map_is_made_by_all_engines_and_is_that_of_one(
         items = list(team.client.predict("whole", large.info.grid.window, large.read))
         alone = list(engine.predict(Session(large.info, large, predictor), large.info.grid.window))
     np.testing.assert_array_equal(painted(items, 1600), painted(alone, 1600))
+    team.client.close_session("whole")
     blocks = sum(made["figures"]["blocks_made"] for made in team.engines)
     assert blocks > 0, "no engine helped"
 
@@ -130,14 +134,17 @@ def painted(items: list, side: int) -> np.ndarray:
     return out
 
 
-def test_sessions_move_off_a_node_that_is_to_leave(team: Team, cluster, raster, mapped) -> None:
+def test_sessions_move_off_a_node_that_is_to_leave(team: Team, nodes, raster, mapped) -> None:
     team.wait_for(3)
-    team.client.open_session("s", "tiny", raster.info)
-    before, holder = mapped(team.client, "s", raster), team.holder()
-    cluster.drain(holder["node"])
+    for name in ("s", "t"):
+        team.client.open_session(name, "tiny", raster.info)
+    before = [mapped(team.client, name, raster) for name in ("s", "t")]
+    leaving = next(engine for engine in team.holders(2) if engine["node"] != nodes.head)
+    nodes.drain(leaving["node"])
     deadline = time.monotonic() + 120
-    while holder["birth"] in [engine["birth"] for engine in team.engines]:
+    while leaving["birth"] in [engine["birth"] for engine in team.engines]:
         assert time.monotonic() < deadline, "the engine stays"
         time.sleep(0.5)
-    np.testing.assert_array_equal(team.again(lambda: mapped(team.client, "s", Unread(raster))), before)
-    assert team.holder()["node"] != holder["node"]
+    for name, expected in zip(("s", "t"), before):
+        np.testing.assert_array_equal(mapped(team.client, name, Unread(raster)), expected)
+    assert leaving["node"] not in [engine["node"] for engine in team.engines]
