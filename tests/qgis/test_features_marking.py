@@ -7,8 +7,8 @@ import pytest
 from qgis.core import QgsProject
 from qgis.PyQt.QtCore import Qt
 
+from terrafine.tests.qgis.teaching import add_class, learn, legend, palette
 from terrafine.tests.qgis.test_keeping import reopen, save
-from terrafine.tests.qgis.test_learning import add_class, learn, legend, palette
 
 pytestmark = pytest.mark.qgis
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
