@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from terrafine.models import registry
+from terrafine.server.bench import floor
 from terrafine.server.bench.place import place
 from terrafine.server.demo import source
 from terrafine.server.demo.live import Click, LiveMap, choose_model
 from terrafine.server.rasters.raster_io import open_raster
+from terrafine.server.zoo import known_folders
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window, slices
 
@@ -32,7 +35,8 @@ class ClickFigures:
     overheads       those of them less what the network computed
     cold            round trips of first marks in new sessions, where nothing is computed yet; the pixels are there
     strokes         those of them that placed a stroke
-    stages          median seconds of each stage of the server's work
+    stages          median seconds of each stage of the server's work; cold_stages: likewise of cold clicks
+    floor           what a tile without marks would take at the machine's limit
     bytes_up        largest number of bytes sent for one click; bytes_down: received, on average
     changed_share   mean share of the raster that a click could change
     outside         pixels that changed outside of that window, over all clicks (0 is right)
@@ -46,6 +50,8 @@ class ClickFigures:
     cold: Sequence[float]
     strokes: Sequence[float]
     stages: Mapping[str, float]
+    cold_stages: Mapping[str, float]
+    floor: float
     bytes_up: int
     bytes_down: float
     changed_share: float
@@ -75,22 +81,34 @@ def measure_clicks(
             scratch = opened()
             scratch.set_marks(marks)
             scratch.classify(lambda done, total: None)
-            cold = [opened().mark(mark).seconds for mark in random_marks(window, len(spec.classes), COLD, seed + 1)]
+            cold = [opened().mark(mark) for mark in random_marks(window, len(spec.classes), COLD, seed + 1)]
     clicks = [click for click, _ in watched]
     return ClickFigures(
         size_px=size_px,
         first_map=first_map,
         clicks=[click.seconds for click in clicks],
         overheads=[click.seconds - sum(click.stages.get(name, 0.0) for name in NETWORK) for click in clicks],
-        cold=cold,
+        cold=[click.seconds for click in cold],
         strokes=[click.seconds for click, mark in zip(clicks, marks) if mark.kind == "stroke"],
-        stages={name: float(np.median([click.stages[name] for click in clicks])) for name in clicks[0].stages},
+        stages=_medians(clicks),
+        cold_stages=_medians(cold),
+        floor=_floor(spec.name, models, device),
         bytes_up=max(click.bytes_sent for click in clicks),
         bytes_down=received / len(clicks),
         changed_share=float(np.mean([click.changed.pixels for click in clicks])) / window.pixels,
         outside=sum(strayed for _, strayed in watched),
         differs=int((scratch.classes != live.classes).sum()),
     )
+
+
+def _medians(clicks: Sequence[Click]) -> dict[str, float]:
+    return {name: float(np.median([click.stages[name] for click in clicks])) for name in clicks[0].stages}
+
+
+def _floor(model: str, models: Path | None, device: str) -> float:
+    folder = registry.find(model, known_folders([models] if models else []))
+    predictor = registry.load_predictor(folder, device or "cpu")
+    return floor.of_tile(predictor).seconds(floor.of_device(predictor))
 
 
 def _watched(live: LiveMap, mark: Annotation) -> tuple[Click, int]:

@@ -15,6 +15,7 @@ import torch
 
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
+from terrafine.server.bench import floor
 from terrafine.server.bench.drawn import session_of
 from terrafine.server.engine import engine, learning, uncertainty
 from terrafine.server.engine.caches import FEATURES_BYTES, LOGITS_BYTES
@@ -33,6 +34,7 @@ REFERENCE = "plain pass"
 class LearningFigures:
     """Median seconds by name; REFERENCE is the full pass of the plain network.
 
+    floor      what a tile without marks would take at the machine's limit
     peak_gb    the most memory of a process that classifies the large image with entropy, above the most that it had
                before that, image and model included, in GB (10⁹ bytes)
     budget_gb  what of it the caches may hold
@@ -40,14 +42,15 @@ class LearningFigures:
 
     seconds: dict[str, float]
     rounds: int
+    floor: float
     peak_gb: float
     budget_gb: float
 
 
-def measure(folder: Path, rounds: int) -> LearningFigures:
+def measure(folder: Path, rounds: int, device: str = "") -> LearningFigures:
     """Every item once in each of the rounds, so that a busy machine is busy for all of them. `folder`: of the model."""
-    predictor = registry.load_predictor(folder)
-    items = {REFERENCE: _plain_pass(), **_of_tile(predictor), **_of_image(predictor)}
+    predictor = registry.load_predictor(folder, device or "cpu")
+    items = {REFERENCE: _plain_pass(predictor.device), **_of_tile(predictor), **_of_image(predictor)}
     taken: dict[str, list[float]] = {name: [] for name in items}
     for item in items.values():
         item()  # the first call of anything takes longer
@@ -57,20 +60,21 @@ def measure(folder: Path, rounds: int) -> LearningFigures:
             item()
             taken[name].append(time.perf_counter() - started)
     medians = {name: float(np.median(values)) for name, values in taken.items()}
-    return LearningFigures(medians, rounds, _peak_gb(folder), (FEATURES_BYTES + LOGITS_BYTES) / 1e9)
+    limit = floor.of_tile(predictor).seconds(floor.of_device(predictor))
+    return LearningFigures(medians, rounds, limit, _peak_gb(folder), (FEATURES_BYTES + LOGITS_BYTES) / 1e9)
 
 
-def _plain_pass() -> Callable[[], object]:
+def _plain_pass(device: torch.device) -> Callable[[], object]:
     """A LinkNet with a ResNet-34 encoder on one tile; the faster of the two memory formats."""
     import segmentation_models_pytorch
 
     network = segmentation_models_pytorch.Linknet("resnet34", encoder_weights=None, classes=CLASSES).eval()
-    network = network.to(memory_format=torch.channels_last)
-    image = torch.rand(1, 3, TILE_PX, TILE_PX).to(memory_format=torch.channels_last)
+    network = network.to(device, memory_format=torch.channels_last)
+    image = torch.rand(1, 3, TILE_PX, TILE_PX).to(device, memory_format=torch.channels_last)
 
     def run() -> None:
         with torch.inference_mode():
-            network(image)
+            network(image).cpu()
 
     return run
 
@@ -105,6 +109,7 @@ def _of_tile(predictor: Predictor) -> dict[str, Callable[[], object]]:
 
     items: dict[str, Callable[[], object]] = {
         "a click": click, f"learning, decoder, {STEPS} steps": learn("decoder"), "learning, last layer": learn("head"),
+        f"learning, all, {STEPS} steps": learn("all"),
     }  # fmt: skip
     return {**items, "MC dropout, 5 passes": thinned} if "mc-dropout" in predictor.spec.uncertainty else items
 

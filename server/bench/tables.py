@@ -29,7 +29,8 @@ def click_table(figures: ClickFigures) -> str:
     strokes = f"{np.median(figures.strokes):.2f} s" if figures.strokes else "–"
     total = figures.stages.get("total", 0.0) or float("nan")
     stages = [
-        f"| {name} | {1000 * seconds:.1f} ms | {100 * seconds / total:.0f} % |"
+        f"| {name} | {1000 * seconds:.1f} ms | {100 * seconds / total:.0f} % "
+        f"| {1000 * figures.cold_stages.get(name, 0.0):.1f} ms |"
         for name, seconds in figures.stages.items()
         if name != "total"
     ]
@@ -48,9 +49,11 @@ def click_table(figures: ClickFigures) -> str:
             f"| pixels that changed elsewhere | {figures.outside} |",
             f"| pixels that differ from the map from scratch | {figures.differs} |",
             "",
-            "| stage, at the server | median | share |",
-            "|---|---|---|",
+            "| stage, at the server | median, warm | share | median, cold |",
+            "|---|---|---|---|",
             *stages,
+            "",
+            f"- a tile without marks at the machine's limit: {1000 * figures.floor:.1f} ms",
         ]
     )
 
@@ -79,6 +82,7 @@ def learning_table(figures: LearningFigures) -> str:
         [
             *lines,
             "",
+            f"- a tile at the machine's limit: {figures.floor:.3f} s, {figures.floor / plain:.2f} plain passes",
             f"- the plain pass: LinkNet, ResNet-34, {TILE_PX}² tile, {CLASSES} classes",
             f"- entropy takes {with_entropy / image:.2f} times as long as the map alone",
             f"- memory for the {IMAGE_PX}² image: {figures.peak_gb:.2f} GB more than the idle process, "

@@ -101,7 +101,7 @@ def _raster(arguments: argparse.Namespace, folder: Path) -> tuple[Any, str]:
 
 
 def _learning(arguments: argparse.Namespace, _folder: Path) -> tuple[Any, str]:
-    figures = learning.measure(_model(arguments), arguments.rounds)
+    figures = learning.measure(_model(arguments), arguments.rounds, arguments.device)
     return figures, tables.learning_table(figures)
 
 

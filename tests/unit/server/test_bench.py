@@ -14,9 +14,10 @@ from torch import nn
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
 from terrafine.server.bench import floor, memory, throughput
+from terrafine.server.bench.clicks import ClickFigures
 from terrafine.server.bench.clients import ClientFigures, CrowdFigures, _summary, reached
 from terrafine.server.bench.floor import Load, Rates
-from terrafine.server.bench.tables import clients_table, throughput_table
+from terrafine.server.bench.tables import click_table, clients_table, throughput_table
 from terrafine.server.cli import main
 
 
@@ -84,6 +85,18 @@ def test_memory_is_that_of_the_processes_that_were_started():
         assert child.stdout.readline()
         assert 0.2 < memory.children_gb() - before < 0.4
         child.kill()
+
+
+def test_stages_of_warm_and_cold_clicks_stand_side_by_side():
+    text = click_table(
+        ClickFigures(
+            512, 1.0, [0.1, 0.3], [0.01, 0.02], [0.5], [], {"decode": 0.03, "total": 0.1}, {"decode": 0.04}, 0.02,
+            400, 3e4, 0.1, 0, 0,
+        )
+    )  # fmt: skip
+    assert "| decode | 30.0 ms | 30 % | 40.0 ms |" in text
+    assert "limit: 20.0 ms" in text
+    assert "| of which not the network, p50 | 15.0 ms |" in text
 
 
 def test_figures_are_written_as_json_too(tmp_path, spec, monkeypatch, capsys):
