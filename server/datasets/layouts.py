@@ -87,7 +87,7 @@ LAYOUTS = {
         r"(?P<up>.+/)?(?P<name>(?P<part>train|val|test)/image/(?P<stem>[\w-]+))\.tif",
         ("{up}{part}/label/{stem}.tif", "{up}{part}/label/{stem}_vis.tif"),
     ),
-    # Volpi and Ferrari, EarthVision 2015; colours and the order of the bands (blue, green, red, near infrared) are those of
+    # Volpi and Ferrari, EarthVision 2015; colours and the bands (blue, green, red, near infrared) are those of
     # the MATLAB script that comes with the data; white is not labelled.
     "zurich": Layout(
         r"(?P<up>.+/)?images_tif/(?P<name>zh\d+)\.tif",
