@@ -9,11 +9,13 @@ from types import TracebackType
 from typing import Any, Optional, Protocol
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 
 from terrafine.server.cluster.batch import Batch
 from terrafine.server.cluster.blocks import Column, Schedule, columns
 from terrafine.server.cluster.maps import Block, Job, MapJob
+from terrafine.server.rasters.raster_io import GDAL_OPTIONS
 from terrafine.server.rasters.tiling import Tiling
 from terrafine.shared.geo import Window
 from terrafine.shared.messages import Progress
@@ -36,7 +38,8 @@ class Map(Protocol):
 
 def make(engines: Sequence[Any], maps: Iterable[AbstractContextManager[Map]]) -> Iterator[Progress]:
     """Make maps, each within its context; yields the progress, in blocks of the maps that were begun."""
-    with _Maps(maps) as making:
+    # Around all of them: maps do not end in the order in which they began, and a GDAL environment must not end first.
+    with rasterio.Env(**GDAL_OPTIONS), _Maps(maps) as making:
         batch = Batch(engines, Schedule(making.columns()))
         yield Progress(0, making.total)
         for done, (job, block) in enumerate(batch.blocks(), 1):
