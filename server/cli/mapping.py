@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from terrafine.server.cli import opening
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import Window
+from terrafine.shared.messages import Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import PLAIN
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # so that --help need not load torch
     from terrafine.server.engine.session import Session
     from terrafine.server.rasters.tiling import Tiling
 
+PATCHES_A_TRIM = 16  # from one return of freed memory to the next
 FEW_FEATURES_BYTES = 128 << 20  # of the tiles around the one at work, for what looks into the network twice
 
 
@@ -62,7 +64,7 @@ class MapInMaking:
 
     def make(self) -> None:
         """All of it, here."""
-        from terrafine.server.engine import engine
+        from terrafine.server.engine import engine, memory
 
         given, whole = self._arguments, self._session.info.grid.window
         method, finished = given.uncertainty[0], self.finished
@@ -70,6 +72,8 @@ class MapInMaking:
         for item in opening.with_progress(items, "classify", "patch"):
             if isinstance(item, Patch):
                 self.take(item.window, item.array)
+            elif isinstance(item, Progress) and item.done % PATCHES_A_TRIM == 0:
+                memory.give_back()
 
     def take(self, window: Window, bands: NDArray[np.uint8]) -> None:
         """A finished patch, uint8 (bands, rows, columns)."""
@@ -100,7 +104,8 @@ def made_of(arguments: argparse.Namespace) -> str:
 
 
 def _features_bytes(arguments: argparse.Namespace) -> int:
-    return FEW_FEATURES_BYTES if arguments.uncertainty[0] or arguments.detail != PLAIN else 0
+    twice = arguments.uncertainty[0] or (arguments.detail != PLAIN and arguments.marks is not None)
+    return FEW_FEATURES_BYTES if twice else 0
 
 
 def _model(arguments: argparse.Namespace) -> dict[str, str]:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import sys
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafine.server.engine.memory import halved, is_out_of_memory
+from terrafine.server.bench.memory import own_gb
+from terrafine.server.engine.memory import give_back, halved, is_out_of_memory
 
 
 class Machine:
@@ -63,3 +67,14 @@ def test_what_runs_out_of_memory_is_told_from_what_does_not() -> None:
     with pytest.raises(RuntimeError) as refused:
         torch.empty(1 << 50)
     assert is_out_of_memory(refused.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_was_freed_between_arrays_in_use_goes_back_to_the_system() -> None:
+    blocks = [np.ones(12_000) for _ in range(3000)]  # 96 kB each: small enough for the heap
+    kept = blocks[::10]
+    del blocks
+    before = own_gb()
+    give_back()
+    assert before - own_gb() > 0.15
+    assert sum(block.sum() for block in kept) == 300 * 12_000
