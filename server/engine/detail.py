@@ -101,7 +101,7 @@ class Refined(TileRunner):
         refined = blended(self.lattice, part, lambda tile: looked_at.get(tile, EMPTY), classes, self.work)
         seen = {tile: one for tile, logits in looked_at.items() if logits.size}
         share = blended(self.lattice, part, lambda tile: seen.get(tile, EMPTY), 1, self.work)
-        rest = np.where(share < WHOLE, 1 - share, np.float32(0))
+        rest: Floats = np.where(share < WHOLE, 1 - share, 0).astype(np.float32, copy=False)
         return refined + rest * self._so_far.blended(part) if rest.any() else refined
 
     def tile_logits(self, tile: Window) -> Halves:
