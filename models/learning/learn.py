@@ -14,6 +14,9 @@ of holding it.
 
 The rows of DIAL's ablation are arguments: WTP is marks_as_input=False and λ = 0, WTP + reg the same with λ = 1,
 AC + WTP λ = 0, DISCA the default, FESTA is WTP with `relations=festa.relations`.
+
+The scope "head" is none of this: one linear layer is solved at once, that of the scene's colours (`scene.py`) or, where
+the network has none, the last one (`last_layer.py`).
 """
 
 from __future__ import annotations
