@@ -43,10 +43,11 @@ def predict(
 ) -> Iterator[Union[Progress, Patch, Done]]:
     """Classify `window` (raster pixels; what is outside the raster is ignored) at the session's current marks.
 
-    Yields finished patches as soon as their tiles are done, each followed by the progress (in patches), and at the end
-    Done with the seconds that each stage took. A patch's array is uint8 (1, rows, columns) of class ids, NODATA_CLASS
-    where there is no data; with the `method` of uncertainty, if it is not empty, a second band has that, 0 … 254 for
-    0 … 1. With `changed_since`, only what can differ from the map of that revision in the same `detail` (detail.py).
+    Yields finished patches as soon as their tiles are done, each batch of them followed by the progress (in patches),
+    and at the end Done with the seconds that each stage took. A patch's array is uint8 (1, rows, columns) of class ids,
+    NODATA_CLASS where there is no data; with the `method` of uncertainty, if it is not empty, a second band has that,
+    0 … 254 for 0 … 1. With `changed_since`, only what can differ from the map of that revision in the same `detail`
+    (detail.py).
     Patches whose windows are `finished` are left out: an earlier run made them.
 
     Raises BadRequest for a method or a detail that the model does not have, Cancelled between two tiles once `work` is
@@ -58,10 +59,12 @@ def predict(
     pieces = _pieces(classifier.runner, window, _dirty(session, changed_since))
     parts = [part for part in pieces if part not in finished]
     is_plain = detail == PLAIN and (not method or method in PER_LOGITS)  # the logits of its tiles are all that it needs
-    patches = _side_by_side(classifier, measure, parts) if is_plain else _one_by_one(classifier, measure, parts)
-    yield Progress(0, len(parts))
-    for done, patch in enumerate(patches, 1):
-        yield patch
+    batches = _side_by_side(classifier, measure, parts) if is_plain else _one_by_one(classifier, measure, parts)
+    done = 0
+    yield Progress(done, len(parts))
+    for patches in batches:
+        yield from patches
+        done += len(patches)
         yield Progress(done, len(parts))
     yield Done(session.log.revision, {**dict.fromkeys(STAGES, 0.0), **work.seconds()})
 
@@ -100,17 +103,17 @@ class Classifier:
 
 def _one_by_one(
     classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Sequence[Window]
-) -> Iterator[Patch]:
-    return (_patch(classifier, measure, part) for part in parts)
+) -> Iterator[list[Patch]]:
+    return ([_patch(classifier, measure, part)] for part in parts)
 
 
 def _side_by_side(
     classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Sequence[Window]
-) -> Iterator[Patch]:
+) -> Iterator[list[Patch]]:
     """Likewise, batch by batch: first the tiles that a batch of patches lacks, then the patches."""
     for batch, tiles in _batches(classifier.runner, parts, crew.width()):
         classifier.runner.prepare(tiles)
-        yield from crew.side_by_side([partial(_patch, classifier, measure, part) for part in batch])
+        yield crew.side_by_side([partial(_patch, classifier, measure, part) for part in batch])
 
 
 def _batches(runner: TileRunner, parts: Sequence[Window], at_once: int) -> Iterator[tuple[list[Window], list[Window]]]:
