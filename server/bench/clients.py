@@ -53,8 +53,7 @@ class CrowdFigures:
     learnt: int
     whole: int
     errors: Sequence[str]
-    memory_start_gb: float
-    memory_end_gb: float
+    memory_gb: Sequence[float]  # at the start, when half of the time was over, at the end: caches fill, then it is flat
 
 
 def measure_clients(
@@ -109,24 +108,26 @@ def _crowd(server: Place, spec: ModelSpec, raster: Path, count: int, seconds: fl
         futures = [pool.submit(crew.work, number) for number in range(count)]
         try:
             crew.ready.wait()
-            memory, started = children_gb(), time.perf_counter()
-            crew.over.wait(seconds)
+            memory, started = [children_gb()], time.perf_counter()
+            crew.over.wait(seconds / 2)
+            memory.append(children_gb())
+            crew.over.wait(seconds / 2)
         except threading.BrokenBarrierError:
             raise TerrafineError(f"A client failed: {', '.join(_errors(f.result() for f in futures))}") from None
         finally:
             crew.over.set()
         done = [future.result() for future in futures]
-    return _summary(done, time.perf_counter() - started, (memory, children_gb()))
+    return _summary(done, time.perf_counter() - started, [*memory, children_gb()])
 
 
-def _summary(done: Sequence[ClientFigures], seconds: float, memory: tuple[float, float]) -> CrowdFigures:
+def _summary(done: Sequence[ClientFigures], seconds: float, memory: Sequence[float]) -> CrowdFigures:
     clicks = [click for client in done for click in client.clicks]
     medians = [float(np.median(client.clicks)) for client in done if client.clicks]
     p50, p95, p99 = np.percentile(clicks, (50, 95, 99)).tolist() if clicks else (float("nan"),) * 3
     unfairness = max(medians) / min(medians) if len(medians) == len(done) else float("inf")
     learnt, whole = sum(client.learnt for client in done), sum(client.whole for client in done)
     return CrowdFigures(
-        len(done), seconds, len(clicks) / seconds, p50, p95, p99, unfairness, learnt, whole, _errors(done), *memory
+        len(done), seconds, len(clicks) / seconds, p50, p95, p99, unfairness, learnt, whole, _errors(done), memory
     )
 
 

@@ -121,7 +121,7 @@ def clients_table(crowds: Sequence[CrowdFigures], target_s: float) -> str:
     ]
     for crowd in crowds:
         times = " / ".join(f"{seconds:.2f}" for seconds in (crowd.p50, crowd.p95, crowd.p99))
-        memory = f"{crowd.memory_start_gb:.2f} → {crowd.memory_end_gb:.2f} GB"
+        memory = " → ".join(f"{gb:.2f}" for gb in crowd.memory_gb) + " GB"
         lines.append(
             f"| {crowd.clients} | {crowd.clicks_a_second:.2f} | {times} s | {crowd.unfairness:.2f} | {crowd.learnt} "
             f"| {crowd.whole} | {memory} |"

@@ -22,7 +22,7 @@ from terrafine.server.cli import main
 
 
 def crowd(clients: int, p95: float) -> CrowdFigures:
-    return CrowdFigures(clients, 60.0, 3.0, p95 / 2, p95, p95, 1.2, 4, 1, [], 0.5, 0.6)
+    return CrowdFigures(clients, 60.0, 3.0, p95 / 2, p95, p95, 1.2, 4, 1, [], [0.5, 0.6, 0.6])
 
 
 def test_a_floor_is_the_slower_of_computing_and_reading():
@@ -74,7 +74,9 @@ def test_so_many_clients_are_within_the_target():
     crowds = [crowd(1, 0.1), crowd(2, 0.3), crowd(4, 0.9)]
     assert reached(crowds, 0.5) == 2
     assert reached(crowds, 0.05) == 0
-    assert "within 0.5 s for up to 2 clients" in clients_table(crowds, 0.5)
+    table = clients_table(crowds, 0.5)
+    assert "within 0.5 s for up to 2 clients" in table
+    assert "0.50 → 0.60 → 0.60 GB" in table
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
