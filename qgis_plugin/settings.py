@@ -37,7 +37,7 @@ class Settings:
     folder: str = ""
     welcomed: bool = False
     folded: bool = False
-    learn_scope: str = "decoder"
+    learn_scope: str = "head"
     base_map_gsd_m: float = 0.5
 
     @classmethod

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from typing import Callable, Optional
 
-from qgis.core import QgsApplication, QgsTask
+from qgis.core import Qgis, QgsApplication, QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
 
 from terrafine.shared.messages import Progress
 
 FLAGS = QgsTask.Flag.CanCancel
-if hasattr(QgsTask.Flag, "Silent"):  # QGIS 3.26 and newer: no message in the message bar for each that has ended
+if Qgis.versionInt() >= 32600:  # no message in the message bar for each that has ended
     FLAGS = FLAGS | QgsTask.Flag.Silent
 
 

@@ -1497,8 +1497,8 @@ Right before and right after are the percentages of the marked pixels that the m
 Juste avant et juste après sont les pourcentages de pixels marqués que le modèle trouve de lui-même.</translation>
     </message>
     <message>
-        <source>The last layer</source>
-        <translation>La dernière couche</translation>
+        <source>The colours of the scene</source>
+        <translation>Les couleurs de la scène</translation>
     </message>
     <message>
         <source>All but the encoder</source>
@@ -1588,8 +1588,8 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
         <translation>La part du modèle qui peut changer. Une plus grande part prend plus de temps et demande plus de marques</translation>
     </message>
     <message>
-        <source>Quick: the last layer</source>
-        <translation>Rapide : la dernière couche du réseau</translation>
+        <source>Quick: the colours of the scene</source>
+        <translation>Rapide : les couleurs de la scène</translation>
     </message>
     <message>
         <source>Thorough: all but the image features</source>

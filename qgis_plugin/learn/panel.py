@@ -81,7 +81,7 @@ class LearnPanel(QWidget):
     def _scopes(self, chosen: str) -> QComboBox:
         combo = QComboBox()
         combo.setToolTip(self.tr("How much of the model may change. More takes longer, and needs more marks"))
-        combo.addItem(self.tr("Quick: the last layer"), "head")
+        combo.addItem(self.tr("Quick: the colours of the scene"), "head")
         combo.addItem(self.tr("Thorough: all but the image features"), "decoder")
         combo.addItem(self.tr("Everything, also the image features"), "all")
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -38,7 +38,7 @@ class Learn(RemoteAlgorithm):
         )
 
     def initAlgorithm(self, configuration: Any = None) -> None:
-        scopes = [self.tr("The last layer"), self.tr("All but the encoder"), self.tr("Everything")]
+        scopes = [self.tr("The colours of the scene"), self.tr("All but the encoder"), self.tr("Everything")]
         self.add_image()
         self.add_marks()
         self.add(

@@ -34,9 +34,7 @@ class MapAlgorithm(RemoteAlgorithm):
             QgsProcessingParameterEnum(
                 DETAIL, self.tr("Detail"), [names[detail] for detail in IN_ORDER], defaultValue=0
             ),
-            self.tr(
-                "A second, closer look: sharper outlines in several times the time. Not every model offers it."
-            ),
+            self.tr("A second, closer look: sharper outlines in several times the time. Not every model offers it."),
         )
 
     def add_side(self) -> None:

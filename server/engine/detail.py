@@ -102,7 +102,10 @@ class Refined(TileRunner):
         seen = {tile: one for tile, logits in looked_at.items() if logits.size}
         share = blended(self.lattice, part, lambda tile: seen.get(tile, EMPTY), 1, self.work)
         rest: Floats = np.where(share < WHOLE, 1 - share, 0).astype(np.float32, copy=False)
-        return refined + rest * self._so_far.blended(part) if rest.any() else refined
+        if not rest.any():
+            return refined
+        so_far: Floats = refined + rest * self._so_far.blended(part)
+        return so_far
 
     def tile_logits(self, tile: Window) -> Halves:
         """The map so far, and in its most doubtful pixels what the refinement module says."""

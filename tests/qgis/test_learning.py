@@ -126,10 +126,10 @@ def test_a_server_that_lost_what_was_learnt_is_said_and_marks_stay(analyst, scen
     learn(analyst)
     kill_server(analyst)
     analyst.start_server()
-    analyst.mark(120.5, 120.5, int(analyst.map()[120, 120]))
+    analyst.mark(120.5, 120.5, int(unlearnt[120, 120]))
     analyst.settle()
     assert analyst.controller.link is Link.ONLINE
     assert any("does not have what was learnt" in message for message in analyst.window.messages())
     assert len(analyst.marks) == 2
     assert not analyst.controller.view().has_learnt
-    assert (analyst.map()[:60, :100] == unlearnt[:60, :100]).all()
+    until(lambda: (analyst.map()[:60, :100] == unlearnt[:60, :100]).all(), "the map is the model's again")
