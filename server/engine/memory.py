@@ -12,10 +12,16 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# Those of C++, and of oneDNN, which does not say why; what it does not know how to do is "… a primitive descriptor".
+NATIVE = ("std::bad_alloc", "could not create a primitive", "could not execute a primitive")
+
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """torch's CUDA error is a RuntimeError of its own kind, its CPU allocator's a plain one that says so."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error))
+    """torch's CUDA error is a RuntimeError of its own kind, the others are plain ones."""
+    words = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("memory" in words or words in NATIVE)
+    )
 
 
 def halved(run: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> list[Result]:

@@ -67,6 +67,8 @@ def _limit_memory(nbytes: int) -> None:
     if nbytes > 0 and os.name == "posix":
         import resource
 
+        import torch._dynamo  # noqa: F401  torch's optimisers import it at their first step: no import may end half-way
+
         resource.setrlimit(resource.RLIMIT_AS, (nbytes, nbytes))
 
 

@@ -63,6 +63,9 @@ def test_what_runs_out_of_memory_is_told_from_what_does_not() -> None:
     assert is_out_of_memory(
         RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory")
     )
+    assert is_out_of_memory(RuntimeError("could not create a primitive"))
+    assert is_out_of_memory(RuntimeError("std::bad_alloc"))
+    assert not is_out_of_memory(RuntimeError("could not create a primitive descriptor for a convolution"))
     assert not is_out_of_memory(RuntimeError("sizes do not match"))
     with pytest.raises(RuntimeError) as refused:
         torch.empty(1 << 50)
