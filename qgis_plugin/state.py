@@ -53,7 +53,7 @@ class Session:
     mapped  the window around everything that was classified
     shown   the marks that the map was computed from
     fresh   the window that was computed last, and for which revision
-    stale   the window around what was locked, and may have missed changes then
+    stale   the window around what may have missed changes: it was locked, or its network is lost
     locks   regions of the map that are kept as they are: polygons, whose class means nothing
     network the weights and the legend to begin with; `history.network` is what they are now
     history the steps that led to the marks, locks and network

@@ -51,6 +51,7 @@ class LearnEvents(WorkEvents):
 
     def weights_lost(self) -> list[Effect]:
         """The server has forgotten what was learnt, after a restart say: go on with the model as it came."""
+        self.session.stale = self.session.mapped  # nobody knows any more from which network a change would be
         return [
             *self.reset_learning(),
             Tell(
