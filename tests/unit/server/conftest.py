@@ -13,6 +13,7 @@ import torch
 from hypothesis import settings
 from rasterio.errors import NotGeoreferencedWarning
 
+from terrafine.models import registry
 from terrafine.models.infer import Predictor, TileFeatures
 from terrafine.server.engine.session import Caches, Session
 from terrafine.server.rasters.contents import ContentStore
@@ -116,6 +117,18 @@ def _write_raster(path: Path, array: np.ndarray, mask: np.ndarray | None = None,
 def spec() -> ModelSpec:
     """Three classes, tiles of 64 that overlap by 16, marks that reach 4 pixels, 0.5 m."""
     return SPEC
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory, spec: ModelSpec) -> Path:
+    """A folder with one model, "tiny", whose untrained network is torn between all classes."""
+    torch.manual_seed(3)
+    network = registry.build(spec)
+    with torch.no_grad():  # as it is built, it answers one class everywhere
+        network.head.weight.mul_(100)
+    folder = tmp_path_factory.mktemp("models")
+    registry.save(folder / spec.name, spec, network)
+    return folder
 
 
 @pytest.fixture(scope="session")

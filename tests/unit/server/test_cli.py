@@ -13,7 +13,7 @@ import rasterio
 from rasterio.warp import transform
 
 from terrafine.models.networks.magnet import Refiner
-from terrafine.models.registry import build, describe, save, save_refiner
+from terrafine.models.registry import describe, save_refiner
 from terrafine.server import cli
 from terrafine.server.cli import main
 from terrafine.server.engine import engine
@@ -22,13 +22,6 @@ from terrafine.shared.spec import Detail
 PLACES = [(5.5, 6.5), (100.5, 20.5), (60.5, 80.5)]
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, spec) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    save(folder / spec.name, spec, build(spec))
-    return folder
 
 
 @pytest.fixture

@@ -8,18 +8,10 @@ import numpy as np
 import pytest
 import rasterio
 
-from terrafine.models.registry import build, save
 from terrafine.server.cli import main
 from terrafine.server.rasters.work_file import WorkFile
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, spec) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    save(folder / spec.name, spec, build(spec))
-    return folder
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from terrafine.models import registry
 from terrafine.server.dispatch import Dispatcher
 from terrafine.server.journal.folder import StateFolder
 from terrafine.server.zoo import Zoo
@@ -29,16 +27,6 @@ SIZE = Window(0, 0, 130, 100)
 QUICK = LearnOptions("decoder", steps=2, rate=0.3)
 SOLAR = LandCover(3, "solar panels", "#000080")
 Started = Callable[[], Client]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory, spec) -> Path:
-    torch.manual_seed(3)
-    network = registry.build(spec)
-    with torch.no_grad():  # torn between all classes
-        network.head.weight.mul_(100)
-    registry.save(tmp_path_factory.mktemp("zoo") / "tiny", spec, network)
-    return next(tmp_path_factory.getbasetemp().glob("zoo*"))
 
 
 @pytest.fixture

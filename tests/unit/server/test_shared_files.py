@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import rasterio
 
-from terrafine.models import registry
 from terrafine.server.dispatch import Dispatcher
 from terrafine.server.journal.folder import StateFolder
 from terrafine.server.rasters.shared_files import DataRoots
@@ -26,13 +25,6 @@ from terrafine.shared.transport import LocalTransport
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 SIZE = Window(0, 0, 600, 200)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, spec) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    registry.save(folder / spec.name, spec, registry.build(spec))
-    return folder
 
 
 @pytest.fixture

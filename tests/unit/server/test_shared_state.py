@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from terrafine.models import registry
 from terrafine.server.dispatch import Dispatcher
 from terrafine.server.journal.folder import StateFolder
 from terrafine.server.zoo import Zoo
@@ -25,17 +23,6 @@ from terrafine.shared.transport import LocalTransport
 
 SIZE = Window(0, 0, 130, 100)
 QUICK = LearnOptions("decoder", steps=2, rate=0.3)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, spec) -> Path:
-    torch.manual_seed(3)
-    network = registry.build(spec)
-    with torch.no_grad():  # torn between all classes
-        network.head.weight.mul_(100)
-    folder = tmp_path_factory.mktemp("zoo")
-    registry.save(folder / "tiny", spec, network)
-    return folder
 
 
 @pytest.fixture

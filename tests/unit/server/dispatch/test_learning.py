@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
-from terrafine.models import registry
 from terrafine.server.dispatch import Dispatcher
 from terrafine.server.zoo import Zoo
 from terrafine.shared import messages as m
@@ -28,19 +26,9 @@ MARKS = tuple(Annotation(str(i), "point", ((30.5 + 30 * i, 40.5),), i) for i in 
 SOLAR = LandCover(3, "solar panels", "#000080")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, spec):
-    torch.manual_seed(3)
-    network = registry.build(spec)
-    with torch.no_grad():  # torn between all classes
-        network.head.weight.mul_(100)
-    registry.save(tmp_path_factory.mktemp("models") / "tiny", spec, network)
-    return next(tmp_path_factory.getbasetemp().glob("models*"))
-
-
 @pytest.fixture
-def dispatcher(folder, tmp_path) -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher(Zoo([folder], "cpu", tmp_path / "saved"))
+def dispatcher(models, tmp_path) -> Iterator[Dispatcher]:
+    dispatcher = Dispatcher(Zoo([models], "cpu", tmp_path / "saved"))
     yield dispatcher
     dispatcher.close()
 

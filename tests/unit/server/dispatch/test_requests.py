@@ -8,9 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from terrafine.server.dispatch import Dispatcher
 from terrafine.server.engine import sessions
-from terrafine.server.journal.folder import StateFolder
 from terrafine.server.rasters import contents
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Delta
@@ -19,28 +17,7 @@ from terrafine.shared.errors import NotFound, UnusableModel
 from terrafine.shared.geo import Grid, Window, slices
 from terrafine.shared.patch import Patch
 from terrafine.shared.transport import LocalTransport
-from terrafine.tests.unit.server.dispatching import BLOCKS, MARK, TOO_MANY, OneModel, ask, block, offer
-
-
-@pytest.fixture
-def image(noise):
-    return noise(150, 600)
-
-
-@pytest.fixture
-def dispatcher(make_session, image, tmp_path):
-    dispatcher = Dispatcher(OneModel(make_session(image).predictor), StateFolder(tmp_path / "state"))
-    yield dispatcher
-    dispatcher.close()
-
-
-@pytest.fixture
-def opened(dispatcher, image, info_of):
-    """The dispatcher with a session "s" whose pixels are all there."""
-    ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
-    for window in BLOCKS:
-        ask(dispatcher, m.PutPixels("s", block(image, window)))
-    return dispatcher
+from terrafine.tests.unit.server.dispatch.dispatching import BLOCKS, MARK, TOO_MANY, ask, block, offer
 
 
 def test_the_client_gets_a_map_through_every_layer_but_the_sockets(dispatcher, image, info_of) -> None:

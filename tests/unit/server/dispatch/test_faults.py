@@ -6,35 +6,12 @@ import numpy as np
 import pytest
 from shapely.errors import GEOSException
 
-from terrafine.server.dispatch import Dispatcher
 from terrafine.server.engine import sessions
-from terrafine.server.journal.folder import StateFolder
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Delta
 from terrafine.shared.errors import NotFound, OutOfMemory
 from terrafine.shared.geo import Window
-from terrafine.tests.unit.server.dispatching import BLOCKS, MARK, OneModel, ask, block, offer
-
-
-@pytest.fixture
-def image(noise):
-    return noise(150, 600)
-
-
-@pytest.fixture
-def dispatcher(make_session, image, tmp_path):
-    dispatcher = Dispatcher(OneModel(make_session(image).predictor), StateFolder(tmp_path / "state"))
-    yield dispatcher
-    dispatcher.close()
-
-
-@pytest.fixture
-def opened(dispatcher, image, info_of):
-    """The dispatcher with a session "s" whose pixels are all there."""
-    ask(dispatcher, m.OpenSession("s", "tiny", info_of(image)))
-    for window in BLOCKS:
-        ask(dispatcher, m.PutPixels("s", block(image, window)))
-    return dispatcher
+from terrafine.tests.unit.server.dispatch.dispatching import BLOCKS, MARK, ask, block, offer
 
 
 @pytest.mark.parametrize(
