@@ -27,11 +27,12 @@ from terrafine.qgis_plugin.layers import (
     assembled,
 )
 from terrafine.qgis_plugin.learn import networks
+from terrafine.qgis_plugin.maps.origin import drawn_from, read_origin
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks.file import COLUMNS
 from terrafine.qgis_plugin.marks.layer import MarksLayer
 from terrafine.qgis_plugin.rasters.raster import raster_file
-from terrafine.qgis_plugin.state import Session
+from terrafine.qgis_plugin.state import NOTHING, Session
 from terrafine.shared import spec
 from terrafine.shared.errors import NotFound, TerrafineError, UnusableModel
 from terrafine.shared.geo import Window
@@ -100,8 +101,15 @@ def _restored(
     detail = str(result.customProperty(DETAIL, spec.PLAIN))
     session.detail = detail if detail in spec.DETAILS else spec.PLAIN
     session.mapped = _window(str(result.customProperty(MAPPED, "")))
-    session.shown = session.now
+    _take_origin(session, read_origin(result.source()))
     return found
+
+
+def _take_origin(session: Session, name: str) -> None:
+    """What the map in the file lacks: nothing, some marks, or nobody knows what."""
+    shown = drawn_from(name, session.now)
+    session.shown = shown or session.now
+    session.stale = session.mapped if shown is None else NOTHING
 
 
 def _model_of(result: QgsMapLayer) -> ModelSpec:

@@ -43,7 +43,7 @@ class LinkEvents(WorkEvents):
 
     def disconnect(self) -> list[Effect]:
         self.link, self.work, self.will_retry = Link.OFFLINE, None, False
-        return [Disconnect()]
+        return [Disconnect(), ShowMap()]
 
     def connection_failed(self, error: TerrafineError) -> list[Effect]:
         """The server cannot be reached, or has gone. What was drawn is in the log and in the GeoPackage."""

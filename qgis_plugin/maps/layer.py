@@ -16,6 +16,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer, QgsRectangle
 from qgis.PyQt.QtCore import QTimer
 
 from terrafine.qgis_plugin.language import tr
+from terrafine.qgis_plugin.maps.origin import write_origin
 from terrafine.qgis_plugin.maps.pixels import read_pixels, write_pixels
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.maps.snapshot import MapCopy
@@ -43,6 +44,7 @@ class MapLayer:
         self._repainter = repainter
         self._changed: list[Window] = []
         self._dataset: Optional[gdal.Dataset] = None
+        self._origin = ""
         self.copy = MapCopy()  # of the map from before the last learning
         self._soon = QTimer()
         self._soon.setSingleShot(True)
@@ -70,6 +72,12 @@ class MapLayer:
             raise unwritable(why)
         self._changed.append(_around(differs, inside))
         return _gains(old[differs], new[differs])
+
+    def note(self, origin: str) -> None:
+        """Note beside the file what the map in it was computed from (origin.py)."""
+        if origin != self._origin:
+            write_origin(self.layer.source(), origin)
+            self._origin = origin
 
     def class_at(self, x: float, y: float) -> Optional[int]:
         """The class that the map has at a position in pixels inside it; None where it has none."""

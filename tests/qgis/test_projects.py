@@ -83,9 +83,6 @@ def test_paths_in_the_project_are_relative(home, tmp_path):
 def test_what_was_learnt_stays_with_its_server_and_another_server_says_so(
     home, address, server_python, models_folder, tmp_path
 ):
-    scope = home.dock.learn.scope
-    scope.setCurrentIndex(scope.findData("decoder"))
-    scope.activated.emit(scope.currentIndex())
     home.press(home.dock.learn.learn)
     home.settle()
     learnt = home.map()
