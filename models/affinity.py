@@ -18,6 +18,7 @@ R is no weight but an option of the model, endless by default (docs/decisions/00
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -28,6 +29,7 @@ from terrafine.shared.geo import Window, blocks, slices
 MARKED = 0.8  # a cell is marked if its channel comes this close to 1
 BLOCK = 32  # pixels are looked at by squares of so many cells, for which most marks are out of reach
 MAX_CELLS = 256  # marked cells that are attended to from one block; of more, evenly spread ones
+PART, FEW_CELLS = 16, 64  # for more cells than a few, blocks are cut once more: to fit into the processor's cache
 TINY = 1e-30  # the root's slope is endless at 0
 # κ, ℓ (in cells) and b at the start: far, middle and near
 START = ((12.0, 200.0, 10.2), (8.0, 24.0, 5.2), (4.0, 6.0, 0.2))
@@ -57,27 +59,38 @@ class MarkAffinity(nn.Module):
         classes, rows, cols = marks.shape
         shares = marks.new_zeros(self.heads, classes, rows, cols)
         cells, whole = (marks > MARKED).nonzero(), Window(0, 0, cols, rows)  # (M, 3): class, row, column
-        for block in blocks(whole, BLOCK) if len(cells) else ():
-            near = _thinned(cells[_gap(cells, block) < self.farthest])
-            if len(near):
-                here = (..., *slices(block, whole))
-                marked, owner = embedding[:, near[:, 1], near[:, 2]].T, F.one_hot(near[:, 0], classes).T
-                shares[here] = self._shares(marked, embedding[here], _distance(near, block), owner.to(marked.dtype))
+        for part, near in self._parts(cells, whole):
+            here = (..., *slices(part, whole))
+            marked, owner = embedding[:, near[:, 1], near[:, 2]].T, F.one_hot(near[:, 0], classes).T
+            shares[here] = self._shares(marked, embedding[here], _squared(near, part), owner.to(marked.dtype))
         return shares.flatten(0, 1)
 
-    def _shares(self, marked: Tensor, pixels: Tensor, place: Tensor, owner: Tensor) -> Tensor:
+    def _parts(self, cells: Tensor, whole: Window) -> Iterator[tuple[Window, Tensor]]:
+        """Parts of the map, each with the marked cells that it attends to; those that have none are left out."""
+        for block in blocks(whole, BLOCK) if len(cells) else ():
+            near = _thinned(self._within_reach(cells, block))
+            is_cut = len(near) > FEW_CELLS and cells.device.type == "cpu"
+            for part in blocks(block, PART) if is_cut else (block,):
+                attended = self._within_reach(near, part)
+                if len(attended):
+                    yield part, attended
+
+    def _within_reach(self, cells: Tensor, part: Window) -> Tensor:
+        return cells[_gap(cells, part) < self.farthest]
+
+    def _shares(self, marked: Tensor, pixels: Tensor, squared: Tensor, owner: Tensor) -> Tensor:
         """p of all heads, (heads, classes, h, w), of `pixels` (D, h, w).
 
-        marked  (M, D): the embedding of the cells that count here
-        place   (M, h · w): how far they are
-        owner   (classes, M): 1 where a cell is of a class
+        marked   (M, D): the embedding of the cells that count here
+        squared  (M, h · w): how far they are, squared
+        owner    (classes, M): 1 where a cell is of a class
         """
         sharpness, nothing = self.sharpness.exp()[:, None, None], self.nothing[:, None, None]
         largest = torch.maximum(sharpness, nothing).detach()  # score: everything is divided by exp of it
-        far = place * (-2 / self.reach.exp()[:, None, None]) - 2 * largest
-        believed = (1 - (place / self.farthest).square_()).clamp_min_(0).square_()  # f²
+        far = squared.sqrt() * (-2 / self.reach.exp()[:, None, None]) - 2 * largest
+        believed = (squared * (-1 / self.farthest**2)).add_(1).clamp_min_(0).square_()  # f²
         seen = pixels.flatten(1).expand(self.heads, -1, -1)
-        squares = torch.baddbmm(far, 2 * sharpness * marked, seen).exp_() * believed  # (heads, M, h · w)
+        squares = far.baddbmm_(2 * sharpness * marked, seen).exp_() * believed  # (heads, M, h · w)
         by_class = (owner @ squares + TINY).sqrt()
         shares = by_class / (by_class.sum(1, keepdim=True) + (nothing - largest).exp())
         return shares.unflatten(-1, pixels.shape[1:])
@@ -97,8 +110,8 @@ def _gap(cells: Tensor, block: Window) -> Tensor:
     return (row.square() + col.square()).float().sqrt()
 
 
-def _distance(cells: Tensor, block: Window) -> Tensor:
-    """(M, h · w): from each marked cell's centre to each cell's of the block, in cells."""
+def _squared(cells: Tensor, block: Window) -> Tensor:
+    """(M, h · w): from each marked cell's centre to each cell's of the block, in cells, squared."""
     row = torch.arange(block.row, block.row_end, device=cells.device)[:, None] - cells[:, 1, None, None]
     col = torch.arange(block.col, block.col_end, device=cells.device) - cells[:, 2, None, None]
-    return (row.square() + col.square()).float().sqrt().flatten(1)
+    return (row.square().float() + col.square().float()).flatten(1)

@@ -116,8 +116,9 @@ def test_affinity_does_not_depend_on_how_pixels_are_cut_into_blocks(farthest, mo
     embedding = torch.nn.functional.normalize(torch.randn(2, 5, 12, 12), dim=1)
     marks = torch.cat([marks_at((1, 4, 4), (0, 11, 2), size=12), marks_at((3, 0, 9), size=12)])
     whole = affinity.MarkAffinity(farthest)(embedding, marks)
-    monkeypatch.setattr(affinity, "BLOCK", 5)
-    assert torch.allclose(affinity.MarkAffinity(farthest)(embedding, marks), whole, rtol=0, atol=1e-6)
+    for name, value in {"BLOCK": 5, "PART": 2, "FEW_CELLS": 1}.items():
+        monkeypatch.setattr(affinity, name, value)
+        assert torch.allclose(affinity.MarkAffinity(farthest)(embedding, marks), whole, rtol=0, atol=1e-6)
 
 
 def test_affinity_ends_at_its_reach_and_not_before():
