@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from terrafine.server.cluster.link import ray
 from terrafine.server.cluster.precedence import Precedence
+from terrafine.server.cluster.quotas import Use, use_of
 from terrafine.server.logs import configure
 from terrafine.server.process.child import EngineOptions, resident_bytes
 from terrafine.server.process.pipe import Answer
@@ -31,6 +32,13 @@ class Refusal(NamedTuple):
     code: str
     message: str
     hint: str
+
+
+class Turn(NamedTuple):
+    """What a job's turn came to; the first one, also for the quotas of its client."""
+
+    answer: Answer
+    use: Optional[Use] = None
 
 
 class Beat(NamedTuple):
@@ -97,18 +105,31 @@ class EngineActor:
 
     # ---- turns for a server's clients: one thread ----------------------------------------------------------------
 
-    def advance(self, birth: str, job: int, frames: list[bytes], client: str, waited_s: float) -> Optional[Answer]:
-        """As Turns does; None if the actor is not the one of that `birth`. What a job changed is on the disk, for any
-        other engine to find, before its last reply leaves.
-        """
+    def begin(
+        self, birth: str, job: int, frames: list[bytes], client: str, waited_s: float, held: int
+    ) -> Optional[Turn]:
+        """Take on a request of a client whose sessions hold so many bytes of pixels, and give it its first turn."""
         if birth != self._birth:
             return None
         with self._precedence.hurried():
-            if frames:
-                self._turns.begin(job, frames, client, waited_s)
-            answer = self._turns.advance(job)
-            if answer.last:
-                self._dispatcher.sessions.sync()
+            sessions = self._dispatcher.sessions
+            sessions.contents.held_by_all[client] = held
+            message = self._turns.begin(job, frames, client, waited_s)
+            answer = self._answered(job)
+            return Turn(answer, use_of(sessions, client, message))
+
+    def advance(self, birth: str, job: int) -> Optional[Turn]:
+        """As Turns does; None if the actor is not the one of that `birth`."""
+        if birth != self._birth:
+            return None
+        with self._precedence.hurried():
+            return Turn(self._answered(job))
+
+    def _answered(self, job: int) -> Answer:
+        """What a job changed is on the disk, for any other engine to find, before its last reply leaves."""
+        answer = self._turns.advance(job)
+        if answer.last:
+            self._dispatcher.sessions.sync()
         return Answer([bytes(frame) for frame in answer.frames], answer.last)
 
     def forget(self, job: int) -> None:
@@ -117,6 +138,10 @@ class EngineActor:
 
     def forget_session(self, client: str, session: str) -> None:
         self._dispatcher.sessions.close(client, session)
+
+    def rest_session(self, client: str, session: str) -> None:
+        """Its client has no room for it in memory."""
+        self._dispatcher.sessions.rest(client, session)
 
     def close(self) -> None:
         """Write down what must be; it is ended then."""

@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from terrafine.server.cluster.actor import Beat
+from terrafine.server.cluster.actor import Beat, Turn
 from terrafine.server.cluster.link import GONE, ray
 from terrafine.server.cluster.placement import Placement
+from terrafine.server.cluster.quotas import Quotas
 from terrafine.server.gateway.jobs import Job
 from terrafine.server.process.pipe import Answer
 from terrafine.shared.errors import EngineRestarted
@@ -32,7 +33,7 @@ class ActorEngine:
     is_leaving  its node is: it begins nothing more, and is started elsewhere as soon as it rests
     """
 
-    def __init__(self, actor: Any, placement: Placement[ActorEngine]) -> None:
+    def __init__(self, actor: Any, placement: Placement[ActorEngine], quotas: Quotas[ActorEngine]) -> None:
         self.actor = actor
         self.beat: Optional[Beat] = None
         self.jobs: set[int] = set()
@@ -40,6 +41,7 @@ class ActorEngine:
         self.trouble = ""
         self.is_leaving = False
         self._placement = placement
+        self._quotas = quotas
         self._patient_until = math.inf
         self._asked: Any = None  # Ray's reference to the beat that is to come
         self._asked_at = -math.inf
@@ -57,20 +59,18 @@ class ActorEngine:
         if self.beat is None or not (request or job in self.jobs):
             raise self._died("it went while it had no turn")
         self.jobs.add(job)
-        asked = self.actor.advance.remote(self.beat.birth, job, [bytes(frame) for frame in request], client, waited_s)
-        while not ray.wait([asked], timeout=LOOK_UP_S)[0]:
-            self._listen()
-            if time.monotonic() > self._patient_until:
-                raise self._died("the server ends")
-        try:
-            answer: Optional[Answer] = ray.get(asked)
-        except ray.exceptions.RayError as error:
-            raise self._died(error) from None
-        if answer is None:
-            raise self._died("another is in its place")
-        if answer.last:
+        if request:
+            frames, held = [bytes(frame) for frame in request], self._quotas.held(client)
+            asked = self.actor.begin.remote(self.beat.birth, job, frames, client, waited_s, held)
+        else:
+            asked = self.actor.advance.remote(self.beat.birth, job)
+        turn = self._awaited(asked)
+        if turn.answer.last:
             self.jobs.discard(job)
-        return answer
+        if turn.use is not None:
+            for key, holder in self._quotas.note(client, self, turn.use):
+                holder.actor.rest_session.remote(*key)
+        return turn.answer
 
     def stop(self, job: int) -> None:
         """Make it end a job soon. From any thread; one that it does not have is no matter."""
@@ -94,11 +94,25 @@ class ActorEngine:
     def leave(self) -> None:
         """Its sessions move now. From any thread."""
         self.is_leaving = True
-        self._placement.leave(self)
+        self._let_go()
 
     def end(self) -> None:
         """Wait for it no longer than it may take to end its step. From any thread."""
         self._patient_until = time.monotonic() + LEAVE_S
+
+    def _awaited(self, asked: Any) -> Turn:
+        """What Ray's reference comes to."""
+        while not ray.wait([asked], timeout=LOOK_UP_S)[0]:
+            self._listen()
+            if time.monotonic() > self._patient_until:
+                raise self._died("the server ends")
+        try:
+            turn: Optional[Turn] = ray.get(asked)
+        except ray.exceptions.RayError as error:
+            raise self._died(error) from None
+        if turn is None:
+            raise self._died("another is in its place")
+        return turn
 
     def _listen(self) -> None:
         """Take the beat that was asked for, if it has come, and ask for the next."""
@@ -131,6 +145,11 @@ class ActorEngine:
     def _died(self, why: object) -> EngineRestarted:
         self.beat = self._asked = None  # what is still on its way may be from before
         self.jobs.clear()
-        self._placement.leave(self)
+        self._let_go()
         log.error("an engine of the cluster is gone: %s", why)
         return EngineRestarted("The server's engine broke down.", "Another one finds its sessions: ask once more.")
+
+    def _let_go(self) -> None:
+        """Its sessions are for the others."""
+        self._placement.leave(self)
+        self._quotas.leave(self)

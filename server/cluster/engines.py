@@ -14,6 +14,7 @@ from terrafine.server.cluster import fleet
 from terrafine.server.cluster.engine import LEAVE_S, LOOK_UP_S, ActorEngine
 from terrafine.server.cluster.link import draining, ray
 from terrafine.server.cluster.placement import Key, Placement
+from terrafine.server.cluster.quotas import Quotas
 from terrafine.server.journal.folder import DAY_S, StateFolder, expired
 from terrafine.server.journal.state import SessionState
 from terrafine.server.process.child import EngineOptions
@@ -37,6 +38,7 @@ class ClusterEngines:
         self._place = StatePlace(state)
         self._journals = StateFolder(self._place.folder, is_shared=True)
         self._placement: Placement[ActorEngine] = Placement(self._drop)
+        self._quotas: Quotas[ActorEngine] = Quotas()
         self._ending = threading.Event()
         self.all: tuple[ActorEngine, ...] = ()
 
@@ -70,8 +72,10 @@ class ClusterEngines:
     def start(self) -> None:
         """Returns once an engine is there. Raises ConfigError for what all of them find to be wrong."""
         actors = fleet.started(self._options, self._place.folder, self._count, self._share)
-        self.all = tuple(ActorEngine(actor, self._placement) for actor in actors)
-        self._placement.know((state.client, state.opened.session) for state in self._states())
+        self.all = tuple(ActorEngine(actor, self._placement, self._quotas) for actor in actors)
+        states = self._states()
+        self._placement.know((state.client, state.opened.session) for state in states)
+        self._quotas.know(states)
         threading.Thread(target=self._tidy, name="tidy", daemon=True).start()
         while not self._ending.is_set() and all(engine.beat is None for engine in self.all):
             for engine in self.all:
@@ -115,6 +119,7 @@ class ClusterEngines:
         return [journal.state for journal in self._journals.look()]
 
     def _drop(self, key: Key, holder: Optional[ActorEngine]) -> None:
+        self._quotas.forget(key)
         if holder is not None:
             holder.actor.forget_session.remote(*key)
         else:

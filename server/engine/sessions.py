@@ -13,10 +13,11 @@ from typing import Optional
 from terrafine.models.infer import Predictor
 from terrafine.server.engine.learning import with_legend
 from terrafine.server.engine.session import Caches, Session
-from terrafine.server.journal.folder import MAX_KEPT, StateFolder, expired
+from terrafine.server.journal.folder import MAX_KEPT, MAX_SESSIONS, StateFolder, expired
 from terrafine.server.journal.rebuild import note_network, note_side, rebuilt
 from terrafine.server.journal.records import File, Record
 from terrafine.server.journal.session import SessionJournal
+from terrafine.server.journal.state import SessionState
 from terrafine.server.rasters.contents import ContentStore
 from terrafine.server.rasters.pixels import BlockStore, PixelSource
 from terrafine.server.rasters.shared_files import DataRoots, SharedFile
@@ -26,7 +27,6 @@ from terrafine.shared.messages import OpenSession
 from terrafine.shared.raster import check_fit
 
 log = logging.getLogger(__name__)
-MAX_SESSIONS = 16  # of one client that are open; the one it did not use for longest makes room
 Key = tuple[str, str]  # the client's identity, which it cannot choose, and the session's name, which it does
 
 
@@ -127,6 +127,22 @@ class Sessions:
         if kept is None:
             raise NotFound("The server does not hold this session (any more).", "Open it again.")
         return kept
+
+    def state(self, client: str, name: str) -> Optional[SessionState]:
+        """What the journal of a session has that was asked for here; None for any other."""
+        kept = self._kept.get((client, name))
+        return kept.journal.state if kept is not None else None
+
+    def is_open(self, client: str, name: str) -> bool:
+        """Is this session in memory?"""
+        kept = self._kept.get((client, name))
+        return kept is not None and kept.opened is not None
+
+    def rest(self, client: str, name: str) -> None:
+        """Have a session go on in its journal until it is asked for; one that is not open does already."""
+        if self.is_open(client, name):
+            self._kept[client, name].shut()
+            self.caches.drop((client, name))
 
     def close(self, client: str, name: str) -> None:
         """Forget a session and what only it uses; one that is not there is closed already."""
@@ -250,8 +266,7 @@ class Sessions:
         """For one more open session of this client; those used longest ago go on in their journals."""
         opened = [key for key, kept in self._kept.items() if key[0] == client and kept.opened is not None]
         for key in opened[: max(0, len(opened) - MAX_SESSIONS + 1)]:
-            self._kept[key].shut()
-            self.caches.drop(key)
+            self.rest(*key)
 
 
 def _fitted(predictor: Predictor, request: OpenSession) -> Predictor:

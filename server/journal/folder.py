@@ -27,6 +27,7 @@ FORMAT = "terrafine-state 1\n"
 DAY_S = 86_400.0
 _CLOCK_AT_START = time.time() - time.monotonic()
 MAX_KEPT = 256  # sessions of one client; the one it did not use for longest makes room
+MAX_SESSIONS = 16  # of these that are open, likewise
 
 
 class StateFolder:

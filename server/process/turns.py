@@ -41,12 +41,13 @@ class Turns:
         self._stopped: set[int] = set()
         self._all_stopped = False
 
-    def begin(self, job: int, frames: Sequence[Frame], client: str, waited_s: float) -> None:
+    def begin(self, job: int, frames: Sequence[Frame], client: str, waited_s: float) -> m.Message:
         """Take on a request, which has `waited_s` for its turn. The gateway has unpacked it once: it can be."""
         request_id, message = unpack(frames)
         arrived = time.perf_counter() - waited_s
         replies = self._dispatcher.handle(message, lambda: self._all_stopped or job in self._stopped, client, arrived)
         self._at_work[job] = _Work(request_id, message, replies, arrived)
+        return message
 
     def advance(self, job: int) -> Answer:
         """The next reply. Whatever goes wrong, a reply that cannot be packed included, ends this job alone."""

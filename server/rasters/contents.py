@@ -52,6 +52,7 @@ class ContentStore:
         self._users: Counter[Name] = Counter()
         self._used = 0  # bytes of memory
         self._held: Counter[str] = Counter()  # bytes by owner
+        self.held_by_all: dict[str, int] = {}  # likewise, in the stores of all processes, where somebody counts them
         self._folder: Optional[tempfile.TemporaryDirectory[str]] = None
 
     def __contains__(self, name: object) -> bool:
@@ -163,10 +164,9 @@ class ContentStore:
         return array, valid
 
     def _check_share(self, owner: str, size: int) -> None:
-        if self._held[owner] + size > OWNER_BYTES:
-            raise OutOfMemory(
-                f"Your rasters take {self._held[owner] >> 30} GB on the server already.", "Close one of them."
-            )
+        held = max(self._held[owner], self.held_by_all.get(owner, 0))
+        if held + size > OWNER_BYTES:
+            raise OutOfMemory(f"Your rasters take {held >> 30} GB on the server already.", "Close one of them.")
 
     def _write(
         self, name: Name, array: NDArray[np.generic], valid: NDArray[np.bool_], is_needed: bool

@@ -78,8 +78,7 @@ class BlockStore:
 
     def check_room(self, blocks: Sequence[Window]) -> None:
         """Raises OutOfMemory where these would find no room, if all of them are new."""
-        per_pixel = len(self.info.file_bands) * np.dtype(self.info.dtype).itemsize + 1
-        self._contents.check_room(per_pixel * sum(block.pixels for block in blocks), self.owner)
+        self._contents.check_room(sum(block_bytes(self.info, block) for block in blocks), self.owner)
 
     def read(self, window: Window) -> Patch:
         """The pixels of `window`, whose blocks must all be here."""
@@ -125,6 +124,11 @@ class BlockStore:
                 f"The raster has {len(self.info.file_bands)} bands of {self.info.dtype}, "
                 f"the pixels {len(patch.array)} of {patch.array.dtype}."
             )
+
+
+def block_bytes(info: RasterInfo, window: Window) -> int:
+    """That the values and the mask of a block take."""
+    return window.pixels * (len(info.file_bands) * np.dtype(info.dtype).itemsize + 1)
 
 
 def _cell(window: Window) -> Window:
