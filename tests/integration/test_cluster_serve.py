@@ -134,6 +134,20 @@ def painted(items: list, side: int) -> np.ndarray:
     return out
 
 
+def test_sixteen_sessions_of_a_client_are_open_in_all_engines_together(team: Team, raster, mapped) -> None:
+    team.wait_for(3)
+    names = [f"one of many {number}" for number in range(20)]
+    team.client.open_session(names[0], "tiny", raster.info)
+    before = mapped(team.client, names[0], raster)
+    for name in names[1:]:
+        team.client.open_session(name, "tiny", raster.info)
+    time.sleep(3.0)  # of what the engines told before nothing is left
+    assert sum(engine["figures"]["sessions"] for engine in team.engines) == 16
+    np.testing.assert_array_equal(mapped(team.client, names[0], Unread(raster)), before)
+    for name in names:
+        team.client.close_session(name)
+
+
 def test_sessions_move_off_a_node_that_is_to_leave(team: Team, nodes, raster, mapped) -> None:
     team.wait_for(3)
     for name in ("s", "t"):
