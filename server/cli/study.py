@@ -58,12 +58,19 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = study.changed(study.find(arguments.name), arguments.seeds, arguments.model)
     base = _base(arguments.on)
     root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", base.parent))
-    place = Place(read_document(base), root, arguments.out, arguments.device)
+    place = Place(read_document(base), root, arguments.out, arguments.device, _command(arguments))
     with _Bars() as bars:
         for results in run_study(wanted, place, bars.show):
             report.write(wanted, results, place)
     print(f"The page is {arguments.out / report.PAGE}.")
     return 0
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """What was asked for, as the page repeats it; where the data is, is nobody else's business."""
+    told = {"--on": arguments.on, "--model": arguments.model, "--seeds": arguments.seeds}
+    options = " ".join(f"{option} {value}" for option, value in told.items() if value)
+    return " ".join(["terrafine study", arguments.name, *([options] if options else []), "--data FOLDER --out FOLDER"])
 
 
 def _base(name: Optional[str]) -> Path:

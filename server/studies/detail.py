@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from terrafine.models import metrics
+from terrafine.models.cuda import download
 from terrafine.models.normalise import to_unit
 from terrafine.server.engine.detail import runner_of
 from terrafine.server.engine.session import Session
-from terrafine.server.engine.tile_runner import Floats, TileRunner
+from terrafine.server.engine.tile_runner import TileRunner
 from terrafine.server.engine.work import Work
 from terrafine.server.evaluation import boundaries, crf
 from terrafine.server.evaluation.refinement import Subject, session_of
@@ -26,6 +29,7 @@ AXIS = "pixels from a true boundary"
 RADII = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 40.0)
 DOWNSAMPLED, CLOSE = 2.0, 0.5  # model pixels a pixel
 Classes = NDArray[np.uint8]
+Draw = Callable[[Session, Window], Tensor]  # logits
 
 
 def measure(task: Task) -> Measured:
@@ -53,30 +57,30 @@ def _drawn(task: Task, subject: Subject) -> tuple[Classes, Classes, float]:
     whole = session.info.grid.window
     valid = session.source.read(whole).valid
     started = time.perf_counter()
-    classes = session.legend.classified(WAYS[task.row.way](session, whole))
+    classes = download(session.legend.classified(WAYS[task.row.way](session, whole)))
     took = time.perf_counter() - started
     session.close()
     truth = np.where(valid, subject.truth, np.uint8(metrics.VOID))
     return truth, np.where(valid, classes, np.uint8(NODATA_CLASS)), took
 
 
-def _in_detail(detail: str) -> Callable[[Session, Window], Floats]:
+def _in_detail(detail: str) -> Draw:
     return lambda session, whole: runner_of(session, Work(), detail).logits(whole)
 
 
-def _scaled(factor: float) -> Callable[[Session, Window], Floats]:
+def _scaled(factor: float) -> Draw:
     return lambda session, whole: TileRunner(session, Work(), lattice=coarser(session.tiling, factor)).logits(whole)
 
 
-def _sharpened(draw: Callable[[Session, Window], Floats]) -> Callable[[Session, Window], Floats]:
-    def sharpened(session: Session, whole: Window) -> Floats:
+def _sharpened(draw: Draw) -> Draw:
+    def sharpened(session: Session, whole: Window) -> Tensor:
         image = to_unit(session.source.read(whole).array, session.info)
-        return crf.refined(draw(session, whole), image, session.spec.temperature)
+        return torch.from_numpy(crf.refined(download(draw(session, whole)), image, session.spec.temperature))
 
     return sharpened
 
 
-WAYS: dict[str, Callable[[Session, Window], Floats]] = {
+WAYS: dict[str, Draw] = {
     "downsample": _scaled(DOWNSAMPLED),
     "downsample, CRF": _sharpened(_scaled(DOWNSAMPLED)),
     "patches": _in_detail(PLAIN),

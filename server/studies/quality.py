@@ -18,14 +18,14 @@ from terrafine.shared.spec import NODATA_CLASS
 def quality(refinement: Refinement) -> dict[str, float]:
     """Of the map as it is: "ece", the expected calibration error, and "auroc" of entropy and margin."""
     session = refinement.session
-    logits = TileRunner(session, Work()).logits(refinement.whole)
+    logits = TileRunner(session, Work()).logits(refinement.whole).cpu()
     temperature = session.spec.temperature
     known = (refinement.truth != VOID) & (refinement.map != NODATA_CLASS)
     wrong = (refinement.map != refinement.truth)[known]
     truth = np.searchsorted(session.legend.shown, refinement.truth[known])
-    found = {"ece": calibration_error(np.ascontiguousarray(logits[:, known].T), truth, temperature)}
+    found = {"ece": calibration_error(np.ascontiguousarray(logits.numpy()[:, known].T), truth, temperature)}
     for name, measure in PER_LOGITS.items():
-        found[f"auroc {name}"] = auroc(measure(logits, temperature)[known], wrong)
+        found[f"auroc {name}"] = auroc(measure(logits, temperature).numpy()[known], wrong)
     return found
 
 

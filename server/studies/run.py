@@ -31,12 +31,15 @@ Progress = Callable[[str, int, int], None]  # what is done, how much of it, of h
 
 @dataclass(frozen=True)
 class Place:
-    """Where a study happens: the base configuration's tables, the data, the folder for what comes out, the device."""
+    """Where a study happens: the base configuration's tables, the data, the folder for what comes out, the device, and
+    the command that asked for it.
+    """
 
     base: Mapping[str, Any]
     data: Path
     out: Path
     device: str = "cpu"
+    command: str = ""
 
 
 @dataclass(frozen=True)
