@@ -127,11 +127,13 @@ class Client:
         window: Window,
         read_pixels: ReadPixels,
         changed_since: Optional[int] = None,
-        uncertainty: bool = False,
+        uncertainty: str = "",
         detail: str = PLAIN,
     ) -> Iterator[Union[m.Progress, Patch, m.Done]]:
-        """Classify `window`; Done at the end."""
-        return self._with_pixels(m.Predict(session, window, changed_since, uncertainty, detail), read_pixels, m.Done)
+        """Classify `window`; Done at the end. With a method of `uncertainty`, a second band has that."""
+        method = uncertainty or m.Predict.method
+        request = m.Predict(session, window, changed_since, bool(uncertainty), detail, method)
+        return self._with_pixels(request, read_pixels, m.Done)
 
     def measure_uncertainty(
         self, session: str, window: Window, read_pixels: ReadPixels, method: str = "entropy", factor: int = 1

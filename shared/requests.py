@@ -120,7 +120,8 @@ class Predict:
 
     With `changed_since` only those parts of `window` are sent that differ from the map of that revision, in the same
     `detail`, one of spec.DETAILS; all but "plain" only where the model has ModelSpec.detail. A newer ChangeAnnotations
-    or Predict of the same session supersedes this one (error "superseded"). Raises ValueError for another detail.
+    or Predict of the same session supersedes this one (error "superseded"). With `uncertainty`, a second band has that
+    of `method`, one of the model's ModelSpec.uncertainty. Raises ValueError for another detail.
     """
 
     session: str
@@ -128,6 +129,7 @@ class Predict:
     changed_since: Optional[int] = None
     uncertainty: bool = False
     detail: str = PLAIN
+    method: str = "entropy"
 
     def __post_init__(self) -> None:
         if self.detail not in DETAILS:

@@ -86,8 +86,10 @@ class ServerMap:
 
     def _classify(self, client: Client, chunk: Window, written: Output) -> None:
         given, finished = self._arguments, written.finished
-        method, read = given.uncertainty[0], self._raster.read
-        for reply in client.predict(self._session, chunk, read, uncertainty=bool(method), detail=given.detail):
+        replies = client.predict(
+            self._session, chunk, self._raster.read, uncertainty=given.uncertainty[0], detail=given.detail
+        )
+        for reply in replies:
             self._heard = time.monotonic()
             if isinstance(reply, Patch) and reply.window not in finished:
                 written.take(reply.window, reply.array)
@@ -107,8 +109,6 @@ class ServerMap:
 
 def make_at_server(arguments: argparse.Namespace) -> None:
     """The map of `arguments.raster`, made by the server at `arguments.server`."""
-    if arguments.uncertainty[0] not in ("", "entropy"):
-        raise ConfigError("A server sends the entropy with a map, and no other uncertainty.", "--uncertainty entropy …")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as with Ctrl-C, and clean up
     spec = _model(arguments)
     with rasterio.Env(**GDAL_OPTIONS), open_raster(arguments.raster, spec, arguments.bands) as raster:
@@ -125,7 +125,10 @@ def _model(arguments: argparse.Namespace) -> ModelSpec:
         known = {spec.name: spec for spec in client.models() if spec.task == "map"}
     if arguments.model not in known:
         raise NotFound(f"The server has no model '{arguments.model}'.", f"It has {', '.join(known) or 'none'}.")
-    return known[arguments.model]
+    spec, method = known[arguments.model], arguments.uncertainty[0]
+    if method and method not in spec.uncertainty:
+        raise ConfigError(f"'{spec.name}' has no uncertainty '{method}'.", f"It has {', '.join(spec.uncertainty)}.")
+    return spec
 
 
 def _connect(arguments: argparse.Namespace) -> Client:

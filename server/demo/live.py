@@ -96,7 +96,7 @@ class LiveMap:
     def classify(self, report: Report) -> float:
         """The first map, with uncertainty; returns the seconds it took, upload included."""
         started = time.perf_counter()
-        for item in self._client.predict(self._session, self.window, self._read, uncertainty=True):
+        for item in self._client.predict(self._session, self.window, self._read, uncertainty="entropy"):
             if isinstance(item, Patch):
                 where = slices(item.window, self.window)
                 self.classes[where], self.uncertainty[where] = item.array

@@ -82,8 +82,11 @@ def expected(models: Path, image: Path, tmp_path: Path) -> np.ndarray:
     return pixels(tmp_path / "here.tif")
 
 
-def test_the_map_its_marks_and_its_entropy_are_those_of_a_run_here(address, models, image, marks, tmp_path) -> None:
-    words = ("--marks", marks, "--gsd", "0.7", "--uncertainty", "entropy")
+@pytest.mark.parametrize("method", ["entropy", "margin"])
+def test_the_map_its_marks_and_its_uncertainty_are_those_of_a_run_here(
+    address, models, image, marks, tmp_path, method: str
+) -> None:
+    words = ("--marks", marks, "--gsd", "0.7", "--uncertainty", method)
     assert predict(image, tmp_path / "a.tif", *words, tmp_path / "a_doubt.tif", "--models", models) == 0
     assert predict(image, tmp_path / "b.tif", *words, tmp_path / "b_doubt.tif", "--server", address) == 0
     np.testing.assert_array_equal(pixels(tmp_path / "b.tif"), pixels(tmp_path / "a.tif"))
@@ -144,7 +147,7 @@ def test_from_shared_storage_and_with_keys_no_pixel_travels(
     ("words", "code", "said"),
     [
         (("--key", "alice.key"), 2, "--server-key"),
-        (("--uncertainty", "odin", "doubt.tif"), 2, "entropy"),
+        (("--uncertainty", "nix", "doubt.tif"), 2, "It has entropy, margin"),
         (("--ray", "local"), 2, "not by both"),
         (("--model", "nix"), 1, "The server has no model"),
     ],

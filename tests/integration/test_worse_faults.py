@@ -165,7 +165,7 @@ def test_a_client_that_is_gone_in_the_middle_of_sending_leaves_what_it_sent(
 
 WORKS: dict[str, Callable] = {
     "uncertainty": lambda analyst, whole: analyst.client.measure_uncertainty("s", whole, analyst.raster.read),
-    "entropy": lambda analyst, whole: analyst.client.predict("s", whole, analyst.raster.read, uncertainty=True),
+    "entropy": lambda analyst, whole: analyst.client.predict("s", whole, analyst.raster.read, uncertainty="entropy"),
 }
 CHANGES: dict[str, Callable] = {
     "a mark": lambda analyst: analyst.mark(7),
