@@ -53,7 +53,7 @@ class CrowdFigures:
     learnt: int
     whole: int
     errors: Sequence[str]
-    memory_gb: Sequence[float]  # at the start, when half of the time was over, at the end: caches fill, then it is flat
+    memory_gb: Sequence[float]  # in the first, the second and the last third of the time: caches fill, then it is flat
 
 
 def measure_clients(
@@ -108,16 +108,30 @@ def _crowd(server: Place, spec: ModelSpec, raster: Path, count: int, seconds: fl
         futures = [pool.submit(crew.work, number) for number in range(count)]
         try:
             crew.ready.wait()
-            memory, started = [children_gb()], time.perf_counter()
-            crew.over.wait(seconds / 2)
-            memory.append(children_gb())
-            crew.over.wait(seconds / 2)
+            started = time.perf_counter()
+            memory = _watched(seconds)
         except threading.BrokenBarrierError:
             raise TerrafineError(f"A client failed: {', '.join(_errors(f.result() for f in futures))}") from None
         finally:
             crew.over.set()
         done = [future.result() for future in futures]
-    return _summary(done, time.perf_counter() - started, [*memory, children_gb()])
+    return _summary(done, time.perf_counter() - started, at_thirds(memory))
+
+
+def _watched(seconds: float) -> list[float]:
+    """The server's memory for so long, once a second."""
+    rests = max(9, round(seconds))
+    memory = []
+    for _ in range(rests):
+        time.sleep(seconds / rests)
+        memory.append(children_gb())
+    return memory
+
+
+def at_thirds(samples: Sequence[float]) -> tuple[float, float, float]:
+    """The medians of the first, the second and the last third; single moments rise and fall as memory is given back."""
+    first, second, last = (float(np.median(third)) for third in np.array_split(np.array(samples), 3))
+    return first, second, last
 
 
 def _summary(done: Sequence[ClientFigures], seconds: float, memory: Sequence[float]) -> CrowdFigures:

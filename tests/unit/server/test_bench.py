@@ -15,7 +15,7 @@ from terrafine.models import registry
 from terrafine.models.infer import Predictor
 from terrafine.server.bench import floor, memory, throughput
 from terrafine.server.bench.clicks import ClickFigures
-from terrafine.server.bench.clients import ClientFigures, CrowdFigures, _summary, reached
+from terrafine.server.bench.clients import ClientFigures, CrowdFigures, _summary, at_thirds, reached
 from terrafine.server.bench.floor import Load, Rates
 from terrafine.server.bench.tables import click_table, clients_table, throughput_table
 from terrafine.server.cli import main
@@ -77,6 +77,10 @@ def test_so_many_clients_are_within_the_target():
     table = clients_table(crowds, 0.5)
     assert "within 0.5 s for up to 2 clients" in table
     assert "0.50 → 0.60 → 0.60 GB" in table
+
+
+def test_memory_is_told_for_each_third_whatever_a_single_moment_was_like():
+    assert at_thirds([1.0, 9.0, 1.0, 2.0, 2.0, 0.0, 3.0, 3.0, 3.0, 9.0]) == (1.5, 2.0, 3.0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
