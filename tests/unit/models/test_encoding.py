@@ -10,6 +10,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from terrafine.models import encoding
 from terrafine.models.context import context_of, guided_filter
 from terrafine.models.encoding import UNMARKED, encode, marked_pixels
 from terrafine.shared.annotation import Annotation
@@ -84,6 +85,34 @@ def test_one_hot_channels_hold_the_pixels_that_a_mark_covers(mark):
     covered = marked_pixels([mark], window) != UNMARKED
     assert np.array_equal(channels[mark.class_id] == 1.0, covered)
     assert channels.sum() == covered.sum()
+
+
+points = st.builds(
+    lambda x, y, class_id: Annotation("p", "point", ((x, y),), class_id),
+    st.floats(-30, 70), st.floats(-30, 70), st.integers(0, CLASSES),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(points, max_size=30), st.sampled_from(["distance", "binary"]), st.floats(0.5, 20), st.floats(0.3, 3))
+def test_many_points_are_the_distance_to_the_nearest_of_their_class(marks, kind, radius, scale):
+    window = Window(-7, 3, 40, 32)
+    channels = encode(marks, window, EncodingSpec(kind, radius), CLASSES, scale)
+    x, y = np.meshgrid(np.arange(-7, 33) + 0.5, np.arange(3, 35) + 0.5)
+    for class_id, channel in enumerate(channels):
+        centres = [mark.vertices[0] for mark in marks if mark.class_id == class_id]
+        nearest = np.min([np.hypot(x - scale * px, y - scale * py) for px, py in centres], 0, initial=np.inf)
+        expected = nearest <= radius if kind == "binary" else np.maximum(1 - nearest / radius, 0)
+        certain = np.abs(nearest - radius) > 1e-4  # within a rounding of the edge of a disk
+        assert np.allclose(channel[certain], expected[certain], rtol=0, atol=1e-5)
+
+
+def test_points_are_encoded_alike_however_many_are_computed_at_once(monkeypatch):
+    rng, window, spec = np.random.default_rng(0), Window(0, 0, 40, 40), EncodingSpec("distance", 6.0)
+    marks = [point(*rng.uniform(-5, 45, 2), class_id) for class_id in (0, 1, 2) * 20]
+    together = encode(marks, window, spec, CLASSES)
+    monkeypatch.setattr(encoding, "BATCH_PX", 1)
+    assert np.array_equal(encode(marks, window, spec, CLASSES), together)
 
 
 def test_a_one_hot_hairline_is_a_pixel_wide_whatever_the_scale():
