@@ -14,8 +14,6 @@ from terrafine.server.studies.quality import quality
 from terrafine.server.studies.study import Relearning
 from terrafine.server.studies.task import Measured, Task
 
-AXIS = "clicks a raster"
-
 
 def measure(task: Task) -> Measured:
     """Of all rasters, each on its own."""

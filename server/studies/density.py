@@ -16,7 +16,6 @@ from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies.task import Measured, Task
 from terrafine.shared.annotation import Annotation
 
-AXIS = "marks on the raster"
 CLICKS = 5  # that are timed, after one that is not
 
 

@@ -25,7 +25,6 @@ from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import Window
 from terrafine.shared.spec import FAST, FINE, NODATA_CLASS, PLAIN
 
-AXIS = "pixels from a true boundary"
 RADII = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 40.0)
 DOWNSAMPLED, CLOSE = 2.0, 0.5  # model pixels a pixel
 Classes = NDArray[np.uint8]

@@ -14,7 +14,6 @@ from terrafine.models.simulate import Mistake, deepest, mistakes, point_in
 from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies.task import Measured, Task
 
-AXIS = "mistakes, from the smallest class of size to the largest"
 BINS = 4
 SMALLEST_PX = 50
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from terrafine.server.studies import kinds
-from terrafine.server.studies.lines import Line, Values, area, by_row, is_share, lines_of, stacked, unit
+from terrafine.server.studies.lines import Line, Values, area, by_row, lines_of, stacked, unit
 from terrafine.server.studies.run import Place, Result
 from terrafine.server.studies.study import Row, Study
 
@@ -16,7 +16,7 @@ CONCLUSION = "conclusion.md"  # what a person makes of the figures; it has a pla
 BUDGET = ("steps", "batch", "crop_px")
 PIXELS = ("corrected", "broken")
 SMALL = 10.0  # values that are no shares, and all below it, have three decimals
-FEW = 8  # places, which have a column each; of more these have:
+FEW = 9  # places, which have a column each; of more these have:
 STOPS = (0, 1, 5, 10, 20, 40, 80, 120)
 MEANINGS = {
     "ece": "ece: the expected calibration error of the first map",
@@ -50,7 +50,7 @@ def _made(study: Study, results: Sequence[Result], place: Place) -> str:
     lines = [f"- made by `{place.command or f'terrafine study {study.name}'}`; {len(results)} of {wanted} results"]
     lines += [f"- {words}" for words in _models(study, place)]
     rasters = f"{len(results[0].images)} raster(s) ({', '.join(data.get('test', ()))})"
-    lines.append(f"- reported on {rasters}, each on its own; {study.length} {kinds.find(study.kind).AXIS} at most")
+    lines.append(f"- reported on {rasters}, each on its own; {kinds.find(study.kind).length.format(study.length)}")
     lines += [f"- measured on {words}" for words in sorted({f"{r.machine}, {r.date}" for r in results})]
     return "## How they were measured\n\n" + "\n".join(lines)
 
@@ -70,18 +70,18 @@ def _budget(row: Row, place: Place) -> str:
 
 
 def _table(study: Study, results: Sequence[Result]) -> str:
-    lines, shares = lines_of(study, results), is_share(study.curves[0])
+    lines, gains = lines_of(study, results), kinds.find(study.kind).gains
     stops, areas = _stops(lines), {line.name: area(line.values, line.x) for line in lines}
-    digits = 1 if shares or max(abs(line.values).max() for line in lines) >= SMALL else 3
+    digits = 1 if gains or max(abs(line.values).max() for line in lines) >= SMALL else 3
     placed = study.floor in areas and study.ceiling in areas
-    counts = [name for name in PIXELS if name in results[0].curves]
-    head = ["row", "seeds", *(f"{stop:g}" for stop in stops), *(["area", "gain"] * shares), *counts]
+    counts = [name for name in PIXELS if name in results[0].curves] * gains
+    head = ["row", "seeds", *(f"{stop:g}" for stop in stops), *(["area", "gain"] * gains), *counts]
     head += ["share of the gap"] * placed
-    text = [_explained(study, shares, counts, placed), ""]
+    text = [_explained(study, gains, counts, placed), ""]
     text += [f"| {' | '.join(head)} |", "|---|" + "---|" * (len(head) - 1)]
     for line in lines:
         found = [line.values[:, line.x.index(stop)] if stop in line.x else None for stop in stops]
-        found += [areas[line.name], line.values[:, -1] - line.values[:, 0]] * shares
+        found += [areas[line.name], line.values[:, -1] - line.values[:, 0]] * gains
         cells = ["" if values is None else _figure(values, digits) for values in found]
         cells += [_figure(stacked(line.results, name).sum(1) / (line.x[-1] or 1), 0) for name in counts]
         if placed:
@@ -97,13 +97,13 @@ def _stops(lines: Sequence[Line]) -> list[float]:
     shared = sorted(set.intersection(*(set(line.x) for line in lines)))
     if len(shared) <= FEW:
         return sorted({*shared, last})
-    return [*(float(stop) for stop in STOPS if stop < last), last]
+    return [*(float(stop) for stop in STOPS if stop < last and any(stop in line.x for line in lines)), last]
 
 
-def _explained(study: Study, shares: bool, counts: Sequence[str], placed: bool) -> str:
+def _explained(study: Study, gains: bool, counts: Sequence[str], placed: bool) -> str:
     """What the columns are."""
-    words = [f"{unit(study)} at so many {kinds.find(study.kind).AXIS}, ± the standard deviation over seeds"]
-    words += ["area is the mean height of the curve, gain the last figure less the first"] * shares
+    words = [f"{unit(study)} at so many {kinds.find(study.kind).axis}, ± the standard deviation over seeds"]
+    words += ["area is the mean height of the curve, gain the last figure less the first"] * gains
     words += ["corrected and broken are pixels a step on the axis"] * bool(counts)
     words += [f"share of the gap: from '{study.floor}' (0 %) to '{study.ceiling}' (100 %)"] * placed
     return "; ".join(words) + "."

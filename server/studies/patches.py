@@ -16,8 +16,6 @@ from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window, slices
 from terrafine.shared.learning import MOST_PATCHES, RankOptions
 
-AXIS = "patches reviewed"
-
 
 def measure(task: Task) -> Measured:
     """Every raster on its own, `length` patches of each or as many as there are."""

@@ -14,8 +14,6 @@ from terrafine.server.studies.task import Measured, Task
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.side import NOWHERE
 
-AXIS = "points a raster"
-
 
 def measure(task: Task) -> Measured:
     """Of all rasters, with no points, then 10, 100, … 10 to the power of `task.length`."""

@@ -56,7 +56,7 @@ def draw(study: Study, results: Sequence[Result], path: Path) -> None:
         if timed:
             _draw_line(axes[0, 1], line, stacked(line.results, "seconds").mean(0))
             axes[0, 1].set(xlabel="seconds that the machine took for them")
-    axes[0, 0].set(xlabel=kinds.find(study.kind).AXIS, ylabel=unit(study), title=study.title)
+    axes[0, 0].set(xlabel=kinds.find(study.kind).axis, ylabel=unit(study), title=study.title)
     if max(line.x[-1] for line in lines) >= WIDE:
         axes[0, 0].set_xscale("symlog", linthresh=10)
     axes[0, 0].legend(fontsize="small")

@@ -7,8 +7,6 @@ from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies.clicks import measured
 from terrafine.server.studies.task import Measured, Task
 
-AXIS = "rasters, each as it begins"
-
 
 def measure(task: Task) -> Measured:
     """The first map of each raster, in an order that the seed draws.

@@ -20,7 +20,6 @@ from terrafine.server.studies.quality import quality
 from terrafine.server.studies.task import Measured, Task
 from terrafine.shared.annotation import Annotation
 
-AXIS = "share of the strokes, %"
 ROUNDS = 20  # of k-means
 
 

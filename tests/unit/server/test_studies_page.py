@@ -98,3 +98,10 @@ def test_a_picture_is_drawn_of_shares_and_of_anything_else(tmp_path):
         results = [a_result(x=(0, 10, 100, 1000), **dict.fromkeys(curves, (0.1, 0.2, 0.3, 0.4)))]
         report.draw(asked, results, place.out / f"{picture}.png")
     assert (tmp_path / "shares.png").stat().st_size > (tmp_path / "seconds.png").stat().st_size > 5000
+
+
+def test_rasters_one_after_the_other_have_no_gain():
+    study = dataclasses.replace(STUDY, kind="sequence", length=20)
+    text = a_page(study, [a_result(x=(1, 2), miou=(0.5, 0.4), corrected=(0, 0), broken=(0, 0))])
+    assert "| row | seeds | 1 | 2 |\n" in text
+    assert "each on its own; 20 clicks a raster to learn from" in text
