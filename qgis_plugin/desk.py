@@ -8,7 +8,7 @@ from qgis.PyQt.QtWidgets import QFileDialog
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
-from terrafine.qgis_plugin.language import grouped
+from terrafine.qgis_plugin.language import Number, grouped
 from terrafine.qgis_plugin.layers import ROLE
 from terrafine.qgis_plugin.learn.desk import LearnDesk
 from terrafine.qgis_plugin.legend.desk import LegendDesk
@@ -149,7 +149,7 @@ class Desk(QObject):
         self._sampler.start(raster, extent, gsd_m, self._bench.sessions.sample_path(raster.name()))
         self._bench.tell(
             Tell(
-                self.tr("'{name}' is being sampled at {gsd:g} m.").format(name=raster.name(), gsd=gsd_m),
+                self.tr("'{name}' is being sampled at {gsd:g} m.").format(name=raster.name(), gsd=Number(gsd_m)),
                 self.tr("Check that its provider's terms of use allow automatic analysis."),
             )
         )

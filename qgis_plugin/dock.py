@@ -9,6 +9,7 @@ from qgis.PyQt.QtCore import QSize, Qt, QTimer, pyqtSignal
 from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.history_panel import HistoryPanel
+from terrafine.qgis_plugin.language import Number
 from terrafine.qgis_plugin.learn.panel import LearnPanel
 from terrafine.qgis_plugin.link.panel import ServerPanel
 from terrafine.qgis_plugin.look.panel import LookPanel
@@ -105,7 +106,7 @@ class Dock(QgsDockWidget):
             return self.tr("{marks}; the map does not follow all of them yet").format(marks=marks)
         if view.seconds is None:
             return marks
-        return self.tr("{marks} · map updated in {seconds:.2f} s").format(marks=marks, seconds=view.seconds)
+        return self.tr("{marks} · map updated in {seconds:.2f} s").format(marks=marks, seconds=Number(view.seconds))
 
     def _content(self) -> QWidget:
         """Panels that scroll where the screen is small, the status line below them."""

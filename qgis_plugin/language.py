@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Optional
 
+import numpy as np
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
 
@@ -25,6 +26,22 @@ def tr(text: str) -> str:
 def grouped(number: int) -> str:
     """A number with the thousands kept apart as the user's language does: 1,240 in English is 1.24 in French."""
     return _numbers().toString(number)
+
+
+class Number(float):
+    """A number that Python's format codes write as the user's language does: f"{Number(1.5):.2f}" is 1,50 in French."""
+
+    def __format__(self, code: str) -> str:
+        locale = _numbers()
+        signs = {",": locale.groupSeparator(), ".": locale.decimalPoint()}
+        return super().__format__(code).translate(str.maketrans(signs))
+
+
+def significant(value: float, digits: int) -> str:
+    """A number to so many significant digits, however large or small it is: 20,100 rather than 2.01e+04."""
+    rounded = np.format_float_positional(value, digits, unique=False, fractional=False, trim="-")
+    decimals = len(rounded.partition(".")[2])
+    return f"{Number(rounded):,.{decimals}f}"
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from importlib import metadata
 
 from terrafine.server.engine.legend import Legend
 from terrafine.server.engine.session import Session
+from terrafine.server.rasters.lengths import spoken
 from terrafine.shared.spec import LandCover, ModelSpec
 
 CARD = """\
@@ -51,7 +52,7 @@ def card_of(session: Session, spec: ModelSpec) -> str:
 def _raster(session: Session) -> str:
     grid, gsd_m = session.info.grid, session.info.grid.gsd_m
     size = f"{grid.width} × {grid.height} pixels"
-    return f"{session.info.name or 'without a name'}, {size}" + (f" of {gsd_m:.3g} m" if gsd_m else "")
+    return f"{session.info.name or 'without a name'}, {size}" + (f" of {spoken(gsd_m)}" if gsd_m else "")
 
 
 def _marks(session: Session) -> str:

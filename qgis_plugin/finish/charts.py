@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Sequence
 
+from terrafine.qgis_plugin.language import significant
+
 ROW, LABELS, PLOT, NUMBERS = 34, 150, 360, 150  # pixels: a class's row, and the three columns
 INK, QUIET, GRID = "#222222", "#666666", "#dddddd"
 CELL, HEAD = 62, 120  # of the matrix
@@ -29,7 +31,9 @@ def bars(title: str, rows: Sequence[Sequence[Bar]], largest: float, unit: str) -
     for step in range(5):
         x = LABELS + PLOT * step / 4
         parts.append(f'<line x1="{x}" y1="26" x2="{x}" y2="{height - 14}" stroke="{GRID}"/>')
-        parts.append(text(x, height - 2, f"{largest * step / 4:,.4g}{unit}", anchor="middle", color=QUIET, size=10))
+        parts.append(
+            text(x, height - 2, significant(largest * step / 4, 4) + unit, anchor="middle", color=QUIET, size=10)
+        )
     for number, row in enumerate(rows):
         parts.append(_row(row, 30 + ROW * number, largest, unit))
     return svg(LABELS + PLOT + NUMBERS, height, title, parts)
@@ -110,8 +114,8 @@ def _bar(bar: Bar, y: float, thick: float, largest: float) -> str:
 def _words(bar: Bar, unit: str) -> str:
     if math.isnan(bar.value):
         return "–"
-    value = f"{bar.value:,.4g}{unit}"
-    return value if math.isnan(bar.margin) else f"{value} ± {bar.margin:,.3g}"
+    value = significant(bar.value, 4) + unit
+    return value if math.isnan(bar.margin) else f"{value} ± {significant(bar.margin, 3)}"
 
 
 def _cell(row: int, col: int, count: int, share: float, agrees: bool) -> str:

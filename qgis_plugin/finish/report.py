@@ -12,6 +12,7 @@ from qgis.PyQt.QtCore import QObject
 from terrafine.qgis_plugin.finish.charts import Bar, bars, matrix, round_up
 from terrafine.qgis_plugin.finish.labelled import Sample
 from terrafine.qgis_plugin.finish.olofsson import Assessment
+from terrafine.qgis_plugin.language import Number
 from terrafine.shared.geo import Window
 from terrafine.shared.spec import LandCover
 
@@ -110,7 +111,7 @@ class Report(QObject):
         for k, item in enumerate(self._of.classes):
             mapped, area, margin = (scale * float(n[k]) for n in (found.weights, found.areas.value, found.areas.margin))
             rows.append([Bar(item.name, "#bbbbbb", mapped, math.nan), Bar(item.name, item.color, area, margin)])
-            table.append([_chip(item), f"{mapped:,.2f}", f"{area:,.2f}", f"± {margin:,.2f}"])
+            table.append([_chip(item), _decimal(mapped), _decimal(area), f"± {_decimal(margin)}"])
         largest = max(bar.value + (0.0 if math.isnan(bar.margin) else bar.margin) for row in rows for bar in row)
         largest = round_up(largest)
         head = [self.tr("Class"), self.tr("Mapped") + unit, self.tr("Estimated") + unit, self.tr("95 % interval")]
@@ -125,7 +126,7 @@ class Report(QObject):
         found, names = self._of.assessment, [item.name for item in self._of.classes]
         counts = matrix(self.tr("Samples: map (rows), reference (columns)"), names, found.counts.tolist())
         cells = [
-            [_chip(item), *(f"{cell:.4f}" for cell in row), f"{weight:.4f}"]
+            [_chip(item), *(_decimal(share, 4) for share in (*row, weight))]
             for item, row, weight in zip(self._of.classes, found.cells, found.weights)
         ]
         head = [self.tr("Map"), *map(escape, names), self.tr("Share of the map")]
@@ -143,7 +144,11 @@ class Report(QObject):
 
 
 def _percent(value: float, margin: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.1f} ± {100 * margin:.1f} %"
+    return "–" if math.isnan(value) else f"{_decimal(100 * value, 1)} ± {_decimal(100 * margin, 1)} %"
+
+
+def _decimal(value: float, places: int = 2) -> str:
+    return f"{Number(value):,.{places}f}"
 
 
 def _chip(item: LandCover) -> str:

@@ -17,6 +17,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from terrafine.qgis_plugin.language import Number
 from terrafine.qgis_plugin.look.review import Fate, Query, Review
 from terrafine.qgis_plugin.state import WAITED_FOR, Link, View
 from terrafine.qgis_plugin.widgets import note, row, tool_button
@@ -196,7 +197,7 @@ class PatchList(QListWidget):
 
     def _add(self, rank: int, patch: Query, is_current: bool, is_scored: bool) -> None:
         states = {Fate.OPEN: "", Fate.DONE: self.tr("done"), Fate.SKIPPED: self.tr("skipped")}
-        score = self.tr("uncertainty {score:.2f}").format(score=patch.score) if is_scored else ""
+        score = self.tr("uncertainty {score:.2f}").format(score=Number(patch.score)) if is_scored else ""
         parts = (f"{rank}", score, states[patch.fate])
         item = QListWidgetItem(" · ".join(part for part in parts if part))
         if patch.fate is not Fate.OPEN:

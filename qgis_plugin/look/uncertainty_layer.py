@@ -20,6 +20,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from terrafine.qgis_plugin.language import Number
 from terrafine.qgis_plugin.maps.layer import WORKING, finish_file, place_like, unwritable
 from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.shared.geo import Window
@@ -70,7 +71,7 @@ def uncertainty_renderer(provider: QgsRasterDataProvider) -> QgsSingleBandPseudo
     ramp.setColorRampType(QgsColorRampShader.Type.Interpolated)
     steps = [(number / (len(VIRIDIS) - 1), color) for number, color in enumerate(VIRIDIS)]
     ramp.setColorRampItemList(
-        [QgsColorRampShader.ColorRampItem(value, QColor(color), f"{value:.2f}") for value, color in steps]
+        [QgsColorRampShader.ColorRampItem(value, QColor(color), f"{Number(value):.2f}") for value, color in steps]
     )
     shader = QgsRasterShader(0.0, 1.0)
     shader.setRasterShaderFunction(ramp)

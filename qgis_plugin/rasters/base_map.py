@@ -21,7 +21,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QObject, QSize, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QImage
 
-from terrafine.qgis_plugin.language import tr
+from terrafine.qgis_plugin.language import Number, tr
 from terrafine.shared.errors import TerrafineError, UnusableRaster
 from terrafine.shared.geo import Window, gsd_from_corners
 
@@ -45,7 +45,7 @@ def sample_window(layer: QgsRasterLayer, extent: QgsRectangle, gsd_m: float) -> 
             "at most {most:.0f} million of a base map can be sampled."
         )
         raise UnusableRaster(
-            message.format(millions=window.pixels / 1e6, gsd=gsd_m, most=MAX_PIXELS / 1e6),
+            message.format(millions=Number(window.pixels / 1e6), gsd=Number(gsd_m), most=MAX_PIXELS / 1e6),
             tr("Zoom in, or sample at a coarser size."),
         )
     return window

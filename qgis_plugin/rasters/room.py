@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from terrafine.qgis_plugin.language import grouped, tr
+from terrafine.qgis_plugin.language import Number, grouped, tr
 from terrafine.shared.errors import TerrafineError
 from terrafine.shared.geo import Window
 
@@ -17,7 +17,7 @@ def check_room(folder: Path, window: Window) -> None:
     free = shutil.disk_usage(folder).free
     if window.pixels + SPARE_BYTES > free:
         why = tr("The map of {width} × {height} pixels takes {needed:.1f} GB; {free:.1f} GB are free in {folder}.")
-        sizes = {"needed": window.pixels / 1e9, "free": free / 1e9, "folder": folder}
+        sizes = {"needed": Number(window.pixels / 1e9), "free": Number(free / 1e9), "folder": folder}
         raise TerrafineError(
             why.format(width=grouped(window.width), height=grouped(window.height), **sizes),
             tr("Make room, save the project on another disk, or classify a smaller area."),

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Optional
 
-from terrafine.qgis_plugin.language import tr
+from terrafine.qgis_plugin.language import Number, tr
 from terrafine.shared.errors import ConfigError, TerrafineError
 
 UNITS = {"bytes": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
@@ -81,7 +81,7 @@ class PipOutput:
         self._size = round(float(size) * UNITS[unit]) if size else 0
         if not self._size:  # it is on this computer already
             return tr("Reading {name}").format(name=name)
-        return tr("Fetching {name} ({size:.1f} MB)").format(name=name, size=self._size / 1e6)
+        return tr("Fetching {name} ({size:.1f} MB)").format(name=name, size=Number(self._size / 1e6))
 
     def _progress(self, line: str) -> str:
         found = PROGRESS.match(line)

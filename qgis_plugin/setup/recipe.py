@@ -12,7 +12,7 @@ from qgis.core import QgsNetworkAccessManager
 from qgis.PyQt.QtCore import QProcessEnvironment
 from qgis.PyQt.QtNetwork import QNetworkProxy
 
-from terrafine.qgis_plugin.language import tr
+from terrafine.qgis_plugin.language import Number, tr
 from terrafine.qgis_plugin.link.process import clean_environment
 from terrafine.qgis_plugin.setup.place import Place, version
 from terrafine.shared.errors import ConfigError
@@ -162,4 +162,4 @@ def proxy_url() -> str:
 
 def gigabytes(size: int) -> str:
     """1.3 GB"""
-    return tr("{size:.1f} GB").format(size=size / 1e9)
+    return tr("{size:.1f} GB").format(size=Number(size / 1e9))

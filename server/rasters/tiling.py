@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Optional
 
+from terrafine.server.rasters.lengths import spoken
 from terrafine.shared.annotation import Annotation, bounds
 from terrafine.shared.geo import Grid, Window, blocks, bounding, buffered, intersection
 from terrafine.shared.spec import ModelSpec
@@ -61,7 +62,7 @@ def choose_scale(grid: Grid, model_gsd_m: float) -> tuple[float, str]:
     scale = grid.gsd_m / model_gsd_m
     if SAME_SCALE[0] <= scale <= SAME_SCALE[1]:
         return 1.0, ""
-    sizes = f"The raster's pixel is {grid.gsd_m:.3g} m, the model was trained at {model_gsd_m:.3g} m"
+    sizes = f"The raster's pixel is {spoken(grid.gsd_m)}, the model was trained at {spoken(model_gsd_m)}"
     if scale > COARSEST_SCALE:
         return 1.0, f"{sizes}; expect little from it."
     if scale < FINEST_SCALE:
@@ -122,6 +123,19 @@ def cell(tiling: Tiling, tile: Window) -> Window:
     cols = _cell_axis(tile.col, tile.col_end >= tiling.grid.width, tiling, tiling.width)
     rows = _cell_axis(tile.row, tile.row_end >= tiling.grid.height, tiling, tiling.height)
     return Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
+
+
+def homes(tiling: Tiling, window: Window) -> Iterator[tuple[Window, Window]]:
+    """Cut `window` (raster pixels) into what is at home in each tile: the pixels that begin in no tile after it.
+
+    A tile sees every mark that covers a pixel at home there.
+    """
+    for tile in tiles_of(tiling, window):
+        cols = _home_axis(tile.col, tile.col_end >= tiling.grid.width, tiling, tiling.width)
+        rows = _home_axis(tile.row, tile.row_end >= tiling.grid.height, tiling, tiling.height)
+        part = intersection(Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]), window)
+        if not part.is_empty:
+            yield tile, part
 
 
 def pieces(tiling: Tiling, window: Window, panel_tiles: int, dirty: Optional[frozenset[Window]] = None) -> list[Window]:
@@ -188,6 +202,11 @@ def _cell_axis(start: int, is_last: bool, tiling: Tiling, size: int) -> tuple[in
     low = _first_sampled(start, tiling.scale)
     high = size if is_last else _first_sampled(start + tiling.grid.step_px, tiling.scale)
     return min(max(low, 0), size), min(max(high, low, 0), size)
+
+
+def _home_axis(start: int, is_last: bool, tiling: Tiling, size: int) -> tuple[int, int]:
+    low, high = (math.ceil(edge / tiling.scale) for edge in (start, start + tiling.grid.step_px))
+    return min(low, size), size if is_last else min(high, size)
 
 
 def _first_sampled(start: int, scale: float) -> int:
