@@ -172,21 +172,22 @@ class AnnotationLog:
     def _carry_out(self, delta: Delta) -> Delta:
         """Change the marks and return the inverse. The common change, a new mark, looks at no other one."""
         removed = frozenset(delta.removed)
-        taken = tuple((place, mark) for place, mark in enumerate(self._marks) if mark.id in removed) if removed else ()
-        if len(taken) != len(delta.removed):
+        places = tuple(place for place, mark in enumerate(self._marks) if mark.id in removed) if removed else ()
+        if len(places) != len(delta.removed):
             raise BadRequest("A mark to remove is not there.", "Send all marks again with 'set_annotations'.")
         added = _unique(delta.added)
         for mark_id in (added & self._ids) - removed:
             raise _twice(mark_id)
+        taken = tuple(self._marks[place] for place in places)
         self._marks, self.revision = changed(self._marks, delta), delta.revision
         self._ids -= removed
         self._ids |= added
         return Delta(
             delta.revision,
             delta.revision + 1,
-            added=tuple(mark for _, mark in taken),
+            added=taken,
             removed=tuple(mark.id for mark in delta.added),
-            places=tuple(place for place, _ in taken),
+            places=places,
         )
 
 
