@@ -2820,8 +2820,8 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
         <translation>Arrêter et effacer ce qui a été téléchargé</translation>
     </message>
     <message>
-        <source>Delete the local server from this computer; marks, maps and models stay</source>
-        <translation>Effacer le serveur local de cet ordinateur ; marques, cartes et modèles restent</translation>
+        <source>Delete the local server and what it keeps; marks, maps and saved models stay</source>
+        <translation>Effacer le serveur local et ce qu'il garde ; marques, cartes et modèles enregistrés restent</translation>
     </message>
     <message>
         <source>The server runs the network. It gets a folder of its own with its own Python packages, PyTorch among them; nothing is installed into QGIS. You can go on working meanwhile.</source>

@@ -13,6 +13,7 @@ from qgis.core import QgsMessageLog
 from qgis.PyQt.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, pyqtSignal
 
 from terrafine.qgis_plugin.language import tr
+from terrafine.qgis_plugin.link.state_folder import StateFolder
 from terrafine.qgis_plugin.setup.place import default_place
 from terrafine.shared.errors import ConfigError, ConnectionFailed
 
@@ -22,6 +23,7 @@ SERVE = ("serve", "--port", "0", "--announce", "-", "--exit-with-stdin")
 START_TIMEOUT_S = 120  # the first import of torch from a cold disk is slow
 STOP_TIMEOUT_S = 3
 LOG_LINES = 20
+KEEP_DAYS = 14  # that the server keeps a session which is not used, with the pixels and what was learnt
 
 
 def find_command(chosen: str = "") -> Optional[list[str]]:
@@ -61,6 +63,8 @@ class ServerProcess(QObject):
     def __init__(self, parent: Optional[QObject] = None) -> None:
         super().__init__(parent)
         self._process: Optional[QProcess] = None
+        self._ending: Optional[QProcess] = None  # holds the state folder still
+        self._state = StateFolder()
         self._tail: deque[str] = deque(maxlen=LOG_LINES)
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
@@ -80,11 +84,13 @@ class ServerProcess(QObject):
                 tr("No Terrafine server was found on this computer."),
                 tr("Set one up, or choose the Python that has it, in the server's menu."),
             )
-        options = ["--models", models_folder] if models_folder else []
         self._tail.clear()
         self._process = self._new_process()
-        self._process.start(command[0], [*command[1:], *SERVE, *options])
+        self._process.setProgram(command[0])
+        self._process.setArguments([*command[1:], *SERVE, *self._options(models_folder)])
         self._patience.start(START_TIMEOUT_S * 1000)
+        if self._ending is None:
+            self._process.start()
 
     def stop(self) -> None:
         """Ask the server to end by closing its standard input; kill it if it does not."""
@@ -93,17 +99,34 @@ class ServerProcess(QObject):
         if process is None:
             return
         process.disconnect()
-        process.closeWriteChannel()
         process.finished.connect(process.deleteLater)
+        if process.state() == QProcess.ProcessState.NotRunning:  # it waits for another to end
+            process.deleteLater()
+            return
+        self._ending = process
+        process.finished.connect(self._has_ended)
+        process.closeWriteChannel()
         QTimer.singleShot(STOP_TIMEOUT_S * 1000, process.kill)
 
     def close(self) -> None:
         """Stop and wait, when the plugin is unloaded."""
-        process = self._process
         self.stop()
+        process = self._ending
         if process is not None and not process.waitForFinished(STOP_TIMEOUT_S * 1000):
             process.kill()
             process.waitForFinished(STOP_TIMEOUT_S * 1000)
+        self._state.release()
+
+    def _options(self, models_folder: str) -> list[str]:
+        state = self._state.take(default_place().state)
+        keeping = ["--state-dir", str(state), "--keep-days", str(KEEP_DAYS)] if state else []
+        return [*(["--models", models_folder] if models_folder else []), *keeping]
+
+    def _has_ended(self) -> None:
+        """The next one may use the state folder."""
+        self._ending = None
+        if self._process is not None:
+            self._process.start()
 
     def _new_process(self) -> QProcess:
         process = QProcess(self)

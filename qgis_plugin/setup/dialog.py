@@ -157,7 +157,7 @@ class SetupDialog(QDialog):
         self.remove.clicked.connect(self._remove)
         self.install.setToolTip(self.tr("Make the environment and install the server; QGIS stays usable meanwhile"))
         self.cancel.setToolTip(self.tr("Stop, and delete what has been fetched"))
-        self.remove.setToolTip(self.tr("Delete the local server from this computer; marks, maps and models stay"))
+        self.remove.setToolTip(self.tr("Delete the local server and what it keeps; marks, maps and saved models stay"))
 
     def _lay_out(self) -> None:
         self.choices, about = QWidget(), note()

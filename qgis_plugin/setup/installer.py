@@ -55,10 +55,10 @@ class Installer(QObject):
         self._clear(recipe.place, self._first)
 
     def remove(self, place: Place) -> None:
-        """Delete the server; raises ConfigError if something is under way."""
+        """Delete the server and what it keeps of its sessions; raises ConfigError if something is under way."""
         self._begin(place)
         self.reported.emit(Report(tr("Removing the local server")))
-        self._clear(place, self._end)
+        self._clear(place, self._end, with_state=True)
 
     def cancel(self) -> None:
         """Stop what is under way; ends in `failed` with Cancelled."""
@@ -93,8 +93,8 @@ class Installer(QObject):
             )
         self._lock, self.is_cancelled = lock, False
 
-    def _clear(self, place: Place, then: Callable[[], None]) -> None:
-        self._clearing = Clearing(place)
+    def _clear(self, place: Place, then: Callable[[], None], with_state: bool = False) -> None:
+        self._clearing = Clearing(place, with_state)
         self._clearing.cleared.connect(lambda error: self._cleared(error, then))
         QgsApplication.taskManager().addTask(self._clearing)
 

@@ -2,6 +2,7 @@
 
     DATA/Terrafine/0.1.0/                 the virtual environment
     DATA/Terrafine/0.1.0/installed.json   written last; without it the folder is what something that ended early left
+    DATA/Terrafine/state/                 what local servers keep of their sessions, whatever their version
 
 DATA is the user's folder for data that stays on this computer, shared by all profiles of QGIS. The names are short, for
 Windows and its 260 characters a path.
@@ -55,6 +56,11 @@ class Place:
         return self.folder / "tmp"
 
     @property
+    def state(self) -> Path:
+        """Of its sessions: beside it, so that it outlives an update."""
+        return self.folder.parent / "state"
+
+    @property
     def is_ready(self) -> bool:
         return (self.folder / STAMP).is_file() and self.python.exists()
 
@@ -72,15 +78,16 @@ class Place:
         shutil.rmtree(self.scratch)
         (self.folder / STAMP).write_text(json.dumps({"version": version(), "build": build}), "utf-8")
 
-    def clear(self) -> None:
+    def clear(self, with_state: bool = False) -> None:
         """Delete the folder and what deletions that ended early have left; raises ConfigError.
 
         It is renamed first: on Windows that fails as a whole while a file is in use, and nothing half-deleted ever
         looks like a server.
         """
         try:
-            if self.folder.exists():
-                self.folder.rename(self.folder.with_name(f"{self.folder.name}{DOOMED}{uuid.uuid4().hex[:8]}"))
+            for folder in (self.folder, *([self.state] if with_state else [])):
+                if folder.exists():
+                    folder.rename(folder.with_name(f"{folder.name}{DOOMED}{uuid.uuid4().hex[:8]}"))
             for doomed in self.folder.parent.glob(f"*{DOOMED}*"):
                 shutil.rmtree(doomed)
         except OSError as error:
@@ -102,14 +109,14 @@ class Clearing(QgsTask):
 
     cleared = pyqtSignal(object)  # the TerrafineError, or None
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, with_state: bool) -> None:
         super().__init__(tr("Removing the local server"))
-        self._place = place
+        self._place, self._with_state = place, with_state
         self._error: TerrafineError | None = None
 
     def run(self) -> bool:
         try:
-            self._place.clear()
+            self._place.clear(self._with_state)
         except TerrafineError as error:
             self._error = error
         return self._error is None

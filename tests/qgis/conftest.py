@@ -20,11 +20,12 @@ if importlib.util.find_spec("qgis") is None:  # the server's environment: these 
 
 @pytest.fixture(scope="session", autouse=True)
 def _private_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep out of the user's QGIS profile."""
+    """Keep out of the user's QGIS profile, and of what local servers keep."""
     from qgis.PyQt.QtCore import QCoreApplication, QSettings
 
     for form in (QSettings.Format.NativeFormat, QSettings.Format.IniFormat):
         QSettings.setPath(form, QSettings.Scope.UserScope, str(tmp_path_factory.mktemp("settings")))
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
     QCoreApplication.setOrganizationName("terrafine-tests")
     QCoreApplication.setApplicationName("terrafine-tests")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from qgis.PyQt.QtCore import Qt
 
+from terrafine.qgis_plugin.setup.place import default_place
 from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.tests.qgis.analyst import until
 from terrafine.tests.qgis.teaching import (
@@ -116,7 +119,9 @@ def test_what_was_learnt_is_saved_as_a_model_that_classifies_alike(taught):
     assert (taught.map() == learnt).mean() > 0.95  # but for the marks themselves
 
 
-def test_a_server_that_lost_what_was_learnt_is_said_and_marks_stay(analyst, scene):
+@pytest.fixture
+def learnt_locally(analyst, scene):
+    """The analyst with a local server, which has learnt from a mark and then died."""
     analyst.start_server()
     analyst.open(scene)
     analyst.choose_model()
@@ -124,6 +129,24 @@ def test_a_server_that_lost_what_was_learnt_is_said_and_marks_stay(analyst, scen
     analyst.mark(50.5, 40.5, (int(analyst.map()[40, 50]) + 1) % 3)
     learn(analyst)
     kill_server(analyst)
+    return analyst
+
+
+def test_a_local_server_that_is_started_again_has_what_was_learnt_still(learnt_locally):
+    before = learnt_locally.map()
+    learnt_locally.start_server()
+    wrong = (int(before[120, 120]) + 1) % 3
+    learnt_locally.mark(120.5, 120.5, wrong)
+    assert learnt_locally.controller.view().has_learnt
+    assert learnt_locally.map()[120, 120] == wrong
+    learnt_locally.press(learnt_locally.dock.marks.tools.undo)
+    learnt_locally.settle()
+    assert np.array_equal(learnt_locally.map(), before)
+
+
+def test_a_server_that_lost_what_was_learnt_is_said_and_marks_stay(learnt_locally):
+    analyst = learnt_locally
+    shutil.rmtree(default_place().state / "1")
     analyst.start_server()
     analyst.mark(120.5, 120.5, 1)
     analyst.settle()
@@ -134,3 +157,13 @@ def test_a_server_that_lost_what_was_learnt_is_said_and_marks_stay(analyst, scen
     shown = analyst.map()
     analyst.classify()
     assert np.array_equal(analyst.map(), shown)  # as the model, which never learnt, makes it of both marks
+
+
+def test_a_server_that_is_stopped_and_started_at_once_waits_for_its_folder(learnt_locally):
+    analyst = learnt_locally
+    analyst.start_server()
+    analyst.dock.server.stop_action.trigger()
+    analyst.start_server()
+    assert not any("has ended" in message and "state folder" in message for message in analyst.window.messages())
+    analyst.mark(120.5, 120.5, 1)
+    assert analyst.controller.view().has_learnt

@@ -84,10 +84,12 @@ def _models(place: Place) -> str:
 
 def test_a_server_is_set_up_works_and_is_removed_again(installer, watch, place, index):
     recipe = Recipe(BASE, str(wheels.server(index)), Build.CPU, place)
+    place.state.mkdir(parents=True)  # of an earlier version
     installer.start(recipe)
     watch.wait()
     assert not watch.errors
     assert place.is_ready
+    assert place.state.exists()
     assert place.build() == "cpu"
     assert not place.scratch.exists()
     assert "tiny" in _models(place)
@@ -96,6 +98,7 @@ def test_a_server_is_set_up_works_and_is_removed_again(installer, watch, place, 
     installer.remove(place)
     until(lambda: watch.ends == 2, "the server is gone")
     assert nothing_is_left(place)
+    assert not place.state.exists()
 
 
 def test_a_server_that_does_not_work_is_not_kept(installer, watch, place, index):
