@@ -29,14 +29,14 @@ def served(python: str, models: Path, *options: str, program: tuple[str, ...] = 
 class Remote:
     """A server as an administrator runs it, with keys and on a port that stays the same."""
 
-    def __init__(self, python: str, models: Path, folder: Path) -> None:
+    def __init__(self, python: str, models: Path, folder: Path, *options: str) -> None:
         self._python, self._keys = python, folder / "keys"
         self.key = self._run("keygen", str(self._keys / "server")).strip()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.address = f"tcp://127.0.0.1:{self.port}"
-        self._options = ["--keys", str(self._keys), "--models", str(models), "--port", str(self.port)]
+        self._options = ["--keys", str(self._keys), "--models", str(models), "--port", str(self.port), *options]
         self._process: Optional[subprocess.Popen[str]] = None
 
     def start(self) -> None:
