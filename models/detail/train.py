@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,19 +12,21 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from terrafine.models import metrics
-from terrafine.models.data import Augmentation, Scene
-from terrafine.models.detail.lessons import Lesson, draw_lessons
+from terrafine.models.data import Augmentation
+from terrafine.models.detail.lessons import Lesson
 from terrafine.models.metrics import VOID
 from terrafine.models.networks.magnet import Refiner
-from terrafine.models.networks.network import MarkedNetwork
-from terrafine.models.training.loop import schedule
+from terrafine.models.training.loop import Task, Values
+from terrafine.models.training.options import TrainOptions
 from terrafine.shared.spec import Detail, ModelSpec
 
 # The network knows these scenes by heart: only in colours that it has never seen does it err as it does elsewhere.
 HARSH = Augmentation(brightness=0.4, contrast=0.5, colour=0.3, gamma=0.6)
 AS_THEY_ARE = Augmentation(scale=1.0, brightness=0.0, contrast=0.0, colour=0.0, gamma=0.0)
 STRENGTHS = (0.0, 0.1, 0.25, 0.5, 1.0)  # of a module; the first of equally good ones is taken
+OF_THE_LOOP = ("steps", "batch", "crop_px", "lr", "weight_decay", "warmup", "seed", "mixed_precision")
 HARDEST = 0.2  # at least this share of the pixels counts in the loss
+Batch = tuple[Tensor, Tensor, Tensor]  # logits of coarser maps and of finer (B, classes, C, C), truth uint8 (B, C, C)
 
 
 @dataclass(frozen=True)
@@ -61,35 +63,35 @@ class RefinerOptions:
         """Raises UnusableModel for scales and shares that make no sense."""
         return Detail(self.scales, self.pixels, self.patches)
 
+    @property
+    def training(self) -> TrainOptions:
+        """The same as the training loop has it; what is kept are the last weights."""
+        return TrainOptions(ema=0.0, **{name: getattr(self, name) for name in OF_THE_LOOP})
 
-def train_refiner(
-    refiner: Refiner,
-    network: MarkedNetwork,
-    spec: ModelSpec,
-    scenes: Sequence[Scene],
-    options: RefinerOptions,
-) -> Iterator[tuple[int, int, float]]:
-    """Train `refiner` beside the frozen `network`, on its device; yields (done, of how much, loss).
 
-    What the network makes of the lessons comes first: their steps have the loss NaN.
-    """
-    total = options.lessons + options.steps
-    drawn = draw_lessons(network, spec, scenes, options.scales, options.lessons, options.augmentation, options.seed)
-    lessons = []
-    for lesson in drawn:
-        lessons.append(lesson)
-        yield len(lessons), total, float("nan")
-    optimiser = torch.optim.AdamW(refiner.parameters(), options.lr, weight_decay=options.weight_decay)
-    refiner.train()
-    for step in range(options.steps):
-        rng = np.random.default_rng((options.seed, 1, step))
-        optimiser.param_groups[0]["lr"] = options.lr * schedule(step, options.warmup, options.steps)
-        loss = _loss(refiner, _batch(lessons, options, rng), spec.temperature, options)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        yield options.lessons + step + 1, total, float(loss.detach())
-    refiner.eval()
+class RefinerTask(Task[Refiner, Batch]):
+    """The truth of crops of the lessons, from what the frozen network made of them at two scales."""
+
+    def __init__(
+        self, spec: ModelSpec, refiner: Refiner, lessons: Sequence[Lesson], options: RefinerOptions, device: str = "cpu"
+    ) -> None:
+        super().__init__(spec, refiner, options.training, device)
+        self.lessons, self.sure = lessons, options.sure
+
+    def draw(self, rng: np.random.Generator) -> Batch:
+        chosen = (self.lessons[index] for index in rng.integers(len(self.lessons), size=self.options.batch))
+        crops = [lesson.crop(self.options.crop_px, rng) for lesson in chosen]
+        maps = (np.stack([getattr(crop, name) for crop in crops]) for name in ("coarse", "fine", "truth"))
+        coarse, fine, truth = (torch.from_numpy(array) for array in maps)
+        return coarse.float(), fine.float(), truth
+
+    def loss(self, batch: Batch, step: int, rng: np.random.Generator) -> tuple[Tensor, Values]:
+        coarse, fine, truth = (tensor.to(self.device) for tensor in batch)
+        with self.autocast():
+            maps = ((logits / self.spec.temperature).softmax(1) for logits in (coarse, fine))
+            logits = self.network(*maps)
+        loss = hard_cross_entropy(logits, truth, self.sure)
+        return loss, {"loss": float(loss.detach())}
 
 
 @torch.inference_mode()
@@ -126,24 +128,3 @@ def hard_cross_entropy(logits: Tensor, truth: Tensor, sure: float, hardest: floa
     losses = losses.sort(descending=True).values
     unsettled = int((losses > -np.log(sure)).sum())
     return losses[: max(unsettled, round(hardest * losses.numel()), 1)].mean()
-
-
-def _batch(
-    lessons: Sequence[Lesson], options: RefinerOptions, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits of the coarser maps and of the finer ones (B, classes, C, C), and the truth uint8 (B, C, C)."""
-    chosen = (lessons[index] for index in rng.integers(len(lessons), size=options.batch))
-    crops = [lesson.crop(options.crop_px, rng) for lesson in chosen]
-    maps = (np.stack([getattr(crop, name) for crop in crops]) for name in ("coarse", "fine", "truth"))
-    coarse, fine, truth = (torch.from_numpy(array) for array in maps)
-    return coarse.float(), fine.float(), truth
-
-
-def _loss(
-    refiner: Refiner, batch: tuple[Tensor, Tensor, Tensor], temperature: float, options: RefinerOptions
-) -> Tensor:
-    device = next(refiner.parameters()).device
-    coarse, fine, truth = (tensor.to(device) for tensor in batch)
-    with torch.autocast(device.type, torch.bfloat16, enabled=options.mixed_precision):
-        logits = refiner((coarse / temperature).softmax(1), (fine / temperature).softmax(1))
-    return hard_cross_entropy(logits, truth, options.sure)

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from the checkpoint in --out, or with --confidence in the model's folder",
+        help="go on from the checkpoint in --out, or with --confidence or --refiner in the model's folder",
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads (all by default)")
@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         beside = train_confidence(config, root, arguments.confidence, arguments.device, arguments.resume)
         return _train_beside(beside, "the uncertainty confidnet")
     if arguments.refiner is not None:
-        return _train_beside(train_refiner(config, root, arguments.refiner, arguments.device), "maps of more detail")
+        beside = train_refiner(config, root, arguments.refiner, arguments.device, arguments.resume)
+        return _train_beside(beside, "maps of more detail")
     if (arguments.out / LOG).exists() and not arguments.resume:
         hint = "Go on with --resume, or choose another --out."
         raise ConfigError(f"'{arguments.out}' holds a training already.", hint)

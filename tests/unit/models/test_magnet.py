@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from terrafine.models import registry
-from terrafine.models.data import Augmentation, Scene
+from terrafine.models.data import Scene
 from terrafine.models.detail import selection
-from terrafine.models.detail.lessons import Lesson, lesson, stages
-from terrafine.models.detail.train import RefinerOptions, choose_strength, hard_cross_entropy, train_refiner
+from terrafine.models.detail.lessons import Lesson, draw_lessons, lesson, stages
+from terrafine.models.detail.train import AS_THEY_ARE, RefinerOptions, RefinerTask, choose_strength, hard_cross_entropy
 from terrafine.models.infer import Predictor
 from terrafine.models.metrics import VOID
 from terrafine.models.networks import magnet
 from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import MarkedNetwork
+from terrafine.models.training.loop import Trainer
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import Detail, LandCover, ModelSpec, Normalisation
 
@@ -192,23 +193,20 @@ def test_the_loss_is_the_mean_of_the_pixels_that_are_not_settled() -> None:
     torch.testing.assert_close(hard_cross_entropy(logits, truth, sure=1.0), everything)
 
 
-def test_training_teaches_the_module_what_the_frozen_network_gets_wrong() -> None:
+def test_training_teaches_the_module_what_the_frozen_network_gets_wrong(tmp_path) -> None:
     """Where the finer map says class 1 the truth is 2: the module learns it, and the network stays what it is."""
     rng = np.random.default_rng(0)
     shown = np.repeat(np.repeat(rng.integers(0, 3, (32, 32)), 8, 0), 8, 1)
     image = (np.eye(3)[shown].transpose(2, 0, 1) * 255).astype(np.uint8)
     scene = Scene("swapped", image, np.where(shown == 1, 2, shown).astype(np.uint8))
     network, refiner = Bands(), Refiner(3)
-    plain = Augmentation(scale=1.0, brightness=0.0, contrast=0.0, colour=0.0, gamma=0.0)
-    options = RefinerOptions(
-        lessons=4, steps=30, batch=2, crop_px=32, lr=1e-2, warmup=2, scales=(2, 1), augmentation=plain
-    )
-    steps = list(train_refiner(refiner, network, SPEC, [scene], options))
-    assert [done for done, _, _ in steps] == list(range(1, 35))
-    assert {total for _, total, _ in steps} == {34}
-    assert steps[-1][2] < 0.5 * steps[4][2]
+    lessons = list(draw_lessons(network, SPEC, [scene], (2, 1), 4, AS_THEY_ARE, seed=1))
+    options = RefinerOptions(steps=30, batch=2, crop_px=32, lr=1e-2, warmup=2)
+    trainer = Trainer(RefinerTask(SPEC, refiner, lessons, options), tmp_path)
+    losses = [values["loss"] for _, values in trainer.run()]
+    assert losses[-1] < 0.5 * losses[0]
     assert network.scale.item() == 1.0
-    assert not refiner.training
+    torch.testing.assert_close(trainer.result.state_dict(), refiner.state_dict())  # no average: the last weights
 
 
 @pytest.mark.parametrize(("truth", "expected"), [(2, 1.0), (0, 0.0)])

@@ -96,6 +96,20 @@ def test_a_trained_model_is_given_a_refinement_module_and_stays_what_it_is(folde
     assert predictor.spec.detail == Detail((2, 1), 1.0, 0.5)
     assert predictor.refiner.stride == 2
     assert (model / registry.WEIGHTS).read_bytes() == before
+    assert not (model / beside.UNFINISHED_REFINER).exists()
+
+
+def test_a_refinement_module_is_trained_on_from_its_checkpoint(folder):
+    config = read_config(config_with(folder, "[training.marks]", REFINER + "[training.marks]"))
+    model = folder / "model"
+    registry.save(model, config.spec, registry.build(config.spec))
+    shorter = dataclasses.replace(config.refiner, steps=1)
+    steps = beside.train_refiner(dataclasses.replace(config, refiner=shorter), folder, model)
+    assert [next(steps)[0] for _ in range(3)] == [1, 2, 3]
+    steps.close()
+    resumed = beside.train_refiner(config, folder, model, resume=True)
+    assert [done for done, _, _ in resumed] == [1, 2, 4]  # two lessons, and the second step
+    assert (model / registry.REFINER).exists()
 
 
 def test_the_refiners_table_is_checked(folder):
