@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import math
 
 import pytest
@@ -166,6 +167,15 @@ def test_replace_holds_exactly_the_marks_given():
 def test_replace_refuses_two_marks_with_one_id():
     with pytest.raises(BadRequest):
         AnnotationLog().replace([point("a"), point("a")], 1)
+
+
+def test_undoing_thousands_of_marks_does_not_wake_the_garbage_collector() -> None:
+    """Which in QGIS goes through all that QGIS holds, several times."""
+    log = AnnotationLog()
+    log.add(*(point(str(number)) for number in range(20_000)))
+    before = [generation["collections"] for generation in gc.get_stats()]
+    log.undo()
+    assert [generation["collections"] for generation in gc.get_stats()] == before
 
 
 class LogMachine(RuleBasedStateMachine):
