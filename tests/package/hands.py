@@ -20,6 +20,7 @@ from qgis.PyQt.QtWidgets import (
     QDialog,
     QFileDialog,
     QFormLayout,
+    QGridLayout,
     QLabel,
     QLayout,
     QLayoutItem,
@@ -267,12 +268,23 @@ def _after(label: QLabel, kind: type) -> Optional[QWidget]:
             row = layout.getWidgetPosition(label)[0]
             items = [layout.itemAt(row, QFormLayout.ItemRole.FieldRole)] if row >= 0 else []
         else:
-            at = layout.indexOf(label)
-            items = [layout.itemAt(i) for i in range(at + 1, layout.count())] if at >= 0 else []
+            items = _following(layout, layout.indexOf(label))
         for widget in (widget for item in items for widget in _widgets(item, kind)):
             if widget.isVisible():
                 return widget
     return None
+
+
+def _following(layout: QLayout, at: int) -> list[QLayoutItem]:
+    """What comes after a layout's item, in a grid what stands in its row."""
+    if at < 0:
+        return []
+    items = [layout.itemAt(i) for i in range(layout.count())]
+    if not isinstance(layout, QGridLayout):
+        return items[at + 1 :]
+    row, column = layout.getItemPosition(at)[:2]
+    places = [layout.getItemPosition(i)[:2] for i in range(layout.count())]
+    return [item for item, place in zip(items, places) if place[0] == row and place[1] > column]
 
 
 def _widgets(item: QLayoutItem, kind: type) -> list[QWidget]:

@@ -19,6 +19,7 @@ def refine(user: User, place: Place) -> None:
     user.wait_for_server()
     classify(user, place)
     user.picture("refine-map")
+    user.see_more_of_the_image()
 
     user.press("Point")
     user.picture("refine-before", user.canvas, user.around(place.mistake))
@@ -45,6 +46,7 @@ def refine(user: User, place: Place) -> None:
     user.press("End the review")
     user.press("History")
     user.picture("refine-history", user.dock.pages)
+    user.go_back_in_history()
     user.save_project(place)
     user.save_as(Path(place.raster).with_name("map.tif"), lambda: user.press("Export the map"))
 
@@ -62,6 +64,7 @@ def classify(user: User, place: Place) -> None:
 def adapt(user: User, place: Place) -> None:
     """Job 2: adapt a model to a new region."""
     user.open_image(place)
+    user.need_server()
     classify(user, place)
     user.picture("adapt-before", user.canvas)
 
@@ -110,3 +113,5 @@ def deliver(user: User, place: Place) -> None:
     user.run_algorithm("Vectorise a class map", {"Class map": "Result"})
     user.tidy_up(place)
     user.picture("deliver-polygons")
+    user.export("Polygons", "Save Features As…", Path(place.raster).with_name("polygons.gpkg"))
+    user.export("Result", "Save As…", Path(place.raster).with_name("result.tif"))

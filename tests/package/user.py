@@ -5,21 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
-from hands import DIALOG_S, Hands
+from hands import DIALOG_S
 from osgeo import gdal
 from places import Place, Position, Stroke
-from qgis.core import QgsPointXY, QgsProject, QgsRectangle
+from qgis.core import QgsPointXY, QgsProject, QgsRasterLayer, QgsRectangle
 from qgis.PyQt.QtCore import QPoint, QRect, QSize, Qt
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QDockWidget, QWidget
 from qgis.utils import plugins
+from reach import Reach
 
 VOID, LAND = 255, 1  # what the truth does not say is taken for bare ground
+EXPORT_S = 5.0  # until the way through a layer's menu is behind one
 TABLE = (1000, 260)
 AROUND_PX = (320, 260)  # of the screen, in a picture of one mistake
 
 
-class User(Hands):
+class User(Reach):
     @property
     def plugin(self):
         return plugins["terrafine"]
@@ -36,7 +38,9 @@ class User(Hands):
         """Drop the file on QGIS, in a new project."""
         self.iface.newProject(False)
         self.pause(0.5)  # or QGIS takes the image for one of the project's before
-        self.iface.addRasterLayer(place.raster, Path(place.raster).stem)
+        self.drop(Path(place.raster))
+        name = Path(place.raster).stem
+        self.until(lambda: bool(QgsProject.instance().mapLayersByName(name)), "QGIS has opened the image")
         self.pause(1.0)  # QGIS zooms to a new layer when it gets round to it
 
     def look_at(self, view: tuple[Position, Position]) -> None:
@@ -51,10 +55,27 @@ class User(Hands):
         self.canvas.refresh()
         self.canvas.waitWhileRendering()
 
+    def see_more_of_the_image(self) -> None:
+        """Drag the map's opacity down, and back."""
+        now = self.dock.marks.opacity.value()
+        for percent in (30, now):
+            self.slide("Map opacity", percent)
+            assert abs(100 * self.layer_of_map().opacity() - percent) < 5
+
+    def layer_of_map(self) -> QgsRasterLayer:
+        return self.plugin.bench.sessions.of(self.controller.session).map.layer
+
     # ---- patience --------------------------------------------------------------------------------------------------
 
     def wait_for_server(self) -> None:
         self.until(lambda: self.controller.link.name == "ONLINE", "the server is there")
+
+    def need_server(self) -> None:
+        """Start one, as job 1 says, unless there is one from before."""
+        if self.controller.link.name != "ONLINE":
+            self.press("Start local server")
+            self.used.remove("Start local server")
+            self.wait_for_server()
 
     def settle(self) -> None:
         """Until nothing is under way."""
@@ -92,6 +113,14 @@ class User(Hands):
 
     def _point(self, at: Position) -> QgsPointXY:
         return self.plugin.bench.locator().point(*at)
+
+    def go_back_in_history(self) -> None:
+        """Click a step of the history to go back to it, and the last one to be where one was."""
+        steps, marks = self.dock.history.steps, len(self.controller.session.log.marks)
+        for row, left in ((1, 1), (steps.count() - 1, marks)):
+            self.click_row(steps, row)
+            self.settle()
+            assert len(self.controller.session.log.marks) == left
 
     # ---- the project -----------------------------------------------------------------------------------------------
 
@@ -134,6 +163,16 @@ class User(Hands):
         self.press("Run")
         self.until(lambda: len(QgsProject.instance().mapLayers()) > before, f"'{name}' is done")
         self.press("Close")
+
+    def export(self, layer: str, entry: str, path: Path) -> None:
+        """Right click a layer, and export it under a name."""
+
+        def fill_in() -> None:
+            self.type_into("File name", str(path))
+            self.press("OK")
+
+        self._meanwhile(EXPORT_S, fill_in, lambda: self.layer_menu(self.layer(layer), "Export", entry))
+        self.until(path.is_file, f"'{layer}' is exported")
 
     def tidy_up(self, place: Place) -> None:
         """Close the panels of before, and look at all that was done."""
