@@ -77,7 +77,6 @@ translations:  ## gather the plugin's words for the translators, into qgis_plugi
 
 docs-images: $(SERVER) $(QGIS) $(WORDS)  ## take the pictures of the README and the user guide again (on real imagery)
 	@.venv/bin/terrafine demo --out build/demo
-	@cp build/demo/demo.png docs/images/demo.png
 	@$(PY) docs/images/make_screenshots.py
 
 clean:  ## remove what was built; the virtual environments .venv and .venv-qgis stay

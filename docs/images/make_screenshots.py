@@ -4,7 +4,7 @@
 
 Run with the server's Python; needs QGIS and xvfb-run, and the imagery: dubai/tile3.tif, dubai/tile3_labels.tif and
 banepa/banepa_west.tif under $TERRAFINE_DATA or ../shared/data. JOB is refine, deliver (which goes on where refine
-ended) or adapt.
+ended) or adapt. The picture of `terrafine demo --out build/demo` is taken along.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from terrafine.tests.package.places import banepa, dubai
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs/user-guide"
 README_PICTURE, OVERVIEW = ROOT / "docs/images/qgis.png", "refine-marked"
+DEMO, DEMO_PICTURE = ROOT / "build/demo/demo.png", ROOT / "docs/images/demo.png"
 IMAGERY = ("dubai/tile3.tif", "dubai/tile3_labels.tif", "banepa/banepa_west.tif")
 PLACES = {"refine": dubai, "deliver": dubai, "adapt": banepa}
 LIMIT_S = 1800
@@ -42,6 +43,8 @@ def main() -> int:
         order = qgis_program.Order([(name, PLACES[name](_copy(data, Path(scratch)))) for name in jobs], pictures)
         went = qgis_program.run(order, Path(scratch), sys.executable, LIMIT_S)
         _keep(pictures)
+    if DEMO.is_file():
+        _save(DEMO, DEMO_PICTURE)
     sys.stderr.write(went["error"])
     return 1 if went["error"] else 0
 
