@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from terrafine.server import cli
 
@@ -24,6 +29,16 @@ def test_the_service_starts_a_server_with_keys_whose_sessions_last() -> None:
     assert (arguments.command, arguments.host) == ("serve", "0.0.0.0")
     assert arguments.keys is not None
     assert str(arguments.state_dir).startswith("/var/lib/terrafine/")  # StateDirectory=
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
+def test_systemd_finds_nothing_wrong_with_the_service(tmp_path: Path) -> None:
+    text = (DEPLOY / "terrafine.service").read_text("utf-8")
+    unit = tmp_path / "terrafine.service"
+    unit.write_text(text.replace("/opt/terrafine/bin/terrafine", sys.executable), "utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    said = [line for line in done.stderr.splitlines() if unit.name in line]  # not what it thinks of the machine's own
+    assert (done.returncode, said) == (0, [])
 
 
 def test_the_container_does_likewise_and_not_as_root() -> None:
