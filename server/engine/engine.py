@@ -23,7 +23,7 @@ from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_runner import Floats, TileRunner
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters import tiling
-from terrafine.shared.geo import Window, intersection
+from terrafine.shared.geo import Window, intersection, slices
 from terrafine.shared.messages import Done, Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import NODATA_CLASS, PLAIN
@@ -94,10 +94,10 @@ class Classifier:
 
     def classes(self, part: Window, logits: Floats) -> NDArray[np.uint8]:
         """Of the runner's logits: the most likely class, or the marked one: a mark is obeyed."""
-        seen = self.runner.marks.within(tiling.tiles_of(self.runner.lattice, part))
-        marked = marked_pixels(seen, part)
         classes = self.runner.session.legend.classified(logits)
-        np.copyto(classes, marked, casting="unsafe", where=marked >= 0)
+        for tile, home in tiling.homes(self.runner.lattice, part):
+            marked = marked_pixels(self.runner.marks.of(tile), home)
+            np.copyto(classes[slices(home, part)], marked, casting="unsafe", where=marked >= 0)
         return classes
 
 

@@ -130,7 +130,7 @@ def homes(tiling: Tiling, window: Window) -> Iterator[tuple[Window, Window]]:
 
     A tile sees every mark that covers a pixel at home there.
     """
-    for tile in tiles_of(tiling, window):
+    for tile in tiling.grid.plan(buffered(_model_pixels(tiling, window), 1)):  # 1: a scale's products are rounded
         cols = _home_axis(tile.col, tile.col_end >= tiling.grid.width, tiling, tiling.width)
         rows = _home_axis(tile.row, tile.row_end >= tiling.grid.height, tiling, tiling.height)
         part = intersection(Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]), window)
@@ -153,9 +153,13 @@ def pieces(tiling: Tiling, window: Window, panel_tiles: int, dirty: Optional[fro
 
 def _reached(tiling: Tiling, mark: Annotation) -> Window:
     """The model pixels around `mark`, within its encoding's reach."""
-    near = bounds(mark, tiling.reach_px / tiling.scale)
-    col, row = math.floor(near.col * tiling.scale), math.floor(near.row * tiling.scale)
-    col_end, row_end = math.ceil(near.col_end * tiling.scale), math.ceil(near.row_end * tiling.scale)
+    return _model_pixels(tiling, bounds(mark, tiling.reach_px / tiling.scale))
+
+
+def _model_pixels(tiling: Tiling, window: Window) -> Window:
+    """Those that raster pixels lie on."""
+    col, row = math.floor(window.col * tiling.scale), math.floor(window.row * tiling.scale)
+    col_end, row_end = math.ceil(window.col_end * tiling.scale), math.ceil(window.row_end * tiling.scale)
     return Window(col, row, col_end - col, row_end - row)
 
 

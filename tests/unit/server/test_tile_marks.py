@@ -36,7 +36,6 @@ def test_an_index_that_followed_equals_one_from_scratch(steps) -> None:
         assert index.marks == expected.marks
         assert sorted(index.tiles) == sorted(expected.tiles)
         assert [index.of(tile) for tile in TILES] == [expected.of(tile) for tile in TILES]
-        assert index.within(TILES) == tuple(one for one in log.marks if tiles_of(one))
 
 
 def changed(log: AnnotationLog, what: str, count: int, number: int) -> Delta | None:

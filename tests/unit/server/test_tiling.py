@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terrafine.models.encoding import encode, marked_pixels
-from terrafine.server.rasters.tiling import Tiling, cell, choose_scale, influence, pieces, sampled, tiles_of, touched
+from terrafine.server.rasters.tiling import (
+    Tiling,
+    cell,
+    choose_scale,
+    homes,
+    influence,
+    pieces,
+    sampled,
+    tiles_of,
+    touched,
+)
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Grid, Window, contains, intersection, intersects, slices
 from terrafine.shared.spec import EncodingSpec
@@ -124,10 +134,21 @@ def test_a_stroke_touches_every_tile_with_a_pixel_that_it_colours(tiling: Tiling
 
 
 @given(TILINGS, STROKES)
-def test_a_stroke_touches_a_tile_of_each_pixel_that_must_obey_it(tiling: Tiling, mark: Annotation) -> None:
-    found = touched(tiling, mark)
-    for row, col in np.argwhere(marked_pixels([mark], tiling.raster) >= 0):
-        assert found & set(tiles_of(tiling, Window(int(col), int(row), 1, 1)))
+def test_the_tile_that_a_pixel_is_at_home_in_sees_the_stroke_that_it_must_obey(
+    tiling: Tiling, mark: Annotation
+) -> None:
+    found, obeying = touched(tiling, mark), marked_pixels([mark], tiling.raster) >= 0
+    for tile, home in homes(tiling, tiling.raster):
+        assert tile in found or not obeying[slices(home, tiling.raster)].any()
+
+
+@given(TILINGS, st.integers(0, 299), st.integers(0, 299), st.integers(1, 300), st.integers(1, 300))
+def test_every_pixel_is_at_home_in_one_tile(tiling: Tiling, col: int, row: int, width: int, height: int) -> None:
+    window = intersection(Window(col, row, width, height), tiling.raster)
+    covered = np.zeros(window.shape, int)
+    for _, home in homes(tiling, window):
+        covered[slices(home, window)] += 1
+    assert (covered == 1).all()
 
 
 @pytest.mark.parametrize("steps", [1, 300])
