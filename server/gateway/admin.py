@@ -76,7 +76,7 @@ def ask(folder: Path, what: str, **fields: str) -> dict[str, Any]:
         socket.connect(door["address"])
         socket.send(json.dumps({"token": door["token"], "ask": what, **fields}).encode())
         if not socket.poll(PATIENCE_MS):
-            raise ConnectionFailed("The server does not answer.", "It may have been killed just now.")
+            raise ConnectionFailed("The server does not answer.", "It may be starting, or was killed just now.")
         answer: dict[str, Any] = json.loads(socket.recv())
     if "error" in answer:
         raise BadRequest(answer["error"])

@@ -173,6 +173,7 @@ class Server:
         """See who knocks, and who is let in no more: their work ends."""
         guard.answer()
         for client in guard.refresh():
+            self._heard.pop(client, None)
             self._engine.forget_client(client)
             self._tell(self._jobs.end(client, NotAllowed("The server does not accept your key any more.")))
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from terrafine.server.gateway import admin, front
+from terrafine.server.gateway import admin, auth, front
+from terrafine.server.gateway.keys import ClientList, write_pair
 from terrafine.server.gateway.serve import Server
 from terrafine.server.process.pipe import Answer
 from terrafine.shared import messages as m
@@ -20,7 +21,7 @@ from terrafine.shared import transport, wire
 from terrafine.shared.client import Client
 from terrafine.shared.errors import BadRequest, ConnectionFailed, EngineRestarted
 from terrafine.shared.geo import Window
-from terrafine.shared.transport import ZmqTransport
+from terrafine.shared.transport import ClientKeys, ZmqTransport, new_secret_key
 
 PREDICT = m.Predict("s", Window(0, 0, 9, 9))
 
@@ -65,6 +66,9 @@ class Patient:
 
     def status(self) -> dict:
         return {"device": self.device, "pid": 1, "starts": self.starts, "figures": self.figures}
+
+    def forget_client(self, client: str) -> None:
+        self.forgotten.append((client, ""))
 
     def forget_session(self, client: str, session: str) -> None:
         self.forgotten.append((client, session))
@@ -218,6 +222,26 @@ def test_the_administrator_asks_through_the_state_folder(server: Server, engine:
     assert admin.ask(tmp_path, "end_session", client="", session="s") == {}
     assert engine.forgotten == [("", "s")]
     assert (tmp_path / admin.FILE).stat().st_mode & 0o077 == 0
+
+
+def test_a_client_that_was_revoked_is_listed_no_more(
+    engine: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "REFRESH_S", 0.0)
+    keys, listed = ClientKeys(write_pair(tmp_path / "server"), new_secret_key()), ClientList(tmp_path)
+    listed.add("alice", keys.public)
+    server = Server(engine, keys=tmp_path, state=tmp_path)
+    server.start()
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    client = Client(ZmqTransport(server.address, keys))
+    assert client.models() == ()
+    assert list(admin.ask(tmp_path, "status")["clients"]) == ["alice"]
+    listed.revoke("alice")
+    until(lambda: admin.ask(tmp_path, "status")["clients"] == {}, "she is still listed")
+    client.close()
+    server.stop()
+    thread.join(20)
 
 
 @pytest.mark.parametrize("token", [None, 7, "", "x", "é"])
