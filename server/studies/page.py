@@ -73,7 +73,8 @@ def _table(study: Study, results: Sequence[Result]) -> str:
     lines, gains = lines_of(study, results), kinds.find(study.kind).gains
     stops, areas = _stops(lines), {line.name: area(line.values, line.x) for line in lines}
     digits = 1 if gains or max(abs(line.values).max() for line in lines) >= SMALL else 3
-    placed = study.floor in areas and study.ceiling in areas
+    low, high = (areas[end].mean() if end in areas else np.nan for end in (study.floor, study.ceiling))
+    placed = bool(low < high)
     counts = [name for name in PIXELS if name in results[0].curves] * gains
     head = ["row", "seeds", *(f"{stop:g}" for stop in stops), *(["area", "gain"] * gains), *counts]
     head += ["share of the gap"] * placed
@@ -84,9 +85,7 @@ def _table(study: Study, results: Sequence[Result]) -> str:
         found += [areas[line.name], line.values[:, -1] - line.values[:, 0]] * gains
         cells = ["" if values is None else _figure(values, digits) for values in found]
         cells += [_figure(stacked(line.results, name).sum(1) / (line.x[-1] or 1), 0) for name in counts]
-        if placed:
-            low, high = (areas[end].mean() for end in (study.floor, study.ceiling))
-            cells.append(f"{100 * (areas[line.name].mean() - low) / (high - low):.0f} %")
+        cells += [f"{100 * (areas[line.name].mean() - low) / (high - low):.0f} %"] if placed else []
         text.append(f"| {line.name} | {len(line.results)} | {' | '.join(cells)} |")
     return "\n".join(text)
 
