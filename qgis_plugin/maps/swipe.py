@@ -32,6 +32,11 @@ class Swipe(QgsMapTool):
         return self._curtain is not None
 
     @property
+    def is_drawn(self) -> bool:
+        """Does the canvas show what it is compared with already?"""
+        return self._curtain is not None and self._curtain.has_image
+
+    @property
     def place(self) -> Optional[int]:
         """Screen pixels from the canvas's left edge to the line; None while nothing is compared."""
         return self._curtain.place if self._curtain else None
@@ -107,6 +112,10 @@ class _Curtain(QgsMapCanvasItem):
         self.place = canvas.width() // 2
         self.setZValue(1000.0)
 
+    @property
+    def has_image(self) -> bool:
+        return self._image is not None
+
     def move(self, place: int) -> None:
         self.place = place
         self.update()
@@ -131,12 +140,17 @@ class _Curtain(QgsMapCanvasItem):
             sharp = self._image.devicePixelRatio()
             target = QRect(0, 0, self.place, height)
             painter.drawImage(target, self._image, QRect(0, 0, round(self.place * sharp), round(height * sharp)))
+            self._write_words(painter)
         painter.setPen(QPen(INK, 2.0))
         painter.drawLine(QPointF(self.place, 0.0), QPointF(self.place, height))
+        painter.restore()
+
+    def _write_words(self, painter: QPainter) -> None:
+        """Which side is which, as soon as that is so."""
+        painter.setPen(QPen(INK, 2.0))
         width = painter.fontMetrics().horizontalAdvance(self._left)
         self._write(painter, self._left, self.place - width - 3 * GAP_PX)
         self._write(painter, self._right, self.place + GAP_PX)
-        painter.restore()
 
     def _write(self, painter: QPainter, text: str, left: int) -> None:
         metrics = painter.fontMetrics()

@@ -79,6 +79,7 @@ def adapt(user: User, place: Place) -> None:
     user.picture("adapt-learnt")
     user.press("Compare")
     user.move(user.canvas_middle())
+    user.wait_for_before()
     user.picture("adapt-compare", user.canvas)
     user.key(Qt.Key.Key_Escape, "Esc")
 

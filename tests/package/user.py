@@ -77,6 +77,9 @@ class User(Reach):
             self.used.remove("Start local server")
             self.wait_for_server()
 
+    def wait_for_before(self) -> None:
+        self.until(lambda: self.plugin.desk.learn.swipe.is_drawn, "the map of before is there")
+
     def settle(self) -> None:
         """Until nothing is under way."""
         self.pause(0.05)

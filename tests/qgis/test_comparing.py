@@ -17,7 +17,7 @@ pytestmark = pytest.mark.qgis
 def test_the_swipe_shows_the_map_from_before_left_of_the_mouse(taught):
     swipe, canvas = taught.plugin.desk.learn.swipe, taught.window.canvas
     taught.press(taught.dock.learn.compare)
-    until(lambda: swipe._curtain._image is not None, "the map of before is drawn")
+    until(lambda: swipe.is_drawn, "the map of before is drawn")
     line = taught.at(120, 80)
     QTest.mouseMove(canvas.viewport(), line)
     until(lambda: swipe.place == line.x(), "the line follows")
