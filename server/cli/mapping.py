@@ -57,8 +57,9 @@ class MapInMaking:
         from terrafine.server.cluster.maps import MapJob
 
         given, session = self._arguments, self._session
+        raster = given.raster.absolute()  # not what a link leads to: the files beside it may be others there
         return MapJob(
-            given.raster.resolve(), session.info, given.model, tuple(folder.resolve() for folder in given.models),
+            raster, session.info, given.model, tuple(folder.resolve() for folder in given.models),
             session.log.marks, session.side, given.uncertainty[0], given.detail, _features_bytes(given),
         )  # fmt: skip
 
