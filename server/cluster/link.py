@@ -7,10 +7,12 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from terrafine.shared.errors import ConfigError, ConnectionFailed
 
+log = logging.getLogger(__name__)
 NAMESPACE = "terrafine"  # in which the actors of a server are found by programs that did not start them
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
 
@@ -45,6 +47,20 @@ def linked(address: str) -> Iterator[None]:
 
 
 def draining() -> set[str]:
-    """The ids of the nodes that are to leave the cluster (`ray drain-node`, a spot machine that is taken back)."""
-    client = importlib.import_module("ray._raylet").GcsClient(address=ray.get_runtime_context().gcs_address)
-    return {node.hex() if isinstance(node, bytes) else str(node) for node in client.get_draining_nodes()}
+    """The ids of the nodes that are to leave the cluster (`ray drain-node`, a spot machine that is taken back).
+
+    No public function of Ray says so (`ray.nodes` does not); this one is Ray Serve's. None with a Ray that has another.
+    """
+    try:
+        client = importlib.import_module("ray._raylet").GcsClient(address=ray.get_runtime_context().gcs_address)
+        nodes = client.get_draining_nodes()
+    except (ImportError, AttributeError, TypeError):
+        _say_that_nobody_says()
+        return set()
+    return {node.hex() if isinstance(node, bytes) else str(node) for node in nodes}
+
+
+@cache
+def _say_that_nobody_says() -> None:
+    """Once."""
+    log.warning("this Ray does not tell which nodes are to leave: sessions move once these are gone")
