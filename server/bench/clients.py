@@ -53,6 +53,7 @@ class CrowdFigures:
     learnt: int
     whole: int
     errors: Sequence[str]
+    ping_p95: float  # of one who only asks whether the server is there
     memory_gb: Sequence[float]  # in the first, the second and the last third of the time: caches fill, then it is flat
 
 
@@ -62,7 +63,7 @@ def measure_clients(
 ) -> list[CrowdFigures]:  # fmt: skip
     """So many clients at once for `seconds`, once for each of `counts`; each has a session of its own on one raster."""
     origin = source.make_up(folder, size_px)
-    with place(folder, models, device, max(counts)) as server:
+    with place(folder, models, device, max(counts) + 1) as server:
         with closing(server.connect()) as client:
             spec = next(spec for spec in client.models() if spec.name == model)
         return [_crowd(server, spec, origin.raster, count, seconds, seed) for count in counts]
@@ -109,23 +110,27 @@ def _crowd(server: Place, spec: ModelSpec, raster: Path, count: int, seconds: fl
         try:
             crew.ready.wait()
             started = time.perf_counter()
-            memory = _watched(seconds)
+            memory, pings = _watched(server, seconds)
         except threading.BrokenBarrierError:
             raise TerrafineError(f"A client failed: {', '.join(_errors(f.result() for f in futures))}") from None
         finally:
             crew.over.set()
         done = [future.result() for future in futures]
-    return _summary(done, time.perf_counter() - started, at_thirds(memory))
+    return _summary(done, time.perf_counter() - started, pings, at_thirds(memory))
 
 
-def _watched(seconds: float) -> list[float]:
-    """The server's memory for so long, once a second."""
+def _watched(server: Place, seconds: float) -> tuple[list[float], list[float]]:
+    """The server's memory, and the seconds that a ping takes, once a second for so long."""
     rests = max(9, round(seconds))
-    memory = []
-    for _ in range(rests):
-        time.sleep(seconds / rests)
-        memory.append(children_gb())
-    return memory
+    memory, pings = [], []
+    with closing(server.connect(-1)) as client:
+        for _ in range(rests):
+            time.sleep(seconds / rests)
+            memory.append(children_gb())
+            began = time.perf_counter()
+            client.ping()
+            pings.append(time.perf_counter() - began)
+    return memory, pings
 
 
 def at_thirds(samples: Sequence[float]) -> tuple[float, float, float]:
@@ -134,15 +139,18 @@ def at_thirds(samples: Sequence[float]) -> tuple[float, float, float]:
     return first, second, last
 
 
-def _summary(done: Sequence[ClientFigures], seconds: float, memory: Sequence[float]) -> CrowdFigures:
+def _summary(
+    done: Sequence[ClientFigures], seconds: float, pings: Sequence[float], memory: Sequence[float]
+) -> CrowdFigures:
     clicks = [click for client in done for click in client.clicks]
     medians = [float(np.median(client.clicks)) for client in done if client.clicks]
     p50, p95, p99 = np.percentile(clicks, (50, 95, 99)).tolist() if clicks else (float("nan"),) * 3
     unfairness = max(medians) / min(medians) if len(medians) == len(done) else float("inf")
     learnt, whole = sum(client.learnt for client in done), sum(client.whole for client in done)
     return CrowdFigures(
-        len(done), seconds, len(clicks) / seconds, p50, p95, p99, unfairness, learnt, whole, _errors(done), memory
-    )
+        len(done), seconds, len(clicks) / seconds, p50, p95, p99, unfairness, learnt, whole, _errors(done),
+        float(np.percentile(pings, 95)), memory,
+    )  # fmt: skip
 
 
 def _errors(done: Iterable[ClientFigures]) -> list[str]:

@@ -116,15 +116,15 @@ def faults_table(faults: Sequence[FaultFigures]) -> str:
 
 def clients_table(crowds: Sequence[CrowdFigures], target_s: float) -> str:
     lines = [
-        "| clients | clicks a second | p50 / p95 / p99 | slowest ÷ fastest | learnt | whole rasters | memory |",
-        "|---|---|---|---|---|---|---|",
+        "| clients | clicks a second | p50 / p95 / p99 | slowest ÷ fastest | learnt | all of it | ping p95 | memory |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for crowd in crowds:
         times = " / ".join(f"{seconds:.2f}" for seconds in (crowd.p50, crowd.p95, crowd.p99))
         memory = " → ".join(f"{gb:.2f}" for gb in crowd.memory_gb) + " GB"
         lines.append(
             f"| {crowd.clients} | {crowd.clicks_a_second:.2f} | {times} s | {crowd.unfairness:.2f} | {crowd.learnt} "
-            f"| {crowd.whole} | {memory} |"
+            f"| {crowd.whole} | {1000 * crowd.ping_p95:.0f} ms | {memory} |"
         )
     errors = [error for crowd in crowds for error in crowd.errors]
     return "\n".join(

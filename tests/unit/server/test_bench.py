@@ -22,7 +22,7 @@ from terrafine.server.cli import main
 
 
 def crowd(clients: int, p95: float) -> CrowdFigures:
-    return CrowdFigures(clients, 60.0, 3.0, p95 / 2, p95, p95, 1.2, 4, 1, [], [0.5, 0.6, 0.6])
+    return CrowdFigures(clients, 60.0, 3.0, p95 / 2, p95, p95, 1.2, 4, 1, [], 0.004, [0.5, 0.6, 0.6])
 
 
 def test_a_floor_is_the_slower_of_computing_and_reading():
@@ -60,14 +60,15 @@ def test_the_engine_is_set_beside_the_network_alone(tmp_path, spec, monkeypatch)
 
 def test_the_slowest_client_is_set_beside_the_fastest():
     done = [ClientFigures([0.1, 0.2, 0.3], 1, 0), ClientFigures([0.5, 0.6], 0, 2, ["gone"])]
-    figures = _summary(done, 10.0, (0.5, 0.7))
+    figures = _summary(done, 10.0, (0.01, 0.01), (0.5, 0.6, 0.7))
     assert figures.unfairness == pytest.approx(0.55 / 0.2)
     assert figures.clicks_a_second == pytest.approx(0.5)
     assert (figures.clients, figures.learnt, figures.whole, figures.errors) == (2, 1, 2, ["gone"])
+    assert (figures.ping_p95, figures.memory_gb) == (0.01, (0.5, 0.6, 0.7))
 
 
 def test_a_client_that_got_no_click_done_is_starved():
-    assert math.isinf(_summary([ClientFigures([0.1]), ClientFigures()], 10.0, (0.0, 0.0)).unfairness)
+    assert math.isinf(_summary([ClientFigures([0.1]), ClientFigures()], 10.0, (0.01,), (0.5, 0.6, 0.7)).unfairness)
 
 
 def test_so_many_clients_are_within_the_target():
