@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Iterator, Optional, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Sequence, TypeVar
 
 from qgis.core import QgsProcessingFeedback
 from qgis.PyQt.QtCore import Qt
@@ -18,7 +19,7 @@ from terrafine.qgis_plugin.rasters.raster import RasterFile, Reader
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.words import warning_in_users_words
 from terrafine.shared.annotation import Annotation
-from terrafine.shared.errors import NotFound, TerrafineError
+from terrafine.shared.errors import EngineRestarted, NotFound, TerrafineError
 from terrafine.shared.files import share_file
 from terrafine.shared.geo import Window
 from terrafine.shared.learning import LearnOptions, RankOptions
@@ -104,13 +105,16 @@ class Remote:
 
     def classify(self, window: Window, begin: float = 0.0, detail: str = PLAIN) -> Iterator[Patch]:
         """Finished patches of the map; the progress bar runs from `begin` to 1."""
-        return self._patches(self.client.predict(self._session, window, self._read, detail=detail), begin, 1.0)
+        ask = partial(self.client.predict, self._session, window, self._read, detail=detail)
+        return self._patches(_asked_again(ask), begin, 1.0)
 
     def measure_uncertainty(self, window: Window, method: str) -> Iterator[Patch]:
-        return self._patches(self.client.measure_uncertainty(self._session, window, self._read, method), 0.0, 1.0)
+        ask = partial(self.client.measure_uncertainty, self._session, window, self._read, method)
+        return self._patches(_asked_again(ask), 0.0, 1.0)
 
     def rank(self, window: Window, options: RankOptions) -> PatchesRanked:
-        return self._last(self.client.rank_patches(self._session, window, self._read, options), 0.0, 1.0)
+        ask = partial(self.client.rank_patches, self._session, window, self._read, options)
+        return self._last(_asked_again(ask), 0.0, 1.0)
 
     def learn(self, options: LearnOptions, end: float) -> Learnt:
         """Learn from the marks, which makes revision 2; the progress bar runs to `end`."""
@@ -160,6 +164,14 @@ class Remote:
         done = progress.done / max(1, progress.total)
         part = UPLOAD_SHARE * done if progress.stage == "upload" else UPLOAD_SHARE + (1.0 - UPLOAD_SHARE) * done
         self._feedback.setProgress(100.0 * (begin + (end - begin) * part))
+
+
+def _asked_again(ask: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """Once more from the start where the server's engine breaks down: the session, with its marks, is there again."""
+    try:
+        yield from ask()
+    except EngineRestarted:
+        yield from ask()
 
 
 class ObjectRemote(Remote):

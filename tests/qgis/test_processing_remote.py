@@ -15,6 +15,9 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from terrafine.shared.client import Client
+from terrafine.shared.errors import EngineRestarted
+from terrafine.shared.patch import Patch
 from terrafine.tests.qgis import scenes
 from terrafine.tests.qgis.processing_runs import rows_of, run, run_for_layer, run_for_raster
 
@@ -59,6 +62,21 @@ def test_a_map_has_the_legend_of_the_model_and_lies_on_the_image_s_pixels(image,
     band.GetMetadata()  # makes GDAL 3.6 look into the .aux.xml, where names are
     assert band.GetCategoryNames() == ["water", "land", "building"]
     assert result.GetGeoTransform() == (LEFT + 40, 1, 0, TOP - 30, 0, -1)
+
+
+def test_an_engine_that_breaks_down_is_asked_once_more(image, address, tmp_path, monkeypatch):
+    whole, predict, asked = classify(image, address, tmp_path / "whole.tif"), Client.predict, []
+
+    def breaking(*words, **named):
+        asked.append(words)
+        for item in predict(*words, **named):
+            yield item
+            if len(asked) == 1 and isinstance(item, Patch):
+                raise EngineRestarted("It broke down.")
+
+    monkeypatch.setattr(Client, "predict", breaking)
+    np.testing.assert_array_equal(classify(image, address, tmp_path / "again.tif"), whole)
+    assert len(asked) == 2
 
 
 def test_the_address_may_go_without_its_protocol(image, address, tmp_path):
