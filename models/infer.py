@@ -1,8 +1,12 @@
-"""A network at work: batches of tiles in, features and logits out."""
+"""A network at work: batches of tiles in, features and logits out, which stay on its device.
+
+Where there are many at once, as many tiles go through the network together as `Predictor.batch` says, always: smaller
+batches are filled up, so that the shapes never vary.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Optional
@@ -15,14 +19,15 @@ from torch import Tensor
 from terrafine.models import channels
 from terrafine.models.certainty import uncertainty
 from terrafine.models.certainty.confidence import ConfidNet
-from terrafine.models.cuda import Replayed, download, lane, upload
+from terrafine.models.cuda import Replayed, download, lane, lent, upload
 from terrafine.models.networks.fused import fused
 from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import Features, MarkedNetwork
-from terrafine.models.precision import LARGEST
+from terrafine.models.precision import to_halves
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import ModelSpec
 
+BATCH = 4  # tiles at once on CUDA: most clicks touch no more
 Floats = NDArray[np.float32]
 
 
@@ -73,8 +78,8 @@ class Predictor:
         if [entry.name for entry in spec.classes] != [entry.name for entry in self.spec.classes]:
             spec, refiner = replace(spec, detail=None), None
         successor = Predictor(spec, network, str(self.device), self.confidence, refiner, self.precision)
-        if "is_same_in_threads" in vars(self):
-            vars(successor)["is_same_in_threads"] = self.is_same_in_threads
+        for name in vars(self).keys() & {"is_same_in_threads", "batch"}:
+            vars(successor)[name] = vars(self)[name]
         if "_fast" in vars(self):
             successor._before = self._network, self._fast
         return successor
@@ -92,16 +97,25 @@ class Predictor:
     def _look(self) -> Replayed:
         return Replayed(self._fast.features)
 
+    @cached_property
+    def _answer(self) -> Callable[[Features], Tensor]:
+        """Heard to logits: recorded, where that does the same whatever was heard."""
+        if not self._fast.is_steady:
+            return self._fast.answer
+        replayed = Replayed(lambda *heard: (self._fast.answer(heard),))
+        return lambda heard: replayed(*heard)[0]
+
     def warm_up(self) -> None:
         """Do what the first tile would have to wait for."""
-        _ = self.is_same_in_threads
+        _ = self.is_same_in_threads, self.batch
 
     @torch.inference_mode()
     def features(self, images: Floats) -> list[TileFeatures]:
         """Images float32 (B, bands, T, T), normalised → the features of each."""
         with lane(self.device):
-            maps = self._look(self._batch(images))
-        return [TileFeatures(tuple(tensor[index : index + 1] for tensor in maps)) for index in range(len(images))]
+            maps = self._look(self._batch(_filled(images, self.batch)))
+            tiles = zip(*(_apart(tensor, len(images)) for tensor in maps))
+            return [TileFeatures(tensors) for tensors in tiles]
 
     @torch.inference_mode()
     def logits(self, features: Sequence[TileFeatures], marks: Floats) -> Floats:
@@ -111,15 +125,17 @@ class Predictor:
         return result
 
     @torch.inference_mode()
-    def halves(self, features: Sequence[TileFeatures], marks: Floats) -> NDArray[np.float16]:
-        """Likewise, as float16, clipped to ±LARGEST."""
+    def halves(self, features: Sequence[TileFeatures], marks: Floats) -> list[Tensor]:
+        """Likewise, of each tile as float16 (classes, T, T) on the device, clipped to ±LARGEST."""
         with lane(self.device):
-            logits = self._decoded(features, marks).float().clamp_(-LARGEST, LARGEST)
-            result: NDArray[np.float16] = download(logits.half())
-        return result
+            logits = to_halves(self._decoded(features, marks).float())
+            return [tensor[0] for tensor in _apart(logits, len(features))]
 
     def _decoded(self, features: Sequence[TileFeatures], marks: Floats) -> Tensor:
-        return self._fast.decode(_joined(features), upload(marks, self.device))
+        missing = max(0, self.batch - len(features))
+        tiles = _joined([*features, *[features[0]] * missing])
+        heard = self._fast.heard(tiles, upload(_filled(marks, self.batch), self.device))
+        return self._answer(heard)[: len(features)]
 
     @cached_property
     def is_same_in_threads(self) -> bool:
@@ -133,14 +149,27 @@ class Predictor:
         finally:
             torch.set_num_threads(threads)
 
-    def _of_noise(self) -> NDArray[np.float16]:
-        """Logits (2, classes, T, T) of an image of noise, without marks and with some."""
-        side, generator = self.spec.tile_px, np.random.default_rng(0)
-        (features,) = self.features(generator.random((1, len(self.spec.bands), side, side), np.float32))
-        marks = np.zeros((1, channels.count(self.spec), side, side), np.float32)
-        quiet = self.halves([features], marks)
+    @cached_property
+    def batch(self) -> int:
+        """How many tiles go through the network together: 1 on a processor, whose cores do better with one each.
+
+        Elsewhere BATCH, unless a tile then has other bits in one place of the batch than in another. Found out once.
+        """
+        if self.device.type == "cpu":
+            return 1
+        vars(self)["batch"] = BATCH
+        together, alone = self._of_noise(range(BATCH)), [self._of_noise([number]) for number in range(BATCH)]
+        return BATCH if np.array_equal(together, np.concatenate(alone, 1)) else 1
+
+    def _of_noise(self, seeds: Sequence[int] = (0,)) -> NDArray[np.float16]:
+        """Logits (2, B, classes, T, T) of images of noise, without marks and with some."""
+        side, bands = self.spec.tile_px, len(self.spec.bands)
+        images = [np.random.default_rng(seed).random((bands, side, side), np.float32) for seed in seeds]
+        features = self.features(np.stack(images))
+        marks = np.zeros((len(seeds), channels.count(self.spec), side, side), np.float32)
+        quiet = self.halves(features, marks)
         marks[:, :, :: side // 8, :: side // 8] = 1.0
-        return np.concatenate([quiet, self.halves([features], marks)])
+        return np.stack([download(torch.stack(logits)) for logits in (quiet, self.halves(features, marks))])
 
     @torch.inference_mode()
     def refined(self, coarse: Floats, fine: Floats) -> Floats:
@@ -158,8 +187,9 @@ class Predictor:
 
     def uncertainty(
         self, method: str, features: Sequence[TileFeatures], images: Optional[Floats], marks: Floats
-    ) -> Floats:
-        """How unsure the model is of B tiles, float32 (B, T, T) in [0, 1], by a method that needs more than the logits.
+    ) -> Tensor:
+        """How unsure the model is of B tiles, by a method that needs more than the logits: float32 (B, T, T) in [0, 1],
+        on the device.
 
         method    "mc-dropout", "odin" or "confidnet"; one that the model does not offer raises UnusableModel
         features  of the tiles; "odin" goes back to the images instead
@@ -172,10 +202,10 @@ class Predictor:
         if method == "odin":
             if images is None:
                 raise ValueError("ODIN needs the images")
-            return self._odin(images, encoded).cpu().numpy()
+            return self._odin(images, encoded)
         with torch.inference_mode():
             measure = self._mc_dropout if method == "mc-dropout" else self._unconfidence
-            return measure(_joined(features), encoded).cpu().numpy()
+            return measure(_joined(features), encoded)
 
     def _mc_dropout(self, features: Features, marks: Tensor) -> Tensor:
         return uncertainty.mc_dropout(self._fast, features, marks, self.spec.temperature)
@@ -197,6 +227,15 @@ class Predictor:
 
 
 def _joined(features: Sequence[TileFeatures]) -> Features:
-    if len(features) == 1:
-        return features[0].tensors
-    return tuple(torch.cat(level) for level in zip(*(tile.tensors for tile in features)))
+    levels = zip(*(map(lent, tile.tensors) for tile in features))
+    return tuple(level[0] if len(level) == 1 else torch.cat(level) for level in levels)
+
+
+def _apart(batch: Tensor, count: int) -> list[Tensor]:
+    """The first tiles of a batch, each with memory of its own, so that each can be forgotten alone."""
+    return [batch] if len(batch) == 1 else [tile.clone() for tile in batch[:count].split(1)]
+
+
+def _filled(tiles: Floats, count: int) -> Floats:
+    """As many tiles at least; those that are added are the first once more."""
+    return tiles if len(tiles) >= count else np.concatenate([tiles, *[tiles[:1]] * (count - len(tiles))])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 LARGEST = 60_000.0  # of what is kept in float16, which ends at 65 504
 _NATIVE_BFLOAT16 = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
@@ -21,12 +20,6 @@ def half(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def to_halves(values: NDArray[np.float32]) -> NDArray[np.float16]:
-    """Float16, clipped to ±LARGEST. torch, for it is ten times as fast as numpy at this; `to_floats` likewise."""
-    halves: NDArray[np.float16] = torch.from_numpy(values).clamp(-LARGEST, LARGEST).half().numpy()
-    return halves
-
-
-def to_floats(values: NDArray[np.float16]) -> NDArray[np.float32]:
-    floats: NDArray[np.float32] = torch.from_numpy(values).float().numpy()
-    return floats
+def to_halves(values: Tensor) -> Tensor:
+    """Float16 of what is at most ±LARGEST; what is more becomes that, in `values` themselves."""
+    return values.clamp_(-LARGEST, LARGEST).half()

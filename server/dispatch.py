@@ -12,6 +12,7 @@ import torch
 
 from terrafine.server.answers import FOREIGN_ERRORS, MAX_WINDOWS, failed, failure, welcome
 from terrafine.server.engine import advising, engine, learning, objects, ranking, side, uncertainty
+from terrafine.server.engine.batches import Wanted
 from terrafine.server.engine.memory import is_out_of_memory
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.sessions import Kept, Sessions
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 _WORK = (m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise, m.Learn)  # changes nothing unless it succeeds
 _SMALLER = "Classify a smaller area, or close other programs."
 
-Replies = Iterator[m.Reply]
+Steps = Iterator[Union[m.Reply, Wanted]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Caller:
     work: Work
 
 
-Handler = Callable[[Any, Caller], Replies]
+Handler = Callable[[Any, Caller], Steps]
 
 
 class Dispatcher:
@@ -53,10 +54,10 @@ class Dispatcher:
         zoo: Zoo,
         state: Optional[StateFolder] = None,
         roots: Optional[DataRoots] = None,
-        predict: Callable[..., Iterator[Union[m.Progress, Patch, m.Done]]] = engine.predict,
+        predict: Callable[..., Iterator[Union[m.Progress, Patch, m.Done, Wanted]]] = engine.steps,
     ) -> None:
         """`state` is where sessions are written down; by default, in a temporary folder. `roots` holds the rasters that
-        clients may name; by default, none. `predict` is what makes maps, as engine.predict does.
+        clients may name; by default, none. `predict` is what makes maps, as engine.steps does.
         """
         self.zoo = zoo
         self._make_map = predict
@@ -86,21 +87,28 @@ class Dispatcher:
             m.CloseSession: self._close,
         }
 
-    def handle(
+    def handle(self, message: m.Message, client: str = "") -> Iterator[m.Reply]:
+        """Yield the replies to `client`'s `message`; the last ends it, and whatever goes wrong becomes a Failed."""
+        return (step for step in self.steps(message, client=client) if not isinstance(step, Wanted))
+
+    def steps(
         self, message: m.Message, stopped: Stopped = never, client: str = "", arrived: Optional[float] = None
-    ) -> Replies:
-        """Yield the replies to `client`'s `message`, the last of which ends it; whatever goes wrong becomes a Failed.
+    ) -> Steps:
+        """Likewise, and before each batch of tiles, where it says so, what it will make.
 
         arrived  when the message did, by time.perf_counter, if it waited for its turn
 
         Each reply says how long what came before it took; Done, how long all of it took.
         """
         work = Work(stopped, arrived)
-        for reply in self._translated(message, Caller(client, work)):
+        for step in self._translated(message, Caller(client, work)):
+            if isinstance(step, Wanted):
+                yield step
+                continue
             seconds = work.lap()
-            yield reply if reply.seconds else replace(reply, seconds=seconds)
+            yield step if step.seconds else replace(step, seconds=seconds)
 
-    def _translated(self, message: m.Message, caller: Caller) -> Replies:
+    def _translated(self, message: m.Message, caller: Caller) -> Steps:
         """This is the seam where foreign errors are translated: nothing but GeneratorExit leaves it."""
         try:
             yield from self._tried_twice(message, caller)
@@ -113,7 +121,7 @@ class Dispatcher:
             else:
                 yield failure(message, error)
 
-    def _tried_twice(self, message: m.Message, caller: Caller) -> Replies:
+    def _tried_twice(self, message: m.Message, caller: Caller) -> Steps:
         """Work that runs out of memory begins once more, without what was only kept to be quick."""
         try:
             yield from self._handler(message)(message, caller)
@@ -134,23 +142,23 @@ class Dispatcher:
             raise BadRequest(f"{type(message).__name__} is not a request.")
         return self._handlers[type(message)]
 
-    def _hello(self, _request: m.Hello, _caller: Caller) -> Replies:
+    def _hello(self, _request: m.Hello, _caller: Caller) -> Steps:
         yield welcome(self.zoo.device, self.roots.names)
 
-    def _ping(self, _request: m.Ping, _caller: Caller) -> Replies:
+    def _ping(self, _request: m.Ping, _caller: Caller) -> Steps:
         yield m.Pong(busy=False)
 
-    def _cancel(self, request: m.Cancel, _caller: Caller) -> Replies:
+    def _cancel(self, request: m.Cancel, _caller: Caller) -> Steps:
         yield m.Cancelling(request.request)
 
-    def _list_models(self, _request: m.ListModels, _caller: Caller) -> Replies:
+    def _list_models(self, _request: m.ListModels, _caller: Caller) -> Steps:
         yield m.Models(self.zoo.specs())
 
-    def _open(self, request: m.OpenSession, caller: Caller) -> Replies:
+    def _open(self, request: m.OpenSession, caller: Caller) -> Steps:
         session = self.sessions.open(caller.client, request)
         yield m.SessionOpened(request.session, session.log.revision, session.warnings, session.weights.current.name)
 
-    def _offer_pixels(self, request: m.OfferPixels, caller: Caller) -> Replies:
+    def _offer_pixels(self, request: m.OfferPixels, caller: Caller) -> Steps:
         if len(request.windows) > MAX_WINDOWS:
             raise TooLarge(f"{len(request.windows)} blocks were offered; {MAX_WINDOWS} are allowed.")
         kept = self._kept(request, caller)
@@ -162,7 +170,7 @@ class Dispatcher:
             kept.note(records.Pixels(tuple(here), tuple(here.values())))
         yield m.MissingPixels(tuple(missing))
 
-    def _open_file(self, request: m.OpenFile, caller: Caller) -> Replies:
+    def _open_file(self, request: m.OpenFile, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         file = self.roots.open(request.path, kept.session.info)
         try:
@@ -173,57 +181,57 @@ class Dispatcher:
         kept.use_file(file)
         yield m.FileOpened(request.path)
 
-    def _put_pixels(self, request: m.PutPixels, caller: Caller) -> Replies:
+    def _put_pixels(self, request: m.PutPixels, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         if kept.store.put(request.patch):
             kept.session.forget()
         kept.note(records.Pixels((request.patch.window,), (kept.store.digest_at(request.patch.window),)))
         yield m.PixelsStored(request.patch.window)
 
-    def _change(self, request: m.ChangeAnnotations, caller: Caller) -> Replies:
+    def _change(self, request: m.ChangeAnnotations, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         changed = kept.session.change(request.delta)
         kept.note(records.Change(request.delta))
         yield m.AnnotationsChanged(kept.session.log.revision, changed)
 
-    def _set(self, request: m.SetAnnotations, caller: Caller) -> Replies:
+    def _set(self, request: m.SetAnnotations, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         changed = kept.session.replace(request.annotations, request.revision)
         kept.note(records.Marks(request.annotations, request.revision))
         yield m.AnnotationsChanged(kept.session.log.revision, changed)
 
-    def _predict(self, request: m.Predict, caller: Caller) -> Replies:
+    def _predict(self, request: m.Predict, caller: Caller) -> Steps:
         session = self._kept(request, caller).session
         method = request.method if request.uncertainty else ""
         window, since = request.window, request.changed_since
         missing = engine.missing_pixels(session, window, since, request.detail)
         return _unless(session, missing, self._make_map(session, window, since, method, caller.work, request.detail))
 
-    def _measure(self, request: m.MeasureUncertainty, caller: Caller) -> Replies:
+    def _measure(self, request: m.MeasureUncertainty, caller: Caller) -> Steps:
         session = self._kept(request, caller).session
         missing = engine.missing_pixels(session, uncertainty.covered(session, request.window, request.factor))
         measured = uncertainty.measure(session, request.window, request.method, request.factor, caller.work)
         return _unless(session, missing, measured)
 
-    def _rank(self, request: m.RankPatches, caller: Caller) -> Replies:
+    def _rank(self, request: m.RankPatches, caller: Caller) -> Steps:
         session = self._kept(request, caller).session
         area = uncertainty.covered(session, request.window, request.options.size_px)
         ranked = ranking.rank(session, request.window, request.options, caller.work)
         return _unless(session, engine.missing_pixels(session, area), ranked)
 
-    def _advise(self, request: m.Advise, caller: Caller) -> Replies:
+    def _advise(self, request: m.Advise, caller: Caller) -> Steps:
         session = self._kept(request, caller).session
         area = advising.area_of(session, request.since)
         return _unless(
             session, engine.missing_pixels(session, area), advising.advise(session, request.since, caller.work)
         )
 
-    def _find_object(self, request: m.FindObject, caller: Caller) -> Replies:
+    def _find_object(self, request: m.FindObject, caller: Caller) -> Steps:
         session, finder = self._kept(request, caller).session, self.zoo.finder(request.model)
         found = objects.find(session, finder, request.guide, caller.work)
         return _unless(session, objects.missing_pixels(session, finder, request.guide), found)
 
-    def _learn(self, request: m.Learn, caller: Caller) -> Replies:
+    def _learn(self, request: m.Learn, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         kept.session.log.check_follows(request.base, request.revision)
         learnt = learning.learn(kept.session, request.base, request.revision, request.options, caller.work)
@@ -232,31 +240,31 @@ class Dispatcher:
                 kept.note_network()
             yield reply
 
-    def _use_weights(self, request: m.UseWeights, caller: Caller) -> Replies:
+    def _use_weights(self, request: m.UseWeights, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         changed = learning.use_weights(kept.session, request.base, request.revision, request.weights)
         kept.note_network()
         yield m.MapChanged(kept.session.log.revision, changed)
 
-    def _set_legend(self, request: m.SetLegend, caller: Caller) -> Replies:
+    def _set_legend(self, request: m.SetLegend, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         changed = learning.set_legend(kept.session, request.base, request.revision, request.classes, request.becomes)
         kept.note_network()
         yield m.MapChanged(kept.session.log.revision, changed)
 
-    def _set_side(self, request: m.SetSideInformation, caller: Caller) -> Replies:
+    def _set_side(self, request: m.SetSideInformation, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         changed = side.set_side(kept.session, request.base, request.revision, request.side)
         kept.note_side()
         yield m.MapChanged(kept.session.log.revision, changed)
 
-    def _save(self, request: m.SaveModel, caller: Caller) -> Replies:
+    def _save(self, request: m.SaveModel, caller: Caller) -> Steps:
         session = self._kept(request, caller).session
         predictor, spec = learning.saved(session, request.name, request.title)
         self.zoo.save(predictor, spec, card_of(session, spec))
         yield m.ModelSaved(spec)
 
-    def _close(self, request: m.CloseSession, caller: Caller) -> Replies:
+    def _close(self, request: m.CloseSession, caller: Caller) -> Steps:
         self.sessions.close(caller.client, request.session)
         yield m.SessionClosed(request.session)
 
@@ -274,7 +282,7 @@ class Dispatcher:
             torch.cuda.empty_cache()
 
 
-def _unless(session: Session, missing: Sequence[Window], items: Iterator[Union[Patch, m.Reply]]) -> Replies:
+def _unless(session: Session, missing: Sequence[Window], items: Iterator[Union[Patch, m.Reply, Wanted]]) -> Steps:
     """The items as replies, or the blocks without which there are none; raises OutOfMemory where these find no room."""
     if missing:
         if isinstance(session.source, BlockStore):

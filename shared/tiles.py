@@ -15,6 +15,8 @@ import numpy as np
 
 from terrafine.shared.geo import Window, intersection
 
+WeightKey = tuple[int, int, tuple[bool, bool], tuple[bool, bool]]
+
 
 @dataclass(frozen=True)
 class TileGrid:
@@ -54,9 +56,13 @@ class TileGrid:
 
         Linear ramps where there is a neighbour; over any pixel of the raster the weights of its tiles sum to 1.
         """
+        return weight_table(*self.weight_key(tile))
+
+    def weight_key(self, tile: Window) -> WeightKey:
+        """All that the weights of `tile` depend on, for `weight_table`."""
         across = tile.col > 0, tile.col_end < self.width
         down = tile.row > 0, tile.row_end < self.height
-        return _weights(self.tile_px, self.overlap_px, across, down)
+        return self.tile_px, self.overlap_px, across, down
 
     def _starts(self, low: int, high: int, size: int) -> range:
         """Where the tiles start, along an axis of `size` pixels, that share one with [low, high)."""
@@ -66,8 +72,8 @@ class TileGrid:
 
 
 @lru_cache(maxsize=16)
-def _weights(tile_px: int, overlap_px: int, across: tuple[bool, bool], down: tuple[bool, bool]) -> np.ndarray:
-    """`across` and `down`: is there a neighbour before, and one after?"""
+def weight_table(tile_px: int, overlap_px: int, across: tuple[bool, bool], down: tuple[bool, bool]) -> np.ndarray:
+    """As TileGrid.weights. `across` and `down`: is there a neighbour before, and one after?"""
     table = np.outer(_profile(tile_px, overlap_px, *down), _profile(tile_px, overlap_px, *across)).astype(np.float32)
     table.flags.writeable = False
     return table

@@ -10,9 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from terrafine.models.networks.network import Features, MarkedNetwork
@@ -21,11 +19,10 @@ PASSES, DROPOUT = 5, 0.1  # of MC dropout (DIAL, section IV-B)
 EPSILON, TEMPERATURE = 1 / 255, 100.0  # of ODIN: a step in the image's own units 0 … 1, and what divides the logits
 SURE = 1e-4  # ODIN is 0 where the most likely class lacks so little of probability 1 without TEMPERATURE
 
-Floats = NDArray[np.float32]
-Measure = Callable[[Floats, float], Floats]
+Measure = Callable[[Tensor, float], Tensor]
 
 
-def entropy(logits: Floats, temperature: float = 1.0) -> Floats:
+def entropy(logits: Tensor, temperature: float = 1.0) -> Tensor:
     """Entropy of the class probabilities ÷ log of their number.
 
     logits  float32 (classes, rows, columns), finite; divided by `temperature` before the softmax
@@ -33,27 +30,25 @@ def entropy(logits: Floats, temperature: float = 1.0) -> Floats:
     """
     below, powers, total = _softmax_parts(logits, temperature)
     nats = total.log().sub_(powers.mul_(below).sum(0).div_(total))
-    result: Floats = nats.div_(math.log(len(logits))).clamp_(0.0, 1.0).numpy()
-    return result
+    return nats.div_(math.log(len(logits))).clamp_(0.0, 1.0)
 
 
-def margin(logits: Floats, temperature: float = 1.0) -> Floats:
+def margin(logits: Tensor, temperature: float = 1.0) -> Tensor:
     """1 − (p₁ − p₂) of the two most likely classes; shapes and ranges as of `entropy`."""
     _, powers, total = _softmax_parts(logits, temperature)
     first, second = powers[0].clone(), torch.zeros_like(total)
     for power in powers[1:]:
         second = torch.maximum(second, torch.minimum(first, power))
         first = torch.maximum(first, power)
-    result: Floats = (1.0 - (first - second).div_(total)).clamp_(0.0, 1.0).numpy()
-    return result
+    return (1.0 - (first - second).div_(total)).clamp_(0.0, 1.0)
 
 
-def _softmax_parts(logits: Floats, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+def _softmax_parts(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
     """Logits less their maximum, the powers of e of that, and the powers' sum over the classes.
 
     Not torch's softmax, which takes many times as long over the first axis of many pixels.
     """
-    scaled = torch.from_numpy(logits) / temperature
+    scaled = logits / temperature
     below = scaled.sub_(scaled.amax(0))
     powers = below.exp()
     return below, powers, powers.sum(0)

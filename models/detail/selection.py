@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
@@ -24,7 +25,8 @@ def score(cumulative: Floats, refined: Floats, temperature: float) -> Floats:
     The uncertainty (1 − the margin between the two likeliest classes) of the map so far × the certainty of the refined
     one, smoothed by a median.
     """
-    worth = margin(cumulative, temperature) * (1.0 - margin(refined, temperature))
+    unsure, unsure_then = (margin(torch.from_numpy(map_), temperature).numpy() for map_ in (cumulative, refined))
+    worth = unsure * (1.0 - unsure_then)
     smoothed: Floats = median_filter(worth, SMOOTHED_PX, mode="nearest")
     return smoothed
 

@@ -36,6 +36,7 @@ class LateLinkNet(MarkedNetwork):
     """
 
     measures = ("odin", "mc-dropout")
+    is_steady = True
 
     def __init__(self, encoder: nn.Module, channels: tuple[int, ...], classes: int, reach_px: float = math.inf) -> None:
         super().__init__()
@@ -72,10 +73,13 @@ class LateLinkNet(MarkedNetwork):
         return super().load_state_dict(state_dict, strict, assign)
 
     def decode(self, features: Features, marks: Tensor) -> Tensor:
-        return self._answer(*self.trunk(features, marks))
+        return self.answer(self.heard(features, marks))
 
     def trunk(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
         return self.trunk_of(self.heard(features, marks))
+
+    def answer(self, heard: Features) -> Tensor:
+        return self._answer(*self.trunk_of(heard))
 
     def trunk_of(self, heard: Features) -> tuple[Tensor, Tensor]:
         *fused, affinity, seen = heard

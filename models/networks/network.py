@@ -25,9 +25,11 @@ class MarkedNetwork(nn.Module, ABC):
 
     measures  of uncertainty that need more than the logits, by their names in ModelSpec.uncertainty
     head      the last layer, where there is one
+    is_steady does `answer` do the same operations whatever the numbers, so that they can be recorded?
     """
 
     measures: tuple[str, ...] = ("odin",)
+    is_steady = False
     head: nn.Module
 
     @abstractmethod
@@ -76,6 +78,10 @@ class MarkedNetwork(nn.Module, ABC):
         """`trunk` of what was `heard`."""
         return self.trunk(heard[:-1], heard[-1])
 
+    def answer(self, heard: Features) -> Tensor:
+        """The logits that `decode` makes of what was `heard`."""
+        return self.decode(heard[:-1], heard[-1])
+
     def thinned(self, features: Features, marks: Tensor, passes: Sequence[Thinning]) -> Iterator[Tensor]:
         """The logits once for each of `passes`, applied between the decoder's blocks; what lies before runs once."""
         raise UnusableModel(f"A {type(self).__name__} has no places for dropout.")
@@ -83,6 +89,8 @@ class MarkedNetwork(nn.Module, ABC):
 
 class EarlyFusion(MarkedNetwork):
     """Any segmentation network on image and marks stacked as channels: DISIR's (Lenczner et al. 2020, section 2)."""
+
+    is_steady = True
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

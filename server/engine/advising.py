@@ -7,6 +7,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from terrafine.models.cuda import download
 from terrafine.models.encoding import marked_pixels
 from terrafine.models.learning import advice
 from terrafine.server.engine.engine import Classifier
@@ -49,8 +50,7 @@ def advise(session: Session, since: int, work: Optional[Work] = None) -> Iterato
 def area_of(session: Session, since: int) -> Window:
     """The raster pixels to look at: those that the marks since then can have changed, around the newest of them."""
     before, now = session.tile_marks_at(since), session.tile_marks
-    tiles = {tile for tile in (*before.tiles, *now.tiles) if before.of(tile) != now.of(tile)}
-    area = bounding(influence(session.tiling, tile) for tile in tiles)
+    area = bounding(influence(session.tiling, tile) for tile in _changed_tiles(before, now))
     new = _new(before, now)
     return intersection(area, buffered(bounds(new[-1]), REACH_PX)) if new else area
 
@@ -73,9 +73,18 @@ class _Pair:
         self.valid[where] = valid
         self.before[where] = before.classes(part, before.runner.logits(part))
         self.after[where] = after.classes(part, logits)
-        self.uncertainty[where] = Measure(after.runner, METHOD).of(part, logits)
+        self.uncertainty[where] = download(Measure(after.runner, METHOD).of(part, logits))
+
+
+def _changed_tiles(before: TileMarks, now: TileMarks) -> set[Window]:
+    """Those that see other marks."""
+    pairs = ((tile, before.of(tile), now.of(tile)) for tile in {*before.tiles, *now.tiles})
+    return {tile for tile, old, new in pairs if old is not new and old != new}
 
 
 def _new(before: TileMarks, now: TileMarks) -> list[Annotation]:
-    known = {mark.id: mark for mark in before.marks}
-    return [mark for mark in now.marks if known.get(mark.id) is not mark and known.get(mark.id) != mark]
+    """The marks that tiles did not see before, oldest first; tiles that see what they saw are not looked through."""
+    tiles = _changed_tiles(before, now)
+    known = {mark for tile in tiles for mark in before.of(tile)}
+    new = {mark.id for tile in tiles for mark in now.of(tile) if mark not in known}
+    return [mark for mark in now.marks if mark.id in new]

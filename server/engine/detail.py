@@ -17,12 +17,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from terrafine.models.certainty.uncertainty import margin
+from terrafine.models.cuda import download, upload
 from terrafine.models.detail.selection import best, merged
-from terrafine.models.precision import to_floats, to_halves
+from terrafine.models.precision import to_halves
 from terrafine.server.engine.session import Session
-from terrafine.server.engine.tile_runner import EMPTY, UNMARKED, Floats, Halves, TileRunner, blended
+from terrafine.server.engine.tile_runner import EMPTY, UNMARKED, TileRunner
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters.tiling import Tiling, coarser, influence, sampled, tiles_of
 from terrafine.shared.errors import BadRequest
@@ -68,7 +71,7 @@ class DetailRunner(TileRunner):
         finest = tiles_of(self._refined.lattice, part)
         return bounding([super().needed(tiles), self._refined.needed(finest)])
 
-    def blended(self, part: Window) -> Floats:
+    def blended(self, part: Window) -> Tensor:
         refined = self._refined.blended(part)
         if any(self.marks.of(tile) for tile in tiles_of(self.lattice, part)):
             refined += super().blended(part) - self._plain.blended(part)
@@ -91,23 +94,22 @@ class Refined(TileRunner):
         before = self._so_far.lattice.grid.plan(sampled(self._between, bounding(around)))
         return bounding([super().needed(around), self._so_far.needed(before)])
 
-    def blended(self, part: Window) -> Floats:
+    def blended(self, part: Window) -> Tensor:
         """The tiles that are looked at; where there are none, the map so far, which their edges fade into."""
         tiles = tiles_of(self.lattice, part)
         looked_at = {tile: self.tile_logits(tile) for tile in tiles if self._is_doubtful(tile)}
         if not looked_at:
             return self._so_far.blended(part)
-        classes, one = len(self.session.spec.classes), np.ones((1, *tiles[0].shape), np.float16)
-        refined = blended(self.lattice, part, lambda tile: looked_at.get(tile, EMPTY), classes, self.work)
-        seen = {tile: one for tile, logits in looked_at.items() if logits.size}
-        share = blended(self.lattice, part, lambda tile: seen.get(tile, EMPTY), 1, self.work)
-        rest: Floats = np.where(share < WHOLE, 1 - share, 0).astype(np.float32, copy=False)
+        one = torch.ones(1, *tiles[0].shape, device=self.session.predictor.device)
+        refined = self.blend(part, lambda tile: looked_at.get(tile, EMPTY), len(self.session.spec.classes))
+        seen = {tile: one for tile, logits in looked_at.items() if len(logits)}
+        share = self.blend(part, lambda tile: seen.get(tile, EMPTY), 1)
+        rest = torch.where(share < WHOLE, 1 - share, 0.0)
         if not rest.any():
             return refined
-        so_far: Floats = refined + rest * self._so_far.blended(part)
-        return so_far
+        return refined + rest * self._so_far.blended(part)
 
-    def tile_logits(self, tile: Window) -> Halves:
+    def tile_logits(self, tile: Window) -> Tensor:
         """The map so far, and in its most doubtful pixels what the refinement module says."""
         session, cache = self.session, self.session.caches.logits
         key = (session.name, self.lattice.scale, session.network, tile, self._how)
@@ -117,22 +119,21 @@ class Refined(TileRunner):
             cache.put(key, cached, cached.nbytes)
         return cached
 
-    def _looked_at(self, tile: Window) -> Halves:
+    def _looked_at(self, tile: Window) -> Tensor:
         plain = super().tile_logits(tile)
-        if not plain.size:
+        if not len(plain):
             return plain
-        before, on_raster = self._before(tile), (slice(None), *self._on_raster(tile))
+        before, on_raster = download(self._before(tile)).copy(), (slice(None), *self._on_raster(tile))
         self.work.check()
         with self.work.stage("refine"):
-            refined = self.session.predictor.refined(before, plain.astype(np.float32))
+            refined = self.session.predictor.refined(before, download(plain.float()))
             temperature = self.session.spec.temperature
             before[on_raster] = merged(before[on_raster], refined[on_raster], self._how.pixels, temperature)
-            return to_halves(before)
+            return to_halves(upload(before, self.session.predictor.device))
 
-    def _before(self, tile: Window) -> Floats:
+    def _before(self, tile: Window) -> Tensor:
         """The logits of the map so far at the tile's pixels."""
-        classes = len(self.session.spec.classes)
-        return blended(self._between, tile, self._so_far.tile_logits, classes, self.work)
+        return self.blend(tile, self._so_far.tile_logits, len(self.session.spec.classes), self._between)
 
     def _is_doubtful(self, tile: Window) -> bool:
         rivals = self._rivals(tile)
@@ -168,11 +169,11 @@ class Refined(TileRunner):
         margins = []
         for other in self._so_far.lattice.grid.plan(part):
             logits = self._so_far.tile_logits(other)
-            if logits.size:
+            if len(logits):
                 rows, cols = slices(intersection(other, part), other)
-                probed = logits[:, rows, cols][:, ::PROBE, ::PROBE]
-                margins.append(margin(to_floats(probed), self.session.spec.temperature).ravel())
-        return float(np.concatenate(margins).mean()) if margins else 0.0
+                probed = logits[:, rows, cols][:, ::PROBE, ::PROBE].float()
+                margins.append(margin(probed, self.session.spec.temperature).ravel())
+        return float(torch.cat(margins).mean()) if margins else 0.0
 
     def _on_raster(self, tile: Window) -> tuple[slice, slice]:
         """The tile's pixels that are the raster's."""

@@ -14,13 +14,16 @@ from typing import Optional, Union
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from terrafine.models.certainty.uncertainty import PER_LOGITS
+from terrafine.models.cuda import download, lane
 from terrafine.models.encoding import marked_pixels
-from terrafine.server.engine import crew, uncertainty
+from terrafine.server.engine import batches, crew, uncertainty
+from terrafine.server.engine.batches import TileOf, Wanted
 from terrafine.server.engine.detail import runner_of
 from terrafine.server.engine.session import Session
-from terrafine.server.engine.tile_runner import Floats, TileRunner
+from terrafine.server.engine.tile_runner import Mask, TileRunner
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters import tiling
 from terrafine.shared.geo import Window, intersection, slices
@@ -53,18 +56,35 @@ def predict(
     Raises BadRequest for a method or a detail that the model does not have, Cancelled between two tiles once `work` is
     to stop, and what the pixel source raises.
     """
+    items = steps(session, window, changed_since, method, work, detail, finished)
+    return (item for item in items if not isinstance(item, Wanted))
+
+
+def steps(
+    session: Session,
+    window: Window,
+    changed_since: Optional[int] = None,
+    method: str = "",
+    work: Optional[Work] = None,
+    detail: str = PLAIN,
+    finished: Container[Window] = frozenset(),
+) -> Iterator[Union[Progress, Patch, Done, Wanted]]:
+    """What `predict` does, and before each batch of patches the tiles that it will make for it."""
     work = work if work is not None else Work()
     classifier = Classifier(runner_of(session, work, detail))
     measure = uncertainty.Measure(classifier.runner, method) if method else None
     pieces = _pieces(classifier.runner, window, _dirty(session, changed_since))
     parts = [part for part in pieces if part not in finished]
     is_plain = detail == PLAIN and (not method or method in PER_LOGITS)  # the logits of its tiles are all that it needs
-    batches = _side_by_side(classifier, measure, parts) if is_plain else _one_by_one(classifier, measure, parts)
+    made = _side_by_side(classifier, measure, parts) if is_plain else _one_by_one(classifier, measure, parts)
     done = 0
     yield Progress(done, len(parts))
-    for patches in batches:
-        yield from patches
-        done += len(patches)
+    for batch in made:
+        if isinstance(batch, Wanted):
+            yield batch
+            continue
+        yield from batch
+        done += len(batch)
         yield Progress(done, len(parts))
     yield Done(session.log.revision, {**dict.fromkeys(STAGES, 0.0), **work.seconds()})
 
@@ -92,9 +112,9 @@ class Classifier:
     def __init__(self, runner: TileRunner) -> None:
         self.runner = runner
 
-    def classes(self, part: Window, logits: Floats) -> NDArray[np.uint8]:
+    def classes(self, part: Window, logits: Tensor) -> NDArray[np.uint8]:
         """Of the runner's logits: the most likely class, or the marked one: a mark is obeyed."""
-        classes = self.runner.session.legend.classified(logits)
+        classes: NDArray[np.uint8] = download(self.runner.session.legend.classified(logits))
         for tile, home in tiling.homes(self.runner.lattice, part):
             marked = marked_pixels(self.runner.marks.of(tile), home)
             np.copyto(classes[slices(home, part)], marked, casting="unsafe", where=marked >= 0)
@@ -103,16 +123,23 @@ class Classifier:
 
 def _one_by_one(
     classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Sequence[Window]
-) -> Iterator[list[Patch]]:
-    return ([_patch(classifier, measure, part)] for part in parts)
+) -> Iterator[Union[list[Patch], Wanted]]:
+    """Each with tiles that cannot be made with those of others."""
+    for part in parts:
+        yield Wanted()
+        yield [_patch(classifier, measure, part)]
 
 
 def _side_by_side(
     classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Sequence[Window]
-) -> Iterator[list[Patch]]:
+) -> Iterator[Union[list[Patch], Wanted]]:
     """Likewise, batch by batch: first the tiles that a batch of patches lacks, then the patches."""
-    for batch, tiles in _batches(classifier.runner, parts, crew.width()):
-        classifier.runner.prepare(tiles)
+    runner = classifier.runner
+    at_once = batches.at_once(runner.session.predictor)
+    for batch, tiles in _batches(runner, parts, at_once):
+        wanted = Wanted(tuple(TileOf(runner, tile) for tile in tiles), at_once)
+        yield wanted
+        batches.make(wanted.missing())
         yield crew.side_by_side([partial(_patch, classifier, measure, part) for part in batch])
 
 
@@ -137,12 +164,20 @@ def _patch(classifier: Classifier, measure: Optional[uncertainty.Measure], part:
     valid = runner.valid(part)
     bands = np.full((2 if measure else 1, *part.shape), NODATA_CLASS, np.uint8)
     if valid.any():
-        logits = runner.logits(part)
-        with runner.work.stage("blend"):
-            bands[0] = np.where(valid, classifier.classes(part, logits), NODATA_CLASS)
-        if measure:
-            bands[1] = uncertainty.as_bytes(measure.of(part, logits), valid)
+        with lane(runner.session.predictor.device):
+            _fill(bands, part, valid, classifier, measure)
     return Patch(part, bands, valid, runner.session.log.revision)
+
+
+def _fill(
+    bands: NDArray[np.uint8], part: Window, valid: Mask, classifier: Classifier, measure: Optional[uncertainty.Measure]
+) -> None:
+    runner = classifier.runner
+    logits = runner.logits(part)
+    with runner.work.stage("blend"):
+        np.copyto(bands[0], classifier.classes(part, logits), where=valid)
+    if measure:
+        bands[1] = uncertainty.as_bytes(measure.of(part, logits), valid)
 
 
 def _pieces(runner: TileRunner, window: Window, dirty: Optional[frozenset[Window]]) -> list[Window]:

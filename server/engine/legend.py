@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Optional
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from terrafine.server.engine.blending import most_likely
 from terrafine.shared.annotation import Annotation
@@ -19,7 +19,6 @@ from terrafine.shared.spec import LandCover
 REMOVED = -1
 MOST_CLASSES = 255  # 255 itself means "no data" in a class raster
 SHADES = ((0.6, 0.9), (0.65, 0.55), (0.95, 0.8), (0.3, 0.85))  # saturation and value of new classes' colours
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Legend:
             return None
         return mark if target == mark.class_id else replace(mark, class_id=target)
 
-    def merged(self, logits: Floats, temperature: float = 1.0) -> Floats:
+    def merged(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
         """Logits float32 (classes, …) → (shown, …): a class that others became has the sum of their probabilities.
 
         Probabilities are the softmax of the logits ÷ `temperature`, before and after.
@@ -70,12 +69,14 @@ class Legend:
         if len(self.shown) == len(self.classes):
             return logits
         members = [[i for i, target in enumerate(self.becomes) if target == shown] for shown in self.shown]
-        return np.stack([_summed(logits[group], temperature) for group in members])
+        return torch.stack([_summed(logits[group], temperature) for group in members])
 
-    def classified(self, logits: Floats) -> NDArray[np.uint8]:
-        """The id of the most likely of the `merged` classes."""
+    def classified(self, logits: Tensor) -> Tensor:
+        """The id of the most likely of the `merged` classes, uint8."""
         index = most_likely(logits)
-        return index if self.shown == tuple(range(len(self.shown))) else np.array(self.shown, np.uint8)[index]
+        if self.shown == tuple(range(len(self.shown))):
+            return index
+        return torch.tensor(self.shown, dtype=torch.uint8, device=index.device)[index.long()]
 
 
 def grown(classes: Sequence[LandCover], names: Sequence[str]) -> tuple[LandCover, ...]:
@@ -92,9 +93,8 @@ def _color(number: int) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
-def _summed(logits: Floats, temperature: float) -> Floats:
+def _summed(logits: Tensor, temperature: float) -> Tensor:
     """The logit of the sum of the probabilities, over the first axis."""
     if len(logits) == 1:
         return logits[0]
-    summed: Floats = np.logaddexp.reduce(logits / np.float32(temperature), axis=0) * np.float32(temperature)
-    return summed
+    return logits.div(temperature).logsumexp(0).mul_(temperature)

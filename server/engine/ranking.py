@@ -7,6 +7,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from terrafine.models.cuda import download
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_runner import TileRunner
 from terrafine.server.engine.uncertainty import Measure, covered
@@ -98,7 +99,7 @@ class _Scorer:
         total, count = 0.0, 0
         for part in blocks(patch, PIECE_PX):
             values, valid = self._measure.with_mask(part)
-            total += float(values[valid].sum(dtype=np.float64))
+            total += float(download(values)[valid].sum(dtype=np.float64))
             count += int(valid.sum())
         return total / count if count else NO_DATA
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Optional
 
 import numpy as np
-from numpy.typing import NDArray
+from torch import Tensor
 
 from terrafine.models.infer import Predictor, TileFeatures
 from terrafine.models.objects.finder import Seen
@@ -33,6 +33,7 @@ from terrafine.shared.spec import ModelSpec
 
 MARKS_KEPT = 200_000  # that count no more; a client may replace all it has as often as it likes
 REVISIONS_KEPT = 1000  # whoever holds an older map gets all of it again
+TILE_MARKS_KEPT = 8  # of the last revisions; what their tiles see alike they share
 NO_MARKS = Delta(0, 0)
 
 
@@ -44,8 +45,8 @@ class Caches:
     """
 
     features: ByteLru[TileFeatures] = field(default_factory=lambda: ByteLru(FEATURES_BYTES))
-    logits: ByteLru[NDArray[np.float16]] = field(default_factory=lambda: ByteLru(LOGITS_BYTES))
-    uncertainty: ByteLru[NDArray[np.float16]] = field(default_factory=lambda: ByteLru(UNCERTAINTY_BYTES))
+    logits: ByteLru[Tensor] = field(default_factory=lambda: ByteLru(LOGITS_BYTES))
+    uncertainty: ByteLru[Tensor] = field(default_factory=lambda: ByteLru(UNCERTAINTY_BYTES))
     scores: ByteLru[float] = field(default_factory=lambda: ByteLru(SCORES_BYTES))
     objects: ByteLru[Seen] = field(default_factory=lambda: ByteLru(OBJECTS_BYTES))
 
@@ -95,6 +96,7 @@ class Session:
         self._history: dict[int, _Change] = {0: _Change(frozenset(), NO_MARKS)}
         self._touched: dict[Annotation, Tiles] = {}  # tiles that see a mark
         self._tile_marks: Optional[TileMarks] = None
+        self._tile_marks_before: dict[int, TileMarks] = {}  # of earlier revisions, the oldest first
 
     @property
     def predictor(self) -> Predictor:
@@ -128,7 +130,8 @@ class Session:
 
     @legend.setter
     def legend(self, legend: Legend) -> None:
-        self._legend, self._tile_marks = legend, None
+        self._legend = legend
+        self._forget_tile_marks()
 
     @property
     def tile_marks(self) -> TileMarks:
@@ -141,6 +144,8 @@ class Session:
         """The marks of an earlier revision, by the legend of now; raises NotFound for one that is not remembered."""
         if revision not in self._history:
             raise NotFound(f"The server does not remember revision {revision} of the marks.")
+        if revision in self._tile_marks_before:
+            return self._tile_marks_before[revision]
         later = [change for number, change in reversed(self._history.items()) if number > revision]
         found: Optional[TileMarks] = self.tile_marks
         for change in later:
@@ -154,7 +159,7 @@ class Session:
         """
         self._check_classes(delta.added)
         back = self.log.apply(delta)
-        self._tile_marks = self._followed(self._tile_marks, delta) if self._tile_marks is not None else None
+        self._follow(delta)
         return self._marks_changed((*back.added, *delta.added), back)
 
     def replace(self, marks: tuple[Annotation, ...], revision: int) -> Window:
@@ -164,7 +169,7 @@ class Session:
         self.log.replace(marks, revision)
         if not newer:
             self._history.clear()
-        self._tile_marks = None
+        self._forget_tile_marks()
         return self._marks_changed(_differing(before, marks), NO_MARKS, before)
 
     def resume(self, marks: tuple[Annotation, ...], revision: int) -> None:
@@ -216,6 +221,18 @@ class Session:
     def _as_tiles_see(self, marks: Iterable[Annotation]) -> TileMarks:
         pairs = ((self.legend.counted(mark), mark) for mark in marks)
         return TileMarks({counted: self._tiles_of(mark) for counted, mark in pairs if counted is not None})
+
+    def _follow(self, delta: Delta) -> None:
+        before, self._tile_marks = self._tile_marks, None
+        if before is not None:
+            self._tile_marks = self._followed(before, delta)
+            self._tile_marks_before[delta.base] = before
+        if len(self._tile_marks_before) > TILE_MARKS_KEPT:
+            del self._tile_marks_before[min(self._tile_marks_before)]
+
+    def _forget_tile_marks(self) -> None:
+        self._tile_marks = None
+        self._tile_marks_before.clear()
 
     def _followed(self, seen: TileMarks, delta: Delta) -> Optional[TileMarks]:
         """What tiles see after a change of the log's marks; None where places are of marks that do not all count."""

@@ -1,5 +1,7 @@
 """A session's network on its tiles. The batch shape never varies, so equal tiles give equal numbers; several tiles are
 made side by side, in threads.
+
+Logits stay on the network's device, also where they are blended.
 """
 
 from __future__ import annotations
@@ -10,10 +12,13 @@ from functools import lru_cache, partial
 from typing import Optional
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from terrafine.models.channels import channels_of
 from terrafine.models.context import IN_CONTEXT, Context, context_of
+from terrafine.models.cuda import download
 from terrafine.models.infer import TileFeatures
 from terrafine.models.normalise import to_network, to_unit
 from terrafine.server.engine import crew
@@ -31,9 +36,8 @@ from terrafine.shared.patch import Patch
 READ_PX = 2048  # no more raster pixels a side are in memory as floats while they are resampled
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Halves = NDArray[np.float16]
 UNMARKED = TileMarks({})
-EMPTY: Halves = np.empty(0, np.float16)  # of a tile without data: the network never sees it
+EMPTY = torch.empty(0, dtype=torch.float16)  # of a tile without data: the network never sees it
 
 
 class TileRunner:
@@ -66,38 +70,61 @@ class TileRunner:
         with self.work.stage("read"):
             return self._read(part).valid
 
-    def prepare(self, tiles: Sequence[Window]) -> None:
-        """Compute the logits of tiles that have none yet, side by side."""
-        crew.side_by_side([partial(self.tile_logits, tile) for tile in tiles], self._may_spread)
-
     def missing(self, tiles: Sequence[Window]) -> list[Window]:
         """Those of `tiles` whose logits are yet to be computed."""
         return [tile for tile in tiles if self.session.caches.logits.get(self._logits_key(tile)) is None]
 
-    def logits(self, part: Window) -> Floats:
-        """Of the shown classes, float32 (shown, *part.shape), on the raster's grid."""
+    def logits(self, part: Window) -> Tensor:
+        """Of the shown classes, float32 (shown, *part.shape), on the raster's grid and the network's device."""
         logits = self.blended(part)
         with self.work.stage("blend"):
             return self.session.legend.merged(logits, self.session.spec.temperature)
 
-    def blended(self, part: Window) -> Floats:
+    def blended(self, part: Window) -> Tensor:
         """Of the network's classes, likewise."""
-        return blended(self.lattice, part, self.tile_logits, len(self.session.spec.classes), self.work)
+        return self.blend(part, self.tile_logits, len(self.session.spec.classes))
 
-    def uncertainty(self, part: Window, method: str) -> Floats:
-        """By a method that looks into the network: float32 (*part.shape) in [0, 1], on the raster's grid."""
-        (values,) = blended(self.lattice, part, lambda tile: self._uncertainty(tile, method), 1, self.work)
-        return np.clip(values, 0.0, 1.0)
+    def uncertainty(self, part: Window, method: str) -> Tensor:
+        """By a method that looks into the network: float32 (*part.shape) in [0, 1], likewise."""
+        (values,) = self.blend(part, lambda tile: self._uncertainty(tile, method), 1)
+        return values.clamp(0.0, 1.0)
+
+    def blend(
+        self, part: Window, of_tile: Callable[[Window], Tensor], bands: int, lattice: Optional[Tiling] = None
+    ) -> Tensor:
+        """`part` of a raster from the tiles on it, each float16 (bands, tile_px, tile_px) or EMPTY: float32 (bands, …).
+
+        Every blend starts anew from the values of all its tiles. The last comes first, for a part that is no larger
+        than a tile's cell is often all its own.
+        """
+        lattice = lattice if lattice is not None else self.lattice
+        needed = tiling.sampled(lattice, part)
+        blender = Blender(lattice.grid, needed, bands, self.session.predictor.device)
+        for tile in reversed(tiling.tiles_of(lattice, part)):
+            values = of_tile(tile)
+            with self.work.stage("blend"):
+                if len(values):
+                    blender.feed(tile, values)
+        with self.work.stage("blend"):
+            return to_raster(blender.data, needed, part, lattice.scale, lattice.model_window)
 
     def features(self, tile: Window) -> Optional[TileFeatures]:
         """What the network makes of the tile's image; None if there is no data at all."""
-        key = (self.session.name, self.lattice.scale, self.session.weights.current.encoder, tile)
-        cached = self.session.caches.features.get(key)
+        cached = self.kept_features(tile)
         if cached is None:
-            (cached,) = crew.side_by_side([partial(self._features_of, tile)], self._may_spread)
+            (cached,) = crew.side_by_side([partial(self._features_of, tile)], self.may_spread)
             if cached is not None:
-                self.session.caches.features.put(key, cached, cached.nbytes)
+                self.keep_features(tile, cached)
         return cached
+
+    def kept_features(self, tile: Window) -> Optional[TileFeatures]:
+        return self.session.caches.features.get(self._features_key(tile))
+
+    def keep_features(self, tile: Window, features: TileFeatures) -> None:
+        self.session.caches.features.put(self._features_key(tile), features, features.nbytes)
+
+    def _features_key(self, tile: Window) -> tuple[Hashable, ...]:
+        return self.session.name, self.lattice.scale, self.session.weights.current.encoder, tile
 
     def _features_of(self, tile: Window) -> Optional[TileFeatures]:
         self.work.check()
@@ -125,55 +152,57 @@ class TileRunner:
     def _context(self, tile: Window) -> Optional[Context]:
         """What some encodings look at beside the marks: the image, or the map without marks."""
         unmarked = TileRunner(self.session, self.work, UNMARKED, self.lattice)
-        return context_of(self.session.spec, self.image(tile)[0], lambda: unmarked.tile_logits(tile).astype(np.float32))
+        return context_of(self.session.spec, self.image(tile)[0], lambda: download(unmarked.tile_logits(tile).float()))
 
-    def tile_logits(self, tile: Window) -> Halves:
+    def tile_logits(self, tile: Window) -> Tensor:
         """Float16 (classes, tile_px, tile_px); EMPTY if the tile holds no data. Kept per network and marks."""
         return self._kept(self.session.caches.logits, self._logits_key(tile), tile, self._decoded)
+
+    def keep_logits(self, tile: Window, logits: Tensor) -> None:
+        self.session.caches.logits.put(self._logits_key(tile), logits, logits.nbytes)
 
     def _logits_key(self, tile: Window) -> tuple[Hashable, ...]:
         return self.session.name, self.lattice.scale, self.session.network, tile, self.marks.of(tile)
 
-    def _decoded(self, tile: Window, features: TileFeatures) -> Halves:
+    def _decoded(self, tile: Window, features: TileFeatures) -> Tensor:
         channels = self.channels(tile)
         with self.work.stage("decode"):
             (logits,) = self.session.predictor.halves([features], channels[None])
             return logits
 
-    def _uncertainty(self, tile: Window, method: str) -> Halves:
+    def _uncertainty(self, tile: Window, method: str) -> Tensor:
         """Like `tile_logits`, float16 (1, tile_px, tile_px)."""
         key = (self.session.name, self.lattice.scale, method, self.session.network, tile, self.marks.of(tile))
         return self._kept(
             self.session.caches.uncertainty, key, tile, lambda _, features: self._measured(tile, features, method)
         )
 
-    def _measured(self, tile: Window, features: TileFeatures, method: str) -> Halves:
+    def _measured(self, tile: Window, features: TileFeatures, method: str) -> Tensor:
         image, channels = self.image(tile)[0], self.channels(tile)
         with self.work.stage("uncertainty"):
-            values = self.session.predictor.uncertainty(method, [features], image[None], channels[None])
-            return values.astype(np.float16)
+            return self.session.predictor.uncertainty(method, [features], image[None], channels[None]).half()
 
     def _kept(
         self,
-        cache: ByteLru[Halves],
+        cache: ByteLru[Tensor],
         key: tuple[Hashable, ...],
         tile: Window,
-        compute: Callable[[Window, TileFeatures], Halves],
-    ) -> Halves:
+        compute: Callable[[Window, TileFeatures], Tensor],
+    ) -> Tensor:
         """From the cache, or computed and kept; EMPTY for a tile without data."""
         cached = cache.get(key)
         if cached is None:
-            (cached,) = crew.side_by_side([partial(self._made, tile, compute)], self._may_spread)
+            (cached,) = crew.side_by_side([partial(self._made, tile, compute)], self.may_spread)
             cache.put(key, cached, cached.nbytes)
         return cached
 
-    def _made(self, tile: Window, compute: Callable[[Window, TileFeatures], Halves]) -> Halves:
+    def _made(self, tile: Window, compute: Callable[[Window, TileFeatures], Tensor]) -> Tensor:
         features = self.features(tile)
         self.work.check()
         return EMPTY if features is None else compute(tile, features)
 
     @property
-    def _may_spread(self) -> bool:
+    def may_spread(self) -> bool:
         """May a tile that is made alone use all threads? Not if its bits were others than beside other tiles."""
         return crew.width() == 1 or self.session.predictor.is_same_in_threads
 
@@ -207,19 +236,3 @@ class TileRunner:
 def _silence(classes: int, tile_px: int) -> Floats:
     """The channels of no marks; clearing that much memory anew for every tile takes longer than encoding marks."""
     return np.zeros((classes, tile_px, tile_px), np.float32)
-
-
-def blended(lattice: Tiling, part: Window, of_tile: Callable[[Window], Halves], bands: int, work: Work) -> Floats:
-    """`part` of a raster from the tiles on it, each float16 (bands, tile_px, tile_px) or EMPTY: float32 (bands, …).
-
-    Every blend starts anew from the values of all its tiles.
-    """
-    needed = tiling.sampled(lattice, part)
-    blender = Blender(lattice.grid, needed, bands)
-    for tile in tiling.tiles_of(lattice, part):
-        values = of_tile(tile)
-        with work.stage("blend"):
-            if values.size:
-                blender.feed(tile, values)
-    with work.stage("blend"):
-        return to_raster(blender.data, needed, part, lattice.scale, lattice.model_window)

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from typing import Optional, Union
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from terrafine.models.certainty.uncertainty import PER_LOGITS
+from terrafine.models.cuda import download, lane
 from terrafine.server.engine.session import Session
-from terrafine.server.engine.tile_runner import Floats, Mask, TileRunner
+from terrafine.server.engine.tile_runner import Mask, TileRunner
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters.tiling import PIECE_PX
 from terrafine.shared.errors import BadRequest
@@ -33,20 +36,23 @@ class Measure:
         self.method = method
         self._runner = runner
 
-    def of(self, part: Window, logits: Optional[Floats] = None) -> Floats:
-        """Float32 (*part.shape) in [0, 1]: 0 is sure. `logits` are the runner's, where they are at hand."""
+    def of(self, part: Window, logits: Optional[Tensor] = None) -> Tensor:
+        """Float32 (*part.shape) in [0, 1] on the network's device: 0 is sure. `logits`: the runner's, if at hand."""
         if self.method not in PER_LOGITS:
             return self._runner.uncertainty(part, self.method)
         logits = self._runner.logits(part) if logits is None else logits
         with self._runner.work.stage("uncertainty"):
             if len(logits) == 1:  # the only class that is shown
-                return np.zeros(part.shape, np.float32)
+                return torch.zeros_like(logits[0])
             return PER_LOGITS[self.method](logits, self._runner.session.spec.temperature)
 
-    def with_mask(self, part: Window) -> tuple[Floats, Mask]:
+    def with_mask(self, part: Window) -> tuple[Tensor, Mask]:
         """What `of` gives, and where there is data; pixels without count for nothing."""
         valid = self._runner.valid(part)
-        return self.of(part) if valid.any() else np.zeros(part.shape, np.float32), valid
+        if not valid.any():
+            return torch.zeros(part.shape), valid
+        with lane(self._runner.session.predictor.device):
+            return self.of(part), valid
 
 
 def measure(
@@ -66,8 +72,8 @@ def measure(
     parts = _parts(session, window, factor)
     yield Progress(0, len(parts), "measure")
     for done, part in enumerate(parts, 1):
-        values, valid = _squares(meter, part, factor, session.tiling.raster)
-        yield Patch(part, as_bytes(values, valid)[None], valid, session.log.revision)
+        array, valid = _squares(meter, part, factor, session.tiling.raster)
+        yield Patch(part, array[None], valid, session.log.revision)
         yield Progress(done, len(parts), "measure")
     yield Done(session.log.revision, work.seconds())
 
@@ -78,9 +84,10 @@ def covered(session: Session, window: Window, cell_px: int) -> Window:
     return intersection(_pixels(cells, cell_px), raster)
 
 
-def as_bytes(values: Floats, valid: Mask) -> NDArray[np.uint8]:
+def as_bytes(values: Tensor, valid: Mask) -> NDArray[np.uint8]:
     """Uncertainty in [0, 1] as 0 … 254, 255 without data."""
-    return np.where(valid, np.rint(values * STEPS), NODATA_CLASS).astype(np.uint8)
+    steps: NDArray[np.uint8] = download(values.mul(STEPS).round_().to(torch.uint8))
+    return np.where(valid, steps, np.uint8(NODATA_CLASS))
 
 
 def _parts(session: Session, window: Window, factor: int) -> list[Window]:
@@ -90,13 +97,14 @@ def _parts(session: Session, window: Window, factor: int) -> list[Window]:
     return sorted(blocks(squares, PIECE_PX // factor), key=lambda piece: (piece.col // panel, piece.row, piece.col))
 
 
-def _squares(meter: Measure, part: Window, factor: int, raster: Window) -> tuple[Floats, Mask]:
-    """The mean of the valid pixels of each square of `part`, and whether it has any."""
+def _squares(meter: Measure, part: Window, factor: int, raster: Window) -> tuple[NDArray[np.uint8], Mask]:
+    """The mean of the valid pixels of each square of `part`, as bytes, and whether it has any."""
     values, valid = meter.with_mask(intersection(_pixels(part, factor), raster))
     if factor == 1:
-        return values, valid
-    total, count = (_added(array, factor) for array in (np.where(valid, values, 0.0), valid))
-    return (total / np.maximum(count, 1.0)).astype(np.float32), count > 0
+        return as_bytes(values, valid), valid
+    total, count = (_added(array, factor) for array in (np.where(valid, download(values), 0.0), valid))
+    means = torch.from_numpy((total / np.maximum(count, 1.0)).astype(np.float32))
+    return as_bytes(means, count > 0), count > 0
 
 
 def _added(values: NDArray[np.generic], factor: int) -> NDArray[np.float64]:

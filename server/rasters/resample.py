@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from terrafine.models.cuda import upload
 from terrafine.shared.geo import Window, intersection, slices
 
 Floats = NDArray[np.float32]
@@ -45,17 +48,18 @@ def to_model(values: Floats, valid: Mask, source: Window, window: Window, scale:
     return np.where(seen, weighted[:-1] / np.where(seen, weight, 1.0), np.float32(0.0)), seen
 
 
-def to_raster(logits: Floats, source: Window, window: Window, scale: float, model: Window) -> Floats:
+def to_raster(logits: Tensor, source: Window, window: Window, scale: float, model: Window) -> Tensor:
     """Sample the model grid at the centres of raster pixels, bilinearly.
 
-    logits  float32 (classes, rows, columns) of the model window `source`, which holds `tiling.sampled(window)`
+    logits  float32 (classes, rows, columns) of the model window `source`, which holds `tiling.sampled(window)`; on any
+            device, where the result is, too
     model   the whole raster in model pixels; beyond its rim the outermost pixel goes on
     return  float32 (classes, *window.shape)
     """
     if scale == 1.0:
         return logits[(slice(None), *slices(window, source))]
-    rows = _between(window.row, window.row_end, scale, model.height)
-    cols = _between(window.col, window.col_end, scale, model.width)
+    rows = _between(window.row, window.row_end, scale, model.height, logits.device)
+    cols = _between(window.col, window.col_end, scale, model.width, logits.device)
     return _mixed(_mixed(logits, rows, source.row, axis=1), cols, source.col, axis=2)
 
 
@@ -94,18 +98,19 @@ def _filtered(values: Floats, origin: int, low: int, high: int, scale: float, ax
     return total
 
 
-def _between(low: int, high: int, scale: float, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+def _between(low: int, high: int, scale: float, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """(model pixel before, model pixel after, share of the latter) for the raster pixels low … high − 1."""
     position = (np.arange(low, high) + 0.5) * scale - 0.5
     before = np.floor(position)
     share = (position - before).astype(np.float32)
     first = before.astype(np.int64)
-    return np.clip(first, 0, size - 1), np.clip(first + 1, 0, size - 1), share
+    places = np.clip(first, 0, size - 1), np.clip(first + 1, 0, size - 1), share
+    before, after, towards = (upload(array, device) for array in places)
+    return before, after, towards
 
 
-def _mixed(
-    values: Floats, between: tuple[NDArray[np.int64], NDArray[np.int64], Floats], origin: int, axis: int
-) -> Floats:
+def _mixed(values: Tensor, between: tuple[Tensor, Tensor, Tensor], origin: int, axis: int) -> Tensor:
     before, after, share = between
     share = share.reshape([1, -1, 1] if axis == 1 else [1, 1, -1])
-    return np.take(values, before - origin, axis) * (1 - share) + np.take(values, after - origin, axis) * share
+    mixed = values.index_select(axis, before - origin).mul_(1 - share)
+    return mixed.add_(values.index_select(axis, after - origin).mul_(share))

@@ -41,7 +41,7 @@ class Graph:
 
     def replay(self) -> None:
         self.played += 1
-        for result, again in zip(self.results, self.function(self.source)):
+        for result, again in zip(self.results, self.function(*self.sources)):
             result.copy_(again)
 
 
@@ -70,10 +70,10 @@ def recorded(function) -> Replayed:
     replayed = Replayed(function)
     record = replayed._record
 
-    def remembered(source):
-        graph, source, results = record(source)
-        graph.function, graph.source, graph.results = function, source, results
-        return graph, source, results
+    def remembered(sources):
+        graph, sources, results = record(sources)
+        graph.function, graph.sources, graph.results = function, sources, results
+        return graph, sources, results
 
     replayed._record = remembered
     return replayed
@@ -89,6 +89,13 @@ def test_a_graph_is_recorded_once_a_shape_and_replayed_with_every_input(card) ->
     assert [part.tolist() for part in first] == [[1, 4], [2, 3]]  # the second call has not touched it
     assert [part.tolist() for part in second] == [[9, 16], [4, 5]]
     assert square(on_card(5))[0].tolist() == [25]
+    assert [graph.played for graph in card] == [2, 1]
+
+
+def test_a_function_of_several_tensors_is_recorded_for_each_set_of_shapes(card) -> None:
+    add = recorded(lambda x, y: (x + y,))
+    pairs = [(on_card(1, 2), on_card(3, 4)), (on_card(5, 6), on_card(7, 8)), (on_card(5, 6), on_card(9))]
+    assert [add(*pair)[0].tolist() for pair in pairs] == [[4, 6], [12, 14], [14, 15]]
     assert [graph.played for graph in card] == [2, 1]
 
 

@@ -55,16 +55,18 @@ class BrightnessPredictor:
         self.looked_at = 0
         self.deaf = False  # to marks
         self.is_same_in_threads = True
+        self.device, self.batch = torch.device("cpu"), 1
 
     def features(self, images: np.ndarray) -> list[TileFeatures]:
         self.looked_at += len(images)
         return [TileFeatures((torch.from_numpy(images[i : i + 1]),)) for i in range(len(images))]
 
-    def halves(self, features: list[TileFeatures], marks: np.ndarray) -> np.ndarray:
+    def halves(self, features: list[TileFeatures], marks: np.ndarray) -> list[torch.Tensor]:
         self.decoded += len(features)
         images = np.concatenate([tile.tensors[0].numpy() for tile in features])
         marks = marks * (not self.deaf)
-        return (images[:, : marks.shape[1]] + 10 * marks + marks.mean(axis=(2, 3), keepdims=True)).astype(np.float16)
+        logits = images[:, : marks.shape[1]] + 10 * marks + marks.mean(axis=(2, 3), keepdims=True)
+        return list(torch.from_numpy(logits.astype(np.float16)))
 
 
 def _info_of(image: np.ndarray, gsd_m: float | None = 0.5) -> RasterInfo:

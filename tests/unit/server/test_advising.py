@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from terrafine.models.certainty.uncertainty import entropy
 from terrafine.models.learning import advice
@@ -48,7 +49,7 @@ def test_it_compares_the_map_with_the_map_without_the_new_marks(session, monkeyp
     assert valid.all()
     assert scale == 1.0
     assert uncertainty[0, 0] == pytest.approx(
-        float(entropy(np.array([0, 250 / 255, 0], np.float32)[:, None, None])[0, 0]), abs=0.02
+        float(entropy(torch.tensor([0, 250 / 255, 0])[:, None, None])[0, 0]), abs=0.02
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -24,25 +25,28 @@ def parts_of(draw: st.DrawFn, whole: Window) -> Window:
     return Window(col, row, draw(st.integers(1, whole.col_end - col)), draw(st.integers(1, whole.row_end - row)))
 
 
-def scene(tile: Window) -> np.ndarray:
+CPU = torch.device("cpu")
+
+
+def scene(tile: Window) -> torch.Tensor:
     """A different half in every pixel, which also differs from tile to tile."""
     rows, cols = np.mgrid[tile.row : tile.row_end, tile.col : tile.col_end]
-    return np.sin(rows * 1.7 + cols * 0.3 + tile.col * 5.1 + tile.row * 9.7)[None].astype(np.float16)
+    return torch.from_numpy(np.sin(rows * 1.7 + cols * 0.3 + tile.col * 5.1 + tile.row * 9.7)[None].astype(np.float16))
 
 
 def blended(grid: TileGrid, window: Window) -> np.ndarray:
-    blender = Blender(grid, window, 1)
+    blender = Blender(grid, window, 1, CPU)
     for tile in grid.plan(window):
         blender.feed(tile, scene(tile))
-    return blender.data
+    return blender.data.numpy()
 
 
 @given(GRIDS)
 def test_the_weights_over_any_pixel_of_the_raster_sum_to_one(grid):
-    blender = Blender(grid, grid.window, 2)
+    blender = Blender(grid, grid.window, 2, CPU)
     for tile in grid.plan(grid.window):
-        blender.feed(tile, np.ones((2, *tile.shape), np.float16))
-    assert np.abs(blender.data - 1).max() < 1e-6
+        blender.feed(tile, torch.ones(2, *tile.shape).half())
+    assert (blender.data - 1).abs().max() < 1e-6
 
 
 @given(GRIDS, st.data())
@@ -55,12 +59,12 @@ def test_the_result_does_not_depend_on_the_window_asked_for(grid, data):
 @pytest.mark.parametrize(("tile", "shape"), [(Window(0, 0, 8, 8), (1, 8, 4)), (Window(0, 0, 4, 4), (1, 4, 4))])
 def test_values_that_do_not_fit_their_tile_are_refused(tile, shape):
     with pytest.raises(ValueError, match="do not fit"):
-        Blender(TileGrid(4, 4, 8, 0), Window(0, 0, 4, 4), 1).feed(tile, np.zeros(shape, np.float16))
+        Blender(TileGrid(4, 4, 8, 0), Window(0, 0, 4, 4), 1, CPU).feed(tile, torch.zeros(shape).half())
 
 
 def test_a_tile_outside_the_window_changes_nothing():
-    blender = Blender(TileGrid(16, 16, 8, 0), Window(0, 0, 4, 4), 1)
-    blender.feed(Window(8, 8, 8, 8), np.ones((1, 8, 8), np.float16))
+    blender = Blender(TileGrid(16, 16, 8, 0), Window(0, 0, 4, 4), 1, CPU)
+    blender.feed(Window(8, 8, 8, 8), torch.ones(1, 8, 8).half())
     assert not blender.data.any()
 
 
@@ -79,10 +83,10 @@ def test_the_sum_is_that_of_a_slow_loop(grid, data):
 
 @given(arrays(np.float32, st.tuples(st.integers(1, 9), st.just(3), st.just(4)), elements=st.integers(-2, 2)))
 def test_the_most_likely_class_is_the_first_of_the_largest(logits):
-    np.testing.assert_array_equal(most_likely(logits), logits.argmax(0))
+    np.testing.assert_array_equal(most_likely(torch.from_numpy(logits)), logits.argmax(0))
 
 
 def test_the_last_of_all_classes_can_be_the_most_likely():
     logits = np.zeros((256, 2, 2), np.float32)
     logits[255, 1, 1] = 1.0
-    np.testing.assert_array_equal(most_likely(logits), [[0, 0], [0, 255]])
+    np.testing.assert_array_equal(most_likely(torch.from_numpy(logits)), [[0, 0], [0, 255]])

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from terrafine.models.certainty.uncertainty import margin
 from terrafine.models.detail.selection import best, merged
@@ -82,7 +83,7 @@ def test_a_raster_of_one_tile_is_refined_from_scale_to_scale(make_session, noise
 def plain_tile(session: Session, factor: int) -> np.ndarray:
     """The first tile's logits on a coarser grid."""
     runner = TileRunner(session, Work(), UNMARKED, coarser(session.tiling, factor))
-    return runner.tile_logits(Window(0, 0, 64, 64)).astype(np.float32)
+    return runner.tile_logits(Window(0, 0, 64, 64)).float().numpy()
 
 
 def padded(logits: np.ndarray) -> np.ndarray:
@@ -131,7 +132,7 @@ def doubt_of(session: Session, tile: Window) -> float:
     for other in half.lattice.grid.plan(half.lattice.model_window):
         left, right = max(cols[0], other.col), min(cols[1], other.col_end)
         top, bottom = max(rows[0], other.row), min(rows[1], other.row_end)
-        unsure = margin(half.tile_logits(other).astype(np.float32))
+        unsure = margin(half.tile_logits(other).float())
         found += [unsure[y - other.row, x - other.col] for y in range(top, bottom, 4) for x in range(left, right, 4)]
     return float(np.mean(found))
 
@@ -155,8 +156,8 @@ def test_where_a_tile_that_is_looked_at_ends_it_fades_into_the_plain_map(make_se
     detail = Detail((1, 0.5), pixels=1.0, patches=1 / 16)
     session = make_session(noise(208, 208), predictor=predictor(detail))
     refined, whole = DetailRunner(session, Work(), detail)._refined, session.info.grid.window
-    refined._so_far.tile_logits = lambda tile: np.zeros((3, 64, 64), np.float16)
-    refined.tile_logits = lambda tile: np.ones((3, 64, 64), np.float16)
+    refined._so_far.tile_logits = lambda tile: torch.zeros(3, 64, 64).half()
+    refined.tile_logits = lambda tile: torch.ones(3, 64, 64).half()
     refined._is_doubtful = lambda tile: tile == Window(96, 48, 64, 64)
     grid = refined.lattice.grid
     weights = np.zeros((416, 416), np.float32)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +30,8 @@ def tables(draw) -> tuple[int, ...]:
 def test_a_merged_class_has_the_probabilities_of_all_it_is_made_of(becomes, values, temperature: float) -> None:
     legend = Legend.of(CLASSES).checked_change(CLASSES, becomes)
     logits = np.array(values, np.float32)[:, None, None]
-    before, after = softmax(logits, temperature)[:, 0, 0], softmax(legend.merged(logits, temperature), temperature)
+    merged = legend.merged(torch.from_numpy(logits), temperature).numpy()
+    before, after = softmax(logits, temperature)[:, 0, 0], softmax(merged, temperature)
     expected = [sum(before[i] for i in range(4) if becomes[i] == shown) for shown in legend.shown]
     np.testing.assert_allclose(after[:, 0, 0], np.array(expected) / sum(expected), atol=1e-5)
 
@@ -37,7 +39,7 @@ def test_a_merged_class_has_the_probabilities_of_all_it_is_made_of(becomes, valu
 def test_the_map_names_the_classes_that_are_shown_by_their_ids() -> None:
     legend = Legend.of(CLASSES).checked_change(CLASSES, (-1, 1, 1, 3))
     logits = np.array([[9.0, 9.0, 9.0], [0.0, 1.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.5, 1.8]], np.float32)[:, None, :]
-    assert legend.classified(legend.merged(logits)).tolist() == [[3, 1, 3]]
+    assert legend.classified(legend.merged(torch.from_numpy(logits))).tolist() == [[3, 1, 3]]
 
 
 def test_a_mark_counts_for_what_its_class_became_or_not_at_all() -> None:

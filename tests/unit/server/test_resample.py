@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
@@ -79,7 +80,8 @@ def test_sampling_a_part_gives_that_part_of_the_map(scale: float, col: int, row:
     def mapped(window: Window) -> np.ndarray:
         needed = sampled(tiling, window)
         rows, cols = slices(needed, tiling.model_window)
-        return to_raster(logits[:, rows, cols], needed, window, scale, tiling.model_window)
+        part = torch.from_numpy(logits[:, rows, cols])
+        return to_raster(part, needed, window, scale, tiling.model_window).numpy()
 
     rows, cols = slices(Window(col, row, width, height), RASTER)
     np.testing.assert_array_equal(mapped(Window(col, row, width, height)), mapped(RASTER)[:, rows, cols])
@@ -88,5 +90,5 @@ def test_sampling_a_part_gives_that_part_of_the_map(scale: float, col: int, row:
 def test_a_ramp_on_the_model_grid_is_sampled_at_the_raster_pixels_centres() -> None:
     model = Window(0, 0, 20, 1)
     ramp = (np.arange(20, dtype=np.float32) + 0.5)[None, None]  # the x of the model pixels' centres
-    out = to_raster(ramp, model, Window(2, 0, 5, 1), 2.0, model)
+    out = to_raster(torch.from_numpy(ramp), model, Window(2, 0, 5, 1), 2.0, model)
     np.testing.assert_allclose(out[0, 0], 2.0 * (np.arange(2, 7) + 0.5))

@@ -32,7 +32,7 @@ class Flood:
         self.noise = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), np.uint8)
         self.sent = 0
 
-    def handle(self, message: m.Message, cancelled, _client: str, _arrived: float):
+    def steps(self, message: m.Message, cancelled, _client: str, _arrived: float):
         if not isinstance(message, m.Predict):
             yield m.SessionClosed("s")
             return
@@ -136,7 +136,7 @@ def test_others_are_answered_while_a_client_takes_nothing(connect) -> None:
 def test_every_request_gets_its_final_reply_from_a_full_server(connect, flood, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "MAX_JOBS", 1)
     may_go_on = threading.Event()
-    monkeypatch.setattr(flood, "handle", lambda *_, **__: (m.Done(0) for _ in [may_go_on.wait(10)]))
+    monkeypatch.setattr(flood, "steps", lambda *_, **__: (m.Done(0) for _ in [may_go_on.wait(10)]))
     client = connect()
     ask(client, "runs", m.ListModels())
     while not busy(client):
@@ -181,7 +181,7 @@ def long_error():
 def test_a_reply_that_cannot_be_given_ends_its_request_alone(connect, flood, monkeypatch, answer, code: str) -> None:
     client = connect()
     with monkeypatch.context() as patched:
-        patched.setattr(flood, "handle", lambda *_, **__: (yield from answer()))
+        patched.setattr(flood, "steps", lambda *_, **__: (yield from answer()))
         ask(client, "1", m.ListModels())
         assert reply(client).code == code
     ask(client, "2", m.ListModels())
@@ -190,7 +190,7 @@ def test_a_reply_that_cannot_be_given_ends_its_request_alone(connect, flood, mon
 
 def test_a_server_without_an_engine_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     flood = Flood()
-    monkeypatch.setattr(flood, "handle", lambda *_, **__: sys.exit())
+    monkeypatch.setattr(flood, "steps", lambda *_, **__: sys.exit())
     monkeypatch.setattr(threading, "excepthook", lambda _arguments: None)
     server = Server(InProcess(flood))
     thread = threading.Thread(target=server.run)

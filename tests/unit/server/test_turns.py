@@ -22,7 +22,7 @@ class Counting:
         self.clients: list[str] = []
         self.closed = 0
 
-    def handle(self, _message: m.Message, stopped, client: str, _arrived: float) -> Iterator[m.Reply]:
+    def steps(self, _message: m.Message, stopped, client: str, _arrived: float) -> Iterator[m.Reply]:
         self.clients.append(client)
         try:
             for done in range(3):
@@ -95,7 +95,7 @@ def test_when_all_are_stopped_so_is_what_begins_later(turns: Turns) -> None:
 
 @pytest.mark.parametrize(("reply", "code"), [(TOO_LARGE, "too_large"), (None, "internal")])
 def test_a_reply_that_cannot_be_given_ends_its_request_alone(turns: Turns, counting, monkeypatch, reply, code) -> None:
-    monkeypatch.setattr(counting, "handle", lambda *_: (reply or 1 / 0 for _ in range(1)))
+    monkeypatch.setattr(counting, "steps", lambda *_: (reply or 1 / 0 for _ in range(1)))
     turns.begin(3, wire.pack(PREDICT, "3"), "", 0.0)
     answer = turns.advance(3)
     assert (wire.unpack(answer.frames)[1].code, answer.last) == (code, True)

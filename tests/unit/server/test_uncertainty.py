@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from terrafine.models.certainty.uncertainty import entropy, margin
 from terrafine.models.infer import Predictor
@@ -29,15 +30,15 @@ def measured(session: Session, window: Window | None = None, method: str = "entr
     return out
 
 
-def logits_of(image: np.ndarray) -> np.ndarray:
+def logits_of(image: np.ndarray) -> torch.Tensor:
     """What the tests' network makes of an image without marks."""
-    return (image / np.float32(255)).astype(np.float16).astype(np.float32)
+    return torch.from_numpy(image / np.float32(255)).half().float()
 
 
 @pytest.mark.parametrize(("method", "function"), [("entropy", entropy), ("margin", margin)])
 def test_measures_of_the_logits_are_those_of_the_blended_map(make_session, noise, method: str, function) -> None:
     image = noise(90, 130)
-    expected = function(logits_of(image))
+    expected = function(logits_of(image)).numpy()
     assert expected.std() > 0.01
     np.testing.assert_allclose(measured(make_session(image), method=method), expected, atol=0.51 / 254)
 
@@ -47,7 +48,7 @@ def test_a_reduced_value_is_the_mean_of_the_valid_pixels_of_its_square(make_sess
     image = noise(90, 130)
     valid = np.random.default_rng(1).random((90, 130)) < 0.5
     valid[:40, :40] = False
-    full = np.where(valid, entropy(logits_of(image)), np.nan)
+    full = np.where(valid, entropy(logits_of(image)).numpy(), np.nan)
     reduced = measured(make_session(image, valid), factor=factor)
     for row in range(reduced.shape[0]):
         for col in range(reduced.shape[1]):
@@ -93,11 +94,12 @@ class Looking:
     def __init__(self, inner) -> None:
         self.inner, self.spec, self.network, self.measured = inner, inner.spec, inner.network, 0
         self.features, self.halves = inner.features, inner.halves
+        self.device, self.batch = inner.device, inner.batch
 
-    def uncertainty(self, method: str, features, images: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    def uncertainty(self, method: str, features, images: np.ndarray, marks: np.ndarray) -> torch.Tensor:
         assert (method, images.shape[0], marks.shape[1]) == ("odin", 1, 3)
         self.measured += 1
-        return images[:, 0]
+        return torch.from_numpy(images[:, 0])
 
 
 def test_a_measure_that_looks_into_the_network_is_blended_from_its_tiles_and_kept(make_session, noise) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from terrafine.server.engine import sessions
+from terrafine.server.engine.batches import Wanted
 from terrafine.server.rasters import contents
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Delta
@@ -210,11 +211,12 @@ def test_the_seconds_of_the_patches_add_up_to_those_of_the_whole_prediction(open
 
 def test_what_a_request_waited_for_its_turn_is_in_its_first_reply(opened) -> None:
     arrived = time.perf_counter() - 5.0
-    first, *others = opened.handle(m.Predict("s", Window(0, 0, 90, 90)), arrived=arrived)
+    steps = opened.steps(m.Predict("s", Window(0, 0, 90, 90)), arrived=arrived)
+    first, *others = (step for step in steps if not isinstance(step, Wanted))
     assert 5.0 <= first.seconds["queued"] <= first.seconds["total"]
     assert [reply for reply in others if "queued" in reply.seconds] == others[-1:]  # Done tells of all
 
 
 def test_a_cancelled_prediction_ends_with_the_error_cancelled(opened) -> None:
-    *_, last = opened.handle(m.Predict("s", Window(0, 0, 9, 9)), lambda: True)
+    *_, last = opened.steps(m.Predict("s", Window(0, 0, 9, 9)), lambda: True)
     assert last.code == "cancelled"
