@@ -4,7 +4,7 @@ The layer is linear, so the logits of a pixel are a row of numbers, its *design*
 the network adds beside it (`MarkedNetwork.trunk`). The weights minimise
 
     mean over the marked pixels of the cross entropy of p to what the mark means
-    + λ · mean over replayed pixels of KL(p₀ ‖ p)  +  RIDGE · ‖weights − weights before‖²
+    + λ · mean over replayed pixels of KL(p₀ ‖ p)  +  ridge · ‖weights − weights before‖²
 
 The marked pixels are seen without marks as input, so that the network must know by itself what they say; the replayed
 ones, drawn from those with data, are seen both ways. p₀ is the map before learning, as the analyst sees it. A mark in a
@@ -18,36 +18,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 from torch import Tensor, nn
 
 from terrafine.models.learning.lesson import Lesson, precision
+from terrafine.models.learning.regression import Doubles, Sample, solve
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.shared.errors import UnusableModel
 
-RIDGE = 1e-3
 REPLAYED = 512
-ITERATIONS = 50
-
-Doubles = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """N pixels: the last layer's design (N, D), what is added to its output (N, classes), what p should be
-    (N, classes), and how much that counts (N,)."""
-
-    design: Doubles
-    beside: Doubles
-    target: Doubles
-    weight: Doubles
 
 
 def learn(network: MarkedNetwork, lessons: Sequence[Lesson], regularisation: float, seed: int) -> tuple[float, float]:
@@ -141,23 +125,6 @@ def set_weights(head: nn.Module, values: Tensor) -> None:
     shape = [layer.weight.shape[axis] for axis in order]
     layer.weight.copy_(values[:-1].reshape(shape).permute(back))
     cast(Tensor, layer.bias).copy_(values[-1])
-
-
-def solve(start: Doubles, sample: Sample, ridge: float = RIDGE) -> Doubles:
-    """The weights (D, classes) that minimise the weighted cross entropy of `sample` to its targets, and `ridge` times
-    the square of what they are away from `start`.
-    """
-
-    def objective(flat: Doubles) -> tuple[float, Doubles]:
-        change = flat.reshape(start.shape) - start
-        logits = sample.design @ (change + start) + sample.beside
-        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        loss = -(sample.weight * (sample.target * log_p).sum(1)).sum() + ridge * (change**2).sum()
-        slope = sample.design.T @ (sample.weight[:, None] * (np.exp(log_p) - sample.target)) + 2 * ridge * change
-        return float(loss), slope.ravel()
-
-    found = optimize.minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS})
-    return cast(Doubles, found.x.reshape(start.shape))
 
 
 def _of_transposed(head: nn.ConvTranspose2d, x: Tensor, rows: Tensor, cols: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ the network has none, the last one (`last_layer.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 import numpy as np
@@ -33,7 +33,7 @@ from terrafine.models.encoding import UNMARKED
 from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
 from terrafine.models.learning import last_layer, scene
-from terrafine.models.learning.lesson import Example, Lesson, precision, prepare, share_right
+from terrafine.models.learning.lesson import Example, Lesson, precision, prepare, share_right, shown_as
 from terrafine.models.networks.linknet import LateLinkNet
 from terrafine.models.networks.network import Features, MarkedNetwork
 from terrafine.shared.errors import BadRequest, Cancelled
@@ -82,12 +82,12 @@ def learn(
         raise BadRequest("There is nothing to learn from.", "Mark something first.")
     if isinstance(predictor.network, PixelForest):
         return _regrown(predictor, predictor.network, useful, seed)
+    if has_scene(predictor, options):
+        examples = useful if marks_as_input else [replace(e, channels=e.channels * 0, logits=None) for e in useful]
+        return _with_scene(predictor, examples, options.regularisation, becomes, seed)
     lessons = [prepare(example, predictor.network, predictor.device, marks_as_input, becomes) for example in useful]
     network = predictor.network.sharing_copy(learning_parameters(predictor.network, options.scope))
-    if options.scope == "head" and isinstance(network, LateLinkNet):
-        right = scene.learn(network, lessons, options.regularisation, seed)
-        report(1, 1)
-    elif options.scope == "head":
+    if options.scope == "head":
         right = last_layer.learn(network, lessons, options.regularisation, seed)
         report(1, 1)
     else:
@@ -95,6 +95,19 @@ def learn(
         course = _Course(network, lessons, options, drop, relations)
         course.run(np.random.default_rng(seed), stopped, report)
         right = before, _right(network, lessons, options.scope)
+    return Learnt(predictor.successor(network), *right)
+
+
+def has_scene(predictor: Predictor, options: LearnOptions) -> bool:
+    """Is it the scene layer that such learning learns?"""
+    return options.scope == "head" and isinstance(predictor.network, LateLinkNet)
+
+
+def _with_scene(
+    predictor: Predictor, examples: Sequence[Example], regularisation: float, becomes: Sequence[int], seed: int
+) -> Learnt:
+    shown = shown_as(becomes or range(len(predictor.spec.classes)))
+    network, *right = scene.learn(predictor, examples, shown[:, shown.any(0)], regularisation, seed)
     return Learnt(predictor.successor(network), *right)
 
 

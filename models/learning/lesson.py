@@ -25,6 +25,7 @@ class Example:
     channels  float32 (channels, T, T): the encoded marks, a channel a class, and side information
     marked    int16 (T, T): the class of each marked pixel, UNMARKED (−1) elsewhere
     valid     bool (T, T): where there is data
+    logits    of the network without and with the marks as input, (classes, T, T), or None; for scene layers alone
     """
 
     features: Optional[TileFeatures]
@@ -32,6 +33,7 @@ class Example:
     channels: NDArray[np.float32]
     marked: NDArray[np.int16]
     valid: NDArray[np.bool_]
+    logits: Optional[tuple[Tensor, Tensor]] = None
 
     @property
     def counted(self) -> NDArray[np.bool_]:
@@ -95,12 +97,13 @@ def prepare(
     rows, cols = (torch.from_numpy(axis).to(device) for axis in np.nonzero(example.counted))
     classes = torch.from_numpy(example.marked.astype(np.int64)).to(device)[rows, cols]
     valid = torch.from_numpy(example.valid).to(device)
-    shown_as = _shown_as(becomes or range(logits.shape[1])).to(device)
+    shown = shown_as(becomes or range(logits.shape[1])).to(device)
     before = logits.float().softmax(1)
-    return Lesson(image, features, channels, rows, cols, classes, shown_as, valid, before, (x, beside))
+    return Lesson(image, features, channels, rows, cols, classes, shown, valid, before, (x, beside))
 
 
-def _shown_as(becomes: Sequence[int]) -> Tensor:
+def shown_as(becomes: Sequence[int]) -> Tensor:
+    """Float32 (classes, classes): 1 where the class of the row is shown as that of the column."""
     return torch.tensor([[float(target == shown) for shown in range(len(becomes))] for target in becomes])
 
 

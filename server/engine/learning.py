@@ -15,14 +15,16 @@ from typing import Optional, TypeVar, Union
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from terrafine.models.encoding import UNMARKED, marked_pixels
 from terrafine.models.infer import Predictor
 from terrafine.models.learning.grow import as_shown, with_classes
-from terrafine.models.learning.learn import Example, Relations
+from terrafine.models.learning.learn import Example, Relations, has_scene
 from terrafine.models.learning.learn import learn as learnt_from
 from terrafine.server.engine.engine import missing_for
 from terrafine.server.engine.session import Session
+from terrafine.server.engine.tile_runner import UNMARKED as NO_MARKS
 from terrafine.server.engine.tile_runner import TileRunner
 from terrafine.server.engine.weights import Weights, new_name
 from terrafine.server.engine.work import Work
@@ -190,7 +192,16 @@ def _example(runner: TileRunner, tile: Window, options: LearnOptions) -> Example
     image, valid = runner.image(tile)
     features = None if options.scope == "all" else runner.features(tile)
     marked = np.where(valid, _marked(runner.session, tile), UNMARKED).astype(np.int16)
-    return Example(features, image, runner.channels(tile), marked, valid)
+    return Example(features, image, runner.channels(tile), marked, valid, _logits(runner, tile, options))
+
+
+def _logits(runner: TileRunner, tile: Window, options: LearnOptions) -> Optional[tuple[Tensor, Tensor]]:
+    """What the caches mostly have: the tile's map without and with its marks."""
+    if not has_scene(runner.session.predictor, options):
+        return None
+    unmarked = TileRunner(runner.session, runner.work, NO_MARKS)
+    bare, full = (torch.as_tensor(those.tile_logits(tile)) for those in (unmarked, runner))
+    return bare, full
 
 
 def _marked(session: Session, tile: Window) -> NDArray[np.int16]:

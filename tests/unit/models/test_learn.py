@@ -11,7 +11,7 @@ from scipy import optimize
 
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
-from terrafine.models.learning import festa, last_layer, learn
+from terrafine.models.learning import festa, last_layer, learn, regression
 from terrafine.models.learning.learn import Example
 from terrafine.models.learning.lesson import prepare
 from terrafine.shared.errors import BadRequest, Cancelled
@@ -247,18 +247,18 @@ def test_weights_that_are_set_are_read_again(changes):
 def test_the_solution_is_that_of_a_general_optimiser():
     rng = np.random.default_rng(0)
     target = rng.dirichlet(np.ones(3), 12)
-    sample = last_layer.Sample(rng.normal(size=(12, 4)), rng.normal(size=(12, 3)), target, rng.uniform(0, 0.2, 12))
+    sample = regression.Sample(rng.normal(size=(12, 4)), rng.normal(size=(12, 3)), target, rng.uniform(0, 0.2, 12))
     start = rng.normal(size=(4, 3))
 
     def slow(flat):
-        total = last_layer.RIDGE * float(((flat - start.ravel()) ** 2).sum())
+        total = regression.RIDGE * float(((flat - start.ravel()) ** 2).sum())
         for numbers, beside, wanted, weight in zip(sample.design, sample.beside, sample.target, sample.weight):
             z = numbers @ flat.reshape(4, 3) + beside
             total -= weight * float(wanted @ (z - math.log(np.exp(z).sum())))
         return total
 
     general = optimize.minimize(slow, start.ravel(), method="BFGS").x  # slopes by differences
-    solved = last_layer.solve(start, sample)
+    solved = regression.solve(start, sample)
     assert slow(solved.ravel()) == pytest.approx(slow(general), abs=1e-5)
     assert np.allclose(solved.ravel(), general, atol=0.05)
 

@@ -9,6 +9,7 @@ import torch
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
 from terrafine.models.learning import scene as learning
+from terrafine.models.learning.cells import Cells
 from terrafine.models.learning.grow import with_classes
 from terrafine.models.learning.learn import learn
 from terrafine.models.learning.lesson import Example
@@ -82,18 +83,19 @@ def test_waves_make_a_gaussian_kernel():
 
 def cells(bare, marked):
     p = np.log(np.array(bare))
-    return learning.Cells(torch.zeros(len(p), 1), p, p, np.array(marked))
+    return Cells(torch.zeros(len(p), 1), p, p, np.array(marked), np.zeros(len(p), int))
 
 
 def test_a_cell_teaches_its_mark_or_what_the_map_is_sure_of():
     sure = [[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.7, 0.3], [0.1, 0.9], [0.2, 0.8], [0.99, 0.01]]
     found = learning.taught(cells(sure, [-1, -1, -1, -1, -1, -1, 1]), np.random.default_rng(0))
-    assert found.tolist() == [0, -1, 0, -1, 1, -1, 1]
+    assert found.tolist() == [0, -1, -1, -1, 1, -1, 1]
 
 
-def test_classes_weigh_the_same_whatever_their_cells():
-    found = learning.even(np.array([1.0, 1.0, 2.0, 5.0]), np.array([0, 0, 0, 2]))
-    assert found.tolist() == pytest.approx([0.125, 0.125, 0.25, 0.5])
+def test_classes_weigh_as_their_shares_to_a_power_whatever_their_cells():
+    shares = np.array([1 / 16, 0.1, 1.0])
+    found = learning.even(np.array([1.0, 1.0, 2.0, 5.0]), np.array([0, 0, 0, 2]), shares)
+    assert found.tolist() == pytest.approx([1 / 12, 1 / 12, 1 / 6, 2 / 3])  # the powers are 1 / 2 and 1
 
 
 def test_what_is_learnt_is_added_to_the_logits_and_nothing_else_changes():
