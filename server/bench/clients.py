@@ -185,7 +185,7 @@ class _Desk:
             pass
 
     def _learn(self) -> None:
-        """The last layer, and what the map shows of it."""
+        """Quickly, and what the map shows of it."""
         base = self._log.revision
         for _ in self._client.learn(self._session, base, base + 1, self._raster.read, LearnOptions("head")):
             pass

@@ -108,7 +108,7 @@ def _of_tile(predictor: Predictor) -> dict[str, Callable[[], object]]:
             pass
 
     items: dict[str, Callable[[], object]] = {
-        "a click": click, f"learning, decoder, {STEPS} steps": learn("decoder"), "learning, last layer": learn("head"),
+        "a click": click, f"learning, decoder, {STEPS} steps": learn("decoder"), "learning, head": learn("head"),
         f"learning, all, {STEPS} steps": learn("all"),
     }  # fmt: skip
     return {**items, "MC dropout, 5 passes": thinned} if "mc-dropout" in predictor.spec.uncertainty else items

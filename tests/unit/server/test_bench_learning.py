@@ -22,7 +22,7 @@ def test_every_item_is_measured(tmp_path, spec, monkeypatch):
     registry.save(tmp_path, spec, registry.build(spec))
     figures = bench_learning.measure(tmp_path, 1)
     assert REFERENCE in figures.seconds
-    learnt = {f"learning, {scope}" for scope in ("decoder, 10 steps", "last layer", "all, 10 steps")}
+    learnt = {f"learning, {scope}" for scope in ("decoder, 10 steps", "head", "all, 10 steps")}
     assert {"a click", *learnt} <= figures.seconds.keys()
     assert figures.floor > 0
     assert min(figures.seconds.values()) > 0
