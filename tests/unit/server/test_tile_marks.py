@@ -1,19 +1,28 @@
-"""The spatial index of marks follows every change, and says what an index made from scratch says."""
+"""The spatial index of marks follows every change, and says what an index made from scratch says, to the last bit."""
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terrafine.models.encoding import encode, marked_pixels
+from terrafine.server.engine import session as session_module
 from terrafine.server.engine.tile_marks import TileMarks, Tiles
 from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
 from terrafine.shared.geo import Window
+from terrafine.shared.spec import EncodingSpec
 
+SPEC = EncodingSpec("distance", 6.0)
 TILES = [Window(32 * step, 0, 64, 64) for step in range(4)]
 
 
 def mark(number: int) -> Annotation:
-    return Annotation(f"m{number}", "point", ((17.0 * number % 160, 5.0),), number % 3)
+    x = 17.0 * number % 160
+    if number % 4:
+        return Annotation(f"m{number}", "point", ((x, 5.0),), number % 3)
+    return Annotation(f"m{number}", "stroke", ((x, 5.0), (x + 1, 40.0)), number % 3, 3.0)
 
 
 def tiles_of(one: Annotation) -> Tiles:
@@ -35,7 +44,10 @@ def test_an_index_that_followed_equals_one_from_scratch(steps) -> None:
         expected = from_scratch(log.marks)
         assert index.marks == expected.marks
         assert sorted(index.tiles) == sorted(expected.tiles)
-        assert [index.of(tile) for tile in TILES] == [expected.of(tile) for tile in TILES]
+        for tile in TILES:
+            assert index.of(tile) == expected.of(tile)
+            assert np.array_equal(encode(index.of(tile), tile, SPEC, 3), encode(expected.of(tile), tile, SPEC, 3))
+            assert np.array_equal(marked_pixels(index.of(tile), tile), marked_pixels(expected.of(tile), tile))
 
 
 def changed(log: AnnotationLog, what: str, count: int, number: int) -> Delta | None:
@@ -47,7 +59,9 @@ def changed(log: AnnotationLog, what: str, count: int, number: int) -> Delta | N
     return log.undo() if what == "undo" else log.redo()
 
 
-def test_a_session_knows_the_marks_of_every_revision(make_session, noise) -> None:
+@pytest.mark.parametrize("kept", [0, 2, 8])
+def test_a_session_knows_the_marks_of_every_revision(make_session, noise, kept, monkeypatch) -> None:
+    monkeypatch.setattr(session_module, "TILE_MARKS_KEPT", kept)
     session, log = make_session(noise(200, 200)), AnnotationLog()
     known = {0: ()}
     log.add(mark(0), mark(1))
