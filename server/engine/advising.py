@@ -7,6 +7,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from terrafine.models.cuda import download
 from terrafine.models.encoding import marked_pixels
 from terrafine.models.learning import advice
 from terrafine.server.engine.engine import Classifier
@@ -72,7 +73,7 @@ class _Pair:
         self.valid[where] = valid
         self.before[where] = before.classes(part, before.runner.logits(part))
         self.after[where] = after.classes(part, logits)
-        self.uncertainty[where] = Measure(after.runner, METHOD).of(part, logits)
+        self.uncertainty[where] = download(Measure(after.runner, METHOD).of(part, logits))
 
 
 def _changed_tiles(before: TileMarks, now: TileMarks) -> set[Window]:
