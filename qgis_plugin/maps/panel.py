@@ -61,12 +61,15 @@ class MapPanel(QWidget):
         return layer if isinstance(layer, QgsRasterLayer) else None
 
     def leave_out(self, layers: Sequence[QgsMapLayer]) -> None:
-        """Offer all rasters but these; QGIS says that the choice has changed, even where it has not."""
+        """Offer all rasters but these; QGIS says that the choice has changed, even where it has not, and chooses none
+        at times (3.40, in the second project)."""
         before = self.raster.currentLayer()
         with QSignalBlocker(self.raster):
             self.raster.setExceptedLayerList(list(layers))
-            if before not in layers:
+            if before is not None and before not in layers:
                 self.raster.setLayer(before)
+            elif self.raster.currentLayer() is None:
+                self.raster.setCurrentIndex(0)
         if self.raster.currentLayer() is not before:
             self.raster_chosen.emit()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from osgeo import gdal
-from qgis.core import QgsProject
-from qgis.PyQt.QtCore import Qt
+from qgis.core import QgsProject, QgsRasterLayer
+from qgis.PyQt.QtCore import QSignalBlocker, Qt
 
 from terrafine.qgis_plugin.state import Link
 from terrafine.tests.qgis.analyst import until
@@ -90,6 +90,16 @@ def test_terrafines_own_maps_are_not_offered_as_images_to_classify(mapped, tmp_p
     QgsProject.instance().clear()
     QgsProject.instance().read(str(path))
     assert offered() == [image]
+
+
+def test_an_image_is_chosen_as_soon_as_there_is_one_whatever_qgis_chooses(analyst, scene):
+    choices = analyst.dock.map.raster
+    layer = QgsRasterLayer(str(scene), "scene")
+    with QSignalBlocker(choices):
+        QgsProject.instance().addMapLayer(layer)
+        choices.setCurrentIndex(-1)
+    analyst.dock.map.leave_out([])
+    assert analyst.dock.map.current_raster() is layer
 
 
 def test_marking_goes_on_in_a_project_that_was_opened_again(mapped, tmp_path):
