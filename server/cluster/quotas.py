@@ -90,7 +90,8 @@ class Quotas(Generic[Holder]):
         with self._lock:
             if use.is_all:
                 self._pixels.forget(key)
-            self._pixels.place(key, use.blocks)
+            if use.blocks:  # of a session that is closed nothing is kept
+                self._pixels.place(key, use.blocks)
             own = self._open[client]
             own.pop(key, None)
             if use.is_open:
