@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +112,11 @@ def test_each_table_and_figure_of_the_papers_has_its_study():
     assert disir | dial | {"fusion", "new-class"} <= set(study.names())
     methods = {"AC", "WTP", "WTP + regularisation", "AC + WTP", "DISCA, λ = 1", "DISCA, λ = 10", "FESTA", "ALCD"}
     assert {row.name for row in study.find("ablation").rows} == methods
+
+
+def test_every_study_is_in_the_documentations_list():
+    page = (Path(__file__).parents[3] / "docs" / "studies" / "README.md").read_text("utf-8")
+    assert [name for name in study.names() if f"| `{name}` |" not in page] == []
 
 
 def test_what_all_rows_share_is_overruled_by_a_row(folder):
