@@ -10,7 +10,12 @@ PROC = Path("/proc")
 
 def own_gb() -> float:
     """Resident memory of this process in GB (10⁹ bytes); 0 off Linux."""
-    return _resident_pages(os.getpid()) * os.sysconf("SC_PAGE_SIZE") / 1e9 if PROC.is_dir() else 0.0
+    return process_gb(os.getpid())
+
+
+def process_gb(pid: int) -> float:
+    """Likewise of another process; 0 for one that is gone, too."""
+    return _resident_pages(pid) * os.sysconf("SC_PAGE_SIZE") / 1e9 if PROC.is_dir() else 0.0
 
 
 def children_gb() -> float:

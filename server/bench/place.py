@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Optional
 from terrafine.server.demo.live import local_server
 from terrafine.server.gateway import keys
 from terrafine.shared.client import Client
-from terrafine.shared.transport import ClientKeys, ZmqTransport, new_secret_key, public_key
+from terrafine.shared.transport import ClientKeys, ZmqTransport
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,16 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path, models: Optional[Path], device: str, clients: int = 1) -> Iterator[Place]:
-    """A `terrafine serve` with CURVE on this computer; its log and its keys go to `folder`."""
+def place(
+    folder: Path, models: Optional[Path], device: str, clients: int = 1, more: Sequence[str] = ()
+) -> Iterator[Place]:
+    """A `terrafine serve` with CURVE on this computer, with `more` options; its log and all keys go to `folder`."""
     server = keys.write_pair(folder / "keys" / "server")
     admitted = []
     for number in range(clients):
-        secret = new_secret_key()
-        keys.ClientList(folder / "keys").add(f"client-{number}", public_key(secret))
-        admitted.append(ClientKeys(server, secret))
-    options = ["--keys", str(folder / "keys"), *(["--device", device] if device else [])]
+        stem = folder / f"client-{number}"
+        keys.ClientList(folder / "keys").add(stem.name, keys.write_pair(stem))
+        admitted.append(ClientKeys(server, keys.read_secret(stem)))
+    options = ["--keys", str(folder / "keys"), *(["--device", device] if device else []), *more]
     with local_server(folder / "server.log", models, options) as address:
         yield Place(address, tuple(admitted))

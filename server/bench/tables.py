@@ -60,6 +60,7 @@ def click_table(figures: ClickFigures) -> str:
 
 def raster_table(figures: RasterFigures) -> str:
     layout = f"{'tiled' if figures.tiled else 'striped'}, {figures.compression}, overviews {list(figures.overviews)}"
+    server = [f"| of the server | {figures.server_gb:.2f} GB |"] if figures.server_gb else []
     return "\n".join(
         [
             f"| raster | {figures.size_px}² pixels, RGB |",
@@ -67,6 +68,7 @@ def raster_table(figures: RasterFigures) -> str:
             f"| time | {figures.seconds:.0f} s |",
             f"| speed | {figures.size_px**2 / 1e6 / figures.seconds:.2f} Mpx/s |",
             f"| peak memory | {figures.peak_gb:.2f} GB |",
+            *server,
             f"| result | {layout}, {figures.output_mb:.1f} MB |",
         ]
     )

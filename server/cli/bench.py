@@ -27,6 +27,7 @@ examples:
   terrafine bench throughput                the engine on a whole raster beside the network alone, and the floor
   terrafine bench raster                    time and peak memory of `terrafine predict` on 20000² pixels
   terrafine bench raster --size 50000 --folder DIR     the same on 2.5 Gpx; the folder needs 3 GB
+  terrafine bench raster --at-server        likewise, through a server that reads the file where it lies
   terrafine bench raster --detail fast      likewise, of a map of more detail
   terrafine bench learning                  clicks, learning and uncertainty beside a ResNet-34 LinkNet's plain pass
   terrafine bench cluster                   a Ray cluster on this machine: what a second worker adds, what Ray takes
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of learning and throughput")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--detail", choices=DETAILS, default=PLAIN, help="of raster: how finely the map is drawn")
+    parser.add_argument("--at-server", action="store_true", help="of raster: by a server that sees the file")
     parser.add_argument("--folder", type=Path, help="keep the rasters there (default: a temporary folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
 
@@ -96,7 +98,10 @@ def _throughput(arguments: argparse.Namespace, _folder: Path) -> tuple[Any, str]
 
 
 def _raster(arguments: argparse.Namespace, folder: Path) -> tuple[Any, str]:
-    figures = raster.measure_raster(folder, arguments.model, arguments.models, arguments.size, arguments.detail)
+    figures = raster.measure_raster(
+        folder, arguments.model, arguments.models, arguments.size, arguments.device, arguments.detail,
+        arguments.at_server,
+    )  # fmt: skip
     return figures, tables.raster_table(figures)
 
 
