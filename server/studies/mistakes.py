@@ -13,6 +13,7 @@ from terrafine.models.metrics import VOID
 from terrafine.models.simulate import Mistake, deepest, mistakes, point_in
 from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies.task import Measured, Task
+from terrafine.shared.errors import ConfigError
 
 BINS = 4
 SMALLEST_PX = 50
@@ -44,6 +45,8 @@ def measure(task: Task) -> Measured:
             samples.append(_sample(refinement, mistake, task))
             task.tick(len(samples), len(task.images) * task.length)
         refinement.close()
+    if not samples:
+        raise ConfigError(f"The map has no mistake of {SMALLEST_PX} pixels.", "Report on other rasters ([data] test).")
     return summary(samples)
 
 

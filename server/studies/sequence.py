@@ -23,8 +23,9 @@ def measure(task: Task) -> Measured:
         if task.row.learning.carry and place < len(order) - 1:
             for _ in annotate(refinement, task.length, task.row.annotator, task.chance(int(index))):
                 pass
-            refinement.learn(task.row.learning.options)
-            predictor = refinement.session.predictor
+            if refinement.marks:  # there may have been nothing to correct
+                refinement.learn(task.row.learning.options)
+                predictor = refinement.session.predictor
         refinement.close()
         task.tick(place + 1, len(order))
     curve = summarise([steps], task.counted)

@@ -17,6 +17,7 @@ from terrafine.server.studies.study import Relearning, Review, Row
 from terrafine.server.studies.task import Task
 from terrafine.server.training.configuration import data_options, parse, read_document
 from terrafine.server.training.scenes import pairs
+from terrafine.shared.errors import ConfigError
 from terrafine.tests.unit.server.test_studies import written
 
 
@@ -102,6 +103,16 @@ def test_what_is_learnt_is_carried_to_the_next_raster_if_that_is_asked_for(task)
     )
     assert carried[0] == forgotten[0]
     assert carried[1] != forgotten[1]
+
+
+def test_a_raster_on_which_nothing_was_marked_teaches_nothing(task):
+    forgotten, carried = (sequence.measure(task(length=0, learning=Relearning(carry=carry))) for carry in (False, True))
+    assert carried.curves["miou"] == forgotten.curves["miou"]
+
+
+def test_a_map_without_mistakes_is_no_map_to_study_mistakes_on(task):
+    with pytest.raises(ConfigError, match="no mistake"):
+        mistakes.measure(task(length=0))
 
 
 def test_each_mistake_is_mended_both_ways_from_the_same_map(task):
