@@ -130,13 +130,17 @@ class Wire:
 
 @dataclass(frozen=True)
 class Vault:
-    """A running `terrafine serve --keys`, the process and the log that it writes."""
+    """A running `terrafine serve --keys --data-root`, the process and the log that it writes.
+
+    root  the folder "imagery" of that server, with a raster of noise in it, scene.tif
+    """
 
     address: str
     public: str
     clients: ClientList
     process: subprocess.Popen
     log: Path
+    root: Path
 
     def let_in(self, name: str) -> ClientKeys:
         """Keys of a client that the server has seen on its list."""
@@ -163,11 +167,14 @@ class Vault:
 
 @pytest.fixture(scope="session")
 def vault(start_server: Callable[..., subprocess.Popen], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
-    folder = tmp_path_factory.mktemp("keys")
+    folder, root = tmp_path_factory.mktemp("keys"), tmp_path_factory.mktemp("storage") / "imagery"
+    root.mkdir()
+    _write(root / "scene.tif", np.random.default_rng(0).integers(0, 256, (3, 150, 200), np.uint8))
     public, log = write_pair(folder / "server"), folder / "server.log"
+    words = ("--keys", str(folder), "--data-root", str(root), "--exit-with-stdin", "--threads", "1")
     with log.open("wb") as errors:
-        process = start_server("--keys", str(folder), "--exit-with-stdin", "--threads", "1", stderr=errors)
-    yield Vault(json.loads(process.stdout.readline())["address"], public, ClientList(folder), process, log)
+        process = start_server(*words, stderr=errors)
+    yield Vault(json.loads(process.stdout.readline())["address"], public, ClientList(folder), process, log, root)
     process.stdin.close()
     assert process.wait(60) == 0
 
