@@ -137,8 +137,11 @@ class _Workshop:
         self._is_trimmed = False
         if frames:
             self._turns.begin(head["job"], frames, head["client"], head["waited"])
-        answer = self._turns.advance(head["job"])
-        self._pipe.send({"is": "reply", "job": head["job"], "last": answer.last}, answer.frames)
+        job, more = head["job"], True
+        while more:
+            answer = self._turns.advance(job)
+            more = self._turns.is_ready(job)
+            self._pipe.send({"is": "reply", "job": job, "last": answer.last, "more": more}, answer.frames)
 
     def _tidy(self, head: dict[str, Any], _frames: list[bytes]) -> None:
         self._dispatcher.sessions.sync()

@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from terrafine.server.process.child import EngineOptions
 from terrafine.server.process.child import run as run_child
+from terrafine.server.process.early import EarlyReplies
 from terrafine.server.process.pipe import Answer, Parcel, Pipe, PipeClosed
 from terrafine.server.process.place import StatePlace
 from terrafine.shared.errors import EngineRestarted, error_from_code
@@ -43,6 +44,7 @@ class EngineProcess:
         self._deaths: deque[float] = deque(maxlen=OFTEN)
         self._process: Optional[multiprocessing.process.BaseProcess] = None
         self._pipe: Optional[Pipe] = None
+        self._early = EarlyReplies()
         self.device = ""
         self.figures: dict[str, Any] = {}
         self.starts = 0
@@ -87,19 +89,17 @@ class EngineProcess:
         head: dict[str, Any] = {"do": "advance", "job": job}
         try:
             pipe = self._pipe_now()
-            pipe.send({**head, "client": client, "waited": waited_s} if request else head, request)
-            while True:
-                parcel = pipe.receive(LOOK_UP_S)
-                if parcel is not None and parcel.head["is"] == "reply":
-                    return Answer(parcel.frames, parcel.head["last"])
-                self._note(parcel)
-                if time.monotonic() > self._patient_until:
-                    raise PipeClosed
+            if job not in self._early:
+                pipe.send({**head, "client": client, "waited": waited_s} if request else head, request)
+            reply = self._early.next(job) or self._reply(pipe, job)
         except PipeClosed:
             raise self._died() from None
+        self._early.handed_over(reply)
+        return Answer(reply.frames, reply.head["last"])
 
     def stop(self, job: int) -> None:
         """Make it end a job soon. From any thread; one that it does not have is no matter."""
+        self._early.forget(job)
         self._order({"do": "stop", "job": job})
 
     def forget_client(self, client: str) -> None:
@@ -166,9 +166,20 @@ class EngineProcess:
             raise error_from_code(head["code"], head["message"], head["hint"])
         self.device, self.figures = head["device"], head["figures"]
 
+    def _reply(self, pipe: Pipe, job: int) -> Parcel:
+        """The next one of this job."""
+        while time.monotonic() < self._patient_until:
+            parcel = pipe.receive(LOOK_UP_S)
+            if parcel is not None and parcel.head["is"] == "reply" and parcel.head["job"] == job:
+                return parcel
+            self._note(parcel)
+        raise PipeClosed
+
     def _note(self, parcel: Optional[Parcel]) -> None:
         if parcel is not None and parcel.head["is"] == "beat":
             self.figures = parcel.head["figures"]
+        elif parcel is not None and parcel.head["is"] == "reply":
+            self._early.keep(parcel)
 
     def _pipe_now(self) -> Pipe:
         if self._pipe is None:
@@ -185,6 +196,7 @@ class EngineProcess:
         )
 
     def _drop_pipe(self) -> None:
+        self._early.clear()
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
             pipe.close()

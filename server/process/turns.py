@@ -47,6 +47,12 @@ class _Work:
     def next(self) -> Step:
         return self.ahead.popleft() if self.ahead else self._made()
 
+    def peek(self) -> Step:
+        """The next step of a click; what is long about it is only begun in its turn."""
+        if not self.ahead:
+            self.ahead.append(self._made())
+        return self.ahead[0]
+
     def wanted(self) -> list[TileOf]:
         """The tiles that a click will need next: replies that are ready are made for that, tiles are not."""
         while not (self.ahead and _is_halt(self.ahead[-1])):
@@ -97,6 +103,11 @@ class Turns:
         if not isinstance(reply, m.STREAMED):
             self.forget(job)
         return Answer(frames, not isinstance(reply, m.STREAMED))
+
+    def is_ready(self, job: int) -> bool:
+        """Is the next reply made already?"""
+        work = self._at_work.get(job)
+        return work is not None and work.is_click and not isinstance(work.peek(), Wanted)
 
     def stop(self, job: int) -> None:
         """Make a job end at its next step. From any thread."""

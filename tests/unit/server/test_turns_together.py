@@ -136,3 +136,21 @@ def test_a_click_takes_no_background_work_along(dispatcher, batches) -> None:
     assert batches == [1]
     finished(turns, 1)
     assert sum(batches) == 5
+
+
+def test_what_is_ready_are_the_patches_of_a_batch_that_is_made(dispatcher) -> None:
+    turns = begun(dispatcher, [m.Predict("s", WHOLE), m.Predict("s", Window(0, 0, 5000, 5000))])
+    kinds, ready = [], []
+    while m.Done not in kinds:
+        ready.append(turns.is_ready(0))
+        kinds.append(type(wire.unpack(turns.advance(0).frames)[1]))
+    assert kinds == [m.PatchReady] * 4 + [m.Progress, m.Done]  # four tiles are one batch
+    assert ready == [False] + [True] * 5
+    assert not turns.is_ready(0)
+    assert not turns.is_ready(1)
+
+
+def test_a_map_that_is_made_already_is_not_ready_at_once(dispatcher) -> None:
+    list(dispatcher.handle(m.Predict("s", WHOLE), "alice"))
+    turns = begun(dispatcher, [CLICK])
+    assert not turns.is_ready(0)
