@@ -13,7 +13,8 @@ from terrafine.shared.geo import Window
 
 Value = TypeVar("Value")
 Key = tuple[Hashable, ...]
-OLDEST = 16  # values are looked at when one has to go
+OLDEST = 16  # values are looked at when one has to go,
+SHARE = 8  # but of a small cache's own ones no more than an eighth: what was used lately is what is needed next
 FEATURES_BYTES = 1 << 30
 LOGITS_BYTES = 512 << 20
 UNCERTAINTY_BYTES = 64 << 20
@@ -71,7 +72,7 @@ class ByteLru(Generic[Value]):
     def _farthest(self, work: Key) -> Key:
         """Of the values that were used longest ago, the owner's farthest one; if none is the owner's, the oldest."""
         oldest = [key for key in islice(self._items, OLDEST + 1) if key != work][:OLDEST]
-        own = [key for key in oldest if key[0] == work[0]]
+        own = [key for key in oldest if key[0] == work[0]][: max(1, len(self._items) // SHARE)]
         return max(own, key=lambda key: _apart(key, work)) if own else oldest[0]
 
     def _forget(self, key: Key) -> None:

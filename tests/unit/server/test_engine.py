@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from terrafine.models.certainty.uncertainty import entropy
 from terrafine.models.infer import Predictor
 from terrafine.models.registry import build
-from terrafine.server.engine import caches, engine
+from terrafine.server.engine import engine
 from terrafine.server.engine.caches import ByteLru
 from terrafine.server.engine.engine import missing_pixels, predict
 from terrafine.server.engine.session import Caches, Session
@@ -216,13 +216,6 @@ def test_no_budget_of_the_caches_changes_the_map(make_session, noise, budget: in
     np.testing.assert_array_equal(painted(session)[0], noise(200, 300).argmax(axis=0))
 
 
-@pytest.fixture
-def oldest_goes(monkeypatch) -> None:
-    """Of the few tiles that fit a cache here, the oldest would hardly ever be the farthest."""
-    monkeypatch.setattr(caches, "OLDEST", 1)
-
-
-@pytest.mark.usefixtures("oldest_goes")
 def test_with_room_for_two_rows_of_tiles_none_is_decoded_twice(make_session, noise) -> None:
     session = make_session(noise(300, 300))
     session.caches = Caches(ByteLru(0), ByteLru(2 * 8 * TILE_BYTES))
@@ -230,7 +223,6 @@ def test_with_room_for_two_rows_of_tiles_none_is_decoded_twice(make_session, noi
     assert session.predictor.decoded == 6 * 6
 
 
-@pytest.mark.usefixtures("oldest_goes")
 def test_a_panel_is_as_wide_as_two_rows_of_it_fit_the_cache(make_session, noise) -> None:
     session = make_session(noise(9 * 48 + 16, 13 * 48 + 16))
     session.caches = Caches(ByteLru(0), ByteLru(2 * (6 + 2) * TILE_BYTES))
