@@ -9,6 +9,8 @@ which is convex. Cells near a mark teach its class; of every class, those that t
 that the map was right (DISCA's regularisation, with confident labels in place of L1). All are seen with the marks as
 input, as the analyst sees the map; those near marks also without, so that what they say is known without them.
 
+What is found is added in full where the map is unsure, and in part where it is not: it would rather cost there.
+
 Classes weigh nearly the same: marks lie where the map is wrong, mostly on one side of one kind of mistake, and what
 learns from one class alone forgets the others. Classes that others were merged into are one class here.
 """
@@ -35,6 +37,7 @@ EVEN = 0.75  # a class weighs what its share of the map is to the power of 1 −
 MARKED = 0.25  # what cells near marks weigh beside the others, before classes are made even
 REPLAYED = 2048  # cells that the map is sure of, at most
 RIDGE = 0.1
+WEAK, PER_DOUBT = 0.5, 3.0  # what is found speaks with 3 times the map's mean doubt, at least with half its strength
 FREE = 10.0  # the bias as a weight of this constant: the ridge is hardly felt
 TINY = 1e-12
 
@@ -54,7 +57,7 @@ def learn(
     cells = cells_of(predictor, examples, groups)
     layer = copy.deepcopy(network.scene) if network.scene is not None else _silent(cells, len(groups))
     sample = _sample(layer, cells, taught(cells, np.random.default_rng(seed)), regularisation)
-    found = solve(np.zeros((sample.design.shape[1], groups.shape[1])), sample, RIDGE)
+    found = strength(cells) * solve(np.zeros((sample.design.shape[1], groups.shape[1])), sample, RIDGE)
     own = np.flatnonzero(cells.held)
     right = [_right(cells, own, said) for said in (0.0, _design(layer, cells, own) @ found)]
     change = torch.from_numpy(found).to(groups) @ groups.T
@@ -99,6 +102,12 @@ def _sample(layer: SceneLayer, cells: Cells, classes: Indices, regularisation: f
         target=np.eye(count)[classes[chosen]],
         weight=even(weight, classes[chosen], shares),
     )
+
+
+def strength(cells: Cells) -> float:
+    """How much of what is found is said: less where the map without marks is sure of itself and has little to learn."""
+    doubt = 1.0 - np.exp(cells.bare).max(1).mean()
+    return float(np.clip(PER_DOUBT * doubt, WEAK, 1.0))
 
 
 @torch.no_grad()

@@ -98,6 +98,12 @@ def test_classes_weigh_as_their_shares_to_a_power_whatever_their_cells():
     assert found.tolist() == pytest.approx([1 / 12, 1 / 12, 1 / 6, 2 / 3])  # the powers are 1 / 2 and 1
 
 
+@pytest.mark.parametrize(("sure", "expected"), [([0.5, 0.6], 1.0), ([0.7, 0.8], 0.75), ([0.99, 0.95], 0.5)])
+def test_the_surer_the_map_the_less_is_said_but_never_less_than_half(sure, expected):
+    found = learning.strength(cells([[p, 1 - p] for p in sure], [-1, 0]))
+    assert found == pytest.approx(expected)
+
+
 def test_what_is_learnt_is_added_to_the_logits_and_nothing_else_changes():
     model = predictor()
     tile = example(model, *MARKS)
