@@ -5,7 +5,33 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
+from terrafine.server.cluster import precedence as module
 from terrafine.server.cluster.precedence import Precedence
+
+
+def blocks_beside(precedence: Precedence, turns: int, pause_s: float) -> int:
+    """How many steps of blocks are made while turns, of some milliseconds each, come with a pause between them."""
+    made, is_over = [0], threading.Event()
+
+    def steps() -> None:
+        while not is_over.is_set():
+            with precedence.patient():
+                made[0] += 1
+            time.sleep(0)
+
+    with precedence.hurried():
+        worker = threading.Thread(target=steps)
+        worker.start()
+    for _ in range(turns):
+        time.sleep(pause_s)
+        with precedence.hurried():
+            time.sleep(0.002)
+    found = made[0]
+    is_over.set()
+    worker.join(10)
+    return found
 
 
 def test_whoever_hurries_goes_first_though_others_wait_longer() -> None:
@@ -56,3 +82,27 @@ def test_an_error_within_lets_the_next_one_in() -> None:
             pass
     with precedence.patient():
         pass
+
+
+def test_no_block_comes_between_the_turns_of_a_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOMENT_S", 10.0)
+    monkeypatch.setattr(module, "PATIENCE_S", 2.0)
+    assert blocks_beside(Precedence(), turns=5, pause_s=0.02) == 0
+
+
+def test_a_block_that_was_put_off_for_long_is_made_among_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOMENT_S", 10.0)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.1)
+    assert 1 <= blocks_beside(Precedence(), turns=50, pause_s=0.02) <= 40
+
+
+def test_blocks_go_on_a_moment_after_the_last_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOMENT_S", 0.05)
+    precedence = Precedence()
+    with precedence.hurried():
+        pass
+    began = time.monotonic()
+    for _ in range(3):
+        with precedence.patient():
+            pass
+    assert 0.04 < time.monotonic() - began < module.PATIENCE_S
