@@ -15,6 +15,7 @@ import numpy as np
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
 from terrafine.server.bench import units
+from terrafine.server.bench.nodes import two_nodes
 from terrafine.server.bench.raster import write_large
 from terrafine.server.cluster import fleet
 from terrafine.server.cluster.batch import Batch
@@ -24,12 +25,10 @@ from terrafine.server.cluster.maps import MapJob
 from terrafine.server.process.child import EngineOptions
 from terrafine.server.rasters.raster_io import open_raster
 from terrafine.server.rasters.tiling import tiling_of
-from terrafine.shared.errors import ConfigError
 from terrafine.shared.raster import RasterInfo
 
 ROUNDS = 3
 RASTERS = 6  # of a folder that is classified
-STORE_BYTES = 256 << 20  # of each node
 CALLS = 300
 
 
@@ -144,28 +143,11 @@ def _calls(workers: Sequence[Any]) -> tuple[float, float]:
 
 @contextmanager
 def _two_workers() -> Iterator[list[Any]]:
-    """Each on a node of its own, all of whose processes may use one core alone."""
-    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
-        raise ConfigError("This is measured on Linux, with two cores.")
-    from ray.cluster_utils import Cluster
-
-    cores = sorted(os.sched_getaffinity(0))
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES},
-    )
-    try:
-        for core in cores[:2]:
-            os.sched_setaffinity(0, {core})  # what is started now inherits it
-            cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
-        os.sched_setaffinity(0, cores)
-        with linked(cluster.address):
-            workers = fleet.started(EngineOptions(device="cpu", threads=1))
-            ray.get([worker.beat.remote() for worker in workers])
-            yield workers
-    finally:
-        os.sched_setaffinity(0, cores)
-        cluster.shutdown()
+    """Each on a node of its own."""
+    with two_nodes() as address, linked(address):
+        workers = fleet.started(EngineOptions(device="cpu", threads=1))
+        ray.get([worker.beat.remote() for worker in workers])
+        yield workers
 
 
 def table(figures: ClusterFigures) -> str:

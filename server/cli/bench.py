@@ -31,10 +31,19 @@ examples:
   terrafine bench raster --detail fast      likewise, of a map of more detail
   terrafine bench learning                  clicks, learning and uncertainty beside a ResNet-34 LinkNet's plain pass
   terrafine bench cluster                   a Ray cluster on this machine: what a second worker adds, what Ray takes
+  terrafine bench mixed                     clicks at such a cluster, alone and while it makes others' whole maps
 
 `click` also compares the refreshed map with the map from scratch, and looks for changes where none may be.
 """
-DEFAULT_SIZE = {"click": 2048, "clients": 1536, "faults": 1024, "throughput": 2048, "raster": 20000, "cluster": 2048}
+DEFAULT_SIZE = {
+    "click": 2048,
+    "clients": 1536,
+    "faults": 1024,
+    "throughput": 2048,
+    "raster": 20000,
+    "cluster": 2048,
+    "mixed": 1536,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,11 +127,20 @@ def _cluster(arguments: argparse.Namespace, folder: Path) -> tuple[Any, str]:
     return figures, cluster.table(figures)
 
 
+def _mixed(arguments: argparse.Namespace, folder: Path) -> tuple[Any, str]:
+    from terrafine.server.bench import mixed  # which needs Ray
+
+    figures = mixed.measure_mixed(
+        folder, arguments.model, arguments.models, arguments.size, arguments.clicks, arguments.seed
+    )
+    return figures, mixed.table(figures)
+
+
 def _model(arguments: argparse.Namespace) -> Path:
     return registry.find(arguments.model, known_folders([arguments.models] if arguments.models else []))
 
 
 MEASURED: dict[str, Callable[[argparse.Namespace, Path], tuple[Any, str]]] = {
     "click": _click, "clients": _clients, "faults": _faults, "throughput": _throughput, "raster": _raster,
-    "learning": _learning, "cluster": _cluster,
+    "learning": _learning, "cluster": _cluster, "mixed": _mixed,
 }  # fmt: skip

@@ -106,6 +106,17 @@ def test_stages_of_warm_and_cold_clicks_stand_side_by_side():
     assert "| of which not the network, p50 | 15.0 ms |" in text
 
 
+def test_clicks_beside_others_work_stand_below_those_alone():
+    pytest.importorskip("ray", reason="needs terrafine[cluster]")
+    from terrafine.server.bench.mixed import ALONE, MixedFigures, table
+
+    figures = MixedFigures({ALONE: [0.1] * 9 + [0.5], "a map": [0.2] * 19 + [1.2]}, {"a map": 3.25})
+    assert table(figures).splitlines()[2:] == [
+        "| nothing | 0.100 / 0.320 s of 10 | 0.0 |",
+        "| a map | 0.200 / 0.250 s of 20 | 3.2 |",
+    ]
+
+
 def test_figures_are_written_as_json_too(tmp_path, spec, monkeypatch, capsys):
     monkeypatch.setattr(floor, "SIDE", 64)
     monkeypatch.setattr(floor, "COPIED", 1 << 16)
