@@ -67,9 +67,11 @@ def is_share(curve: str) -> bool:
 
 def unit(study: Study) -> str:
     """What the study's curves are measured in; those that are no shares have it in their names."""
-    if all(is_share(curve) for curve in study.curves):
-        return f"{_words(study.curves[0])}, %" if len(study.curves) == 1 else "%"
-    return ", ".join(study.curves)
+    if not all(is_share(curve) for curve in study.curves):
+        return ", ".join(study.curves)
+    if len(study.curves) == 1:
+        return f"{_words(study.curves[0])}, %"
+    return "mean IoU, %" if all(curve.startswith("miou") for curve in study.curves) else "IoU, %"
 
 
 def _words(curve: str) -> str:

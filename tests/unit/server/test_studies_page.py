@@ -105,3 +105,17 @@ def test_rasters_one_after_the_other_have_no_gain():
     text = a_page(study, [a_result(x=(1, 2), miou=(0.5, 0.4), corrected=(0, 0), broken=(0, 0))])
     assert "| row | seeds | 1 | 2 |\n" in text
     assert "each on its own; 20 clicks a raster to learn from" in text
+
+
+@pytest.mark.parametrize(
+    ("curves", "words"),
+    [
+        (["miou"], "mean IoU, %"),
+        (["iou building"], "IoU of building, %"),
+        (["miou", "miou without marked pixels"], "mean IoU, %"),
+        (["iou water", "iou land"], "IoU, %"),
+        (["seconds", "resident GB"], "seconds, resident GB"),
+    ],
+)
+def test_the_unit_is_that_of_all_curves(curves, words):
+    assert lines.unit(dataclasses.replace(STUDY, curves=tuple(curves))) == words
