@@ -16,17 +16,13 @@ import numpy as np
 
 from terrafine.models.infer import Predictor, TileFeatures
 from terrafine.server.engine import crew
-from terrafine.server.engine.tile_runner import EMPTY, TileRunner
+from terrafine.server.engine.tile_runner import EMPTY, Floats, TileRunner
 from terrafine.shared.geo import Window
 
 
 class TileOf(NamedTuple):
     runner: TileRunner
     tile: Window
-
-    @property
-    def is_marked(self) -> bool:
-        return bool(self.runner.marks.of(self.tile))
 
 
 @dataclass(frozen=True)
@@ -78,9 +74,7 @@ def _make(group: Sequence[TileOf]) -> None:
     for one in group:
         if features[one] is None:
             one.runner.keep_logits(one.tile, EMPTY)
-    there = {one: found for one, found in features.items() if found is not None}
-    for is_marked in (False, True):  # what a network does without marks is not what it does with marks that are empty
-        _decode({one: found for one, found in there.items() if one.is_marked == is_marked})
+    _decode({one: found for one, found in features.items() if found is not None})
 
 
 def _features(group: Sequence[TileOf]) -> list[Optional[TileFeatures]]:
@@ -105,11 +99,16 @@ def _looked_at(tiles: Sequence[TileOf]) -> list[Optional[TileFeatures]]:
 
 
 def _decode(tiles: Mapping[TileOf, TileFeatures]) -> None:
-    if not tiles:
-        return
-    channels = crew.side_by_side([partial(one.runner.channels, one.tile) for one in tiles])
-    runner = next(iter(tiles)).runner
+    told = dict(zip(tiles, crew.side_by_side([partial(one.runner.channels, one.tile) for one in tiles])))
+    for is_marked in (False, True):  # a network that is told nothing may take a shorter way, to other bits
+        same = [one for one, channels in told.items() if channels.any() == is_marked]
+        if same:
+            _decode_alike(same, [tiles[one] for one in same], np.stack([told[one] for one in same]))
+
+
+def _decode_alike(tiles: Sequence[TileOf], features: Sequence[TileFeatures], channels: Floats) -> None:
+    runner = tiles[0].runner
     with runner.work.stage("decode"):
-        found = runner.session.predictor.halves(list(tiles.values()), np.stack(channels))
+        found = runner.session.predictor.halves(features, channels)
     for one, logits in zip(tiles, found):
         one.runner.keep_logits(one.tile, logits)
