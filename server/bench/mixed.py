@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Optional
 
@@ -19,7 +20,7 @@ from terrafine.server.bench.nodes import two_nodes
 from terrafine.server.bench.place import Place, place
 from terrafine.server.bench.raster import write_large
 from terrafine.server.demo import source
-from terrafine.server.demo.live import Click, LiveMap, choose_model
+from terrafine.server.demo.live import LiveMap, choose_model
 from terrafine.server.gateway.admin import ask
 from terrafine.server.rasters.raster_io import open_raster
 from terrafine.shared.annotation import Annotation
@@ -28,7 +29,8 @@ from terrafine.shared.errors import TerrafineError
 ALONE = "nothing"
 LARGE_PX = 16_384  # a side of the whole raster: so large that it is not done before the clicks are
 LOOK_S = 0.5
-PATIENCE_S = 300.0  # until the first block of a map is made
+BEGUN_BYTES = 500_000  # of patches, after which a map is in the middle of being made
+PATIENCE_S = 300.0  # until then
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class MixedFigures:
 def measure_mixed(
     folder: Path, model: str, models: Optional[Path], size_px: int, count: int, seed: int
 ) -> MixedFigures:
-    """`count` warm clicks in a drawn scene of `size_px` pixels a side, alone, beside each kind of load, and alone."""
+    """`count` warm clicks in a drawn scene of `size_px` pixels a side, alone and beside each kind of load."""
     drawn, large = source.make_up(folder, size_px).raster, folder / "large.tif"
     write_large(large, LARGE_PX)
     with two_nodes() as ray:
@@ -55,9 +57,9 @@ def measure_mixed(
                 window = raster.info.grid.window
                 live = LiveMap(client, spec.name, raster.info, window, raster.read)
                 live.classify(lambda done, total: None)
-                marks = random_marks(window, len(spec.classes), count * 4, seed)
-                team = _Team(folder, live, [marks[number::4] for number in range(4)])
-                return team.measured(_loads(folder, large, server, ray, spec.name, models))
+                loads = _loads(folder, large, server, ray, spec.name, models)
+                marks = random_marks(window, len(spec.classes), count * (1 + len(loads)), seed)
+                return _Team(folder, live, iter(marks), count).measured(loads)
 
 
 def _loads(
@@ -74,10 +76,10 @@ def _loads(
 
 
 class _Team:
-    """One who clicks, and others; `marks` are those of the four times in which something is measured."""
+    """One who places `count` of the marks each time that something is measured, and others."""
 
-    def __init__(self, folder: Path, live: LiveMap, marks: Sequence[Sequence[Annotation]]) -> None:
-        self._folder, self._live, self._marks = folder, live, iter(marks)
+    def __init__(self, folder: Path, live: LiveMap, marks: Iterator[Annotation], count: int) -> None:
+        self._folder, self._live, self._marks, self._count = folder, live, marks, count
 
     def measured(self, loads: Mapping[str, Sequence[str]]) -> MixedFigures:
         clicks, blocks = {ALONE: self._clicks(ALONE)}, {}
@@ -88,26 +90,27 @@ class _Team:
                 blocks[name] = (self._blocks() - before) / (time.perf_counter() - began)
                 if load.poll() is not None:
                     raise TerrafineError(f"'{name}' was over before the clicks were.", f"See {self._folder}.")
-        clicks[ALONE] += self._clicks(ALONE)
-        return MixedFigures({name: [click.seconds for click in those] for name, those in clicks.items()}, blocks)
+        return MixedFigures(clicks, blocks)
 
-    def _clicks(self, name: str) -> list[Click]:
-        return [self._live.mark(mark) for mark in tqdm(next(self._marks), desc=f"clicks beside {name}", disable=None)]
+    def _clicks(self, name: str) -> list[float]:
+        marks = list(islice(self._marks, self._count))
+        return [self._live.mark(mark).seconds for mark in tqdm(marks, desc=f"clicks beside {name}", disable=None)]
 
     @contextmanager
     def _beside(self, words: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
         """The map is in the middle of being made."""
-        before, command = self._blocks(), [sys.executable, "-m", "terrafine.server.cli", "predict", *words]
+        command = [sys.executable, "-m", "terrafine.server.cli", "predict", *words]
+        finished = Path(f"{words[1]}.part")
         with open(self._folder / "predict.log", "wb") as log, subprocess.Popen(command, stderr=log) as process:
             try:
                 deadline = time.monotonic() + PATIENCE_S
-                while self._blocks() == before:
+                while not finished.is_file() or finished.stat().st_size < BEGUN_BYTES:
                     if process.poll() is not None or time.monotonic() > deadline:
                         raise TerrafineError(f"'{' '.join(command)}' makes nothing.", f"See {log.name}.")
                     time.sleep(LOOK_S)
                 yield process
             finally:
-                process.kill()
+                process.terminate()
 
     def _blocks(self) -> int:
         """That all workers have made."""
