@@ -16,7 +16,7 @@ from terrafine.server.evaluation.refinement import Refinement
 from terrafine.server.studies.task import Measured, Task
 from terrafine.shared.annotation import Annotation
 
-CLICKS = 15  # that are timed, after one that is not
+CLICKS = 5  # that are timed, after one that is not
 
 
 def measure(task: Task) -> Measured:
