@@ -1,4 +1,4 @@
-"""engine.predict where others can help: a whole map that a client wants of a session is made by all engines.
+"""engine.steps where others can help: a whole map that a client wants of a session is made by all engines.
 
 The engine that holds the session makes blocks itself, a patch a turn; the others make them beside their own turns, from
 the session's journal. What one of them cannot make, the holder does.
@@ -16,6 +16,7 @@ from terrafine.server.cluster.batch import Batch
 from terrafine.server.cluster.blocks import Column, Schedule, Task, columns
 from terrafine.server.cluster.maps import SessionJob
 from terrafine.server.engine import engine
+from terrafine.server.engine.batches import Wanted
 from terrafine.server.engine.detail import runner_of
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.sessions import Key
@@ -31,11 +32,11 @@ WHOLE_TILES = (
 )
 HOLDER = -1  # of the session, among the engines' numbers
 WAIT_S = 0.1  # for others, before others' jobs have a turn
-Items = Iterator[Union[Progress, Patch, Done]]
+Items = Iterator[Union[Progress, Patch, Done, Wanted]]
 
 
 class SharedPredict:
-    """Called as engine.predict."""
+    """Called as engine.steps."""
 
     def __init__(self, others: Callable[[], Sequence[Any]]) -> None:
         """`others` gives the handles of the other engines."""
@@ -49,7 +50,7 @@ class SharedPredict:
         others = self._others() if is_whole else ()
         work = work if work is not None else Work()
         if not others:
-            return engine.predict(session, window, changed_since, method, work, detail)
+            return engine.steps(session, window, changed_since, method, work, detail)
         return _shared(session, window, method, work, detail, others)
 
 
