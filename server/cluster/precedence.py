@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Optional
 
-MOMENT_S = 0.1  # in which the next turn may come: a click is several, and between two of them the gateway has its word
+MOMENT_S = 0.25  # in which the next turn may come: a click is several, and between two its client may have to ask
 PATIENCE_S = 1.0  # after which a step of a block is made in spite of all hurry
 
 
