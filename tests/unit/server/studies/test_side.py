@@ -16,7 +16,7 @@ from terrafine.server.studies.run import Place, run
 from terrafine.server.studies.strokes import thinned
 from terrafine.server.training.configuration import read_document
 from terrafine.shared.annotation import Annotation
-from terrafine.tests.unit.server.test_studies import BASE
+from terrafine.tests.unit.server.studies.test_studies import BASE
 
 SIDE = """
 title = "Strokes"

@@ -16,7 +16,7 @@ from terrafine.server.training import beside
 from terrafine.server.training.configuration import read_config
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import Detail
-from terrafine.tests.unit.server.test_training import config_with, written
+from terrafine.tests.unit.server.training.test_training import config_with, written
 
 REFINER = """
 [refiner]

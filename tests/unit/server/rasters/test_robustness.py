@@ -18,7 +18,7 @@ from terrafine.shared.errors import UnusableRaster
 from terrafine.shared.geo import Window, intersection
 from terrafine.shared.patch import Patch
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 FOLDER = Path(os.environ.get("TERRAFINE_DATA", ROOT.parent / "shared" / "data")) / "robustness"
 REFUSED = {"rasterio__corrupt.tif": "cannot be read", "riocogeo__slc.tif": "complex"}
 FILES = sorted(path.name for path in FOLDER.glob("*.tif"))

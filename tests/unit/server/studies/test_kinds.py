@@ -18,7 +18,7 @@ from terrafine.server.studies.task import Task
 from terrafine.server.training.configuration import data_options, parse, read_document
 from terrafine.server.training.scenes import pairs
 from terrafine.shared.errors import ConfigError
-from terrafine.tests.unit.server.test_studies import written
+from terrafine.tests.unit.server.studies.test_studies import written
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_each_table_and_figure_of_the_papers_has_its_study():
 
 
 def test_every_study_is_in_the_documentations_list():
-    page = (Path(__file__).parents[3] / "docs" / "studies" / "README.md").read_text("utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "studies" / "README.md").read_text("utf-8")
     assert [name for name in study.names() if f"| `{name}` |" not in page] == []
 
 
