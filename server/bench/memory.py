@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -10,22 +11,27 @@ PROC = Path("/proc")
 
 def own_gb() -> float:
     """Resident memory of this process in GB (10⁹ bytes); 0 off Linux."""
-    return process_gb(os.getpid())
-
-
-def process_gb(pid: int) -> float:
-    """Likewise of another process; 0 for one that is gone, too."""
-    return _resident_pages(pid) * os.sysconf("SC_PAGE_SIZE") / 1e9 if PROC.is_dir() else 0.0
+    return resident_gb([os.getpid()])
 
 
 def children_gb() -> float:
-    """Resident memory of all processes that this one started, and of theirs, in GB (10⁹ bytes); 0 off Linux."""
+    """Likewise of all processes that this one started, and of theirs."""
+    return resident_gb(children())
+
+
+def children() -> set[int]:
+    """Their numbers; none off Linux."""
     family, new = set[int](), {os.getpid()}
     parents = {pid: parent for pid in _running() if (parent := _parent(pid)) is not None}
     while new:
         new = {pid for pid, parent in parents.items() if parent in new}
         family |= new
-    return sum(map(_resident_pages, family)) * os.sysconf("SC_PAGE_SIZE") / 1e9 if family else 0.0
+    return family
+
+
+def resident_gb(pids: Iterable[int]) -> float:
+    """Resident memory of some processes in GB (10⁹ bytes); those that are gone have none."""
+    return sum(map(_resident_pages, pids)) * os.sysconf("SC_PAGE_SIZE") / 1e9 if PROC.is_dir() else 0.0
 
 
 def _running() -> list[int]:

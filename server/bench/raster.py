@@ -6,14 +6,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import rasterio
 
-from terrafine.server.bench.memory import children_gb, process_gb
+from terrafine.server.bench.memory import children, resident_gb
 from terrafine.server.bench.place import place
 from terrafine.server.demo import scene, source
 from terrafine.shared.errors import TerrafineError
@@ -50,11 +50,12 @@ def measure_raster(
     """
     raster, result = folder / "large.tif", folder / "map.tif"
     write_large(raster, size_px)
+    strangers = children()
     command = [sys.executable, "-m", "terrafine.server.cli", "predict", str(raster), str(result)]
     command += ["--model", model, "--detail", detail]
     with _served(folder, models, device) if at_server else nullcontext(_here(models, device)) as where:
         started = time.perf_counter()
-        peak_gb, server_gb = _run_and_watch([*command, *where])
+        peak_gb, server_gb = _run_and_watch([*command, *where], strangers)
         seconds = time.perf_counter() - started
     with rasterio.open(result) as dataset:
         return RasterFigures(
@@ -77,8 +78,11 @@ def _served(folder: Path, models: Path | None, device: str) -> Iterator[list[str
             yield ["--server", server.address, *keys]
 
 
-def _run_and_watch(command: Sequence[str]) -> tuple[float, float]:
-    """Run a process to its end; returns the most memory that it held, and that those beside it held, in GB."""
+def _run_and_watch(command: Sequence[str], strangers: Set[int]) -> tuple[float, float]:
+    """Run a process to its end; returns the most memory that it held, and that those beside it held, in GB.
+
+    strangers  processes that have no part in it
+    """
     try:
         import resource
     except ImportError as error:
@@ -86,7 +90,7 @@ def _run_and_watch(command: Sequence[str]) -> tuple[float, float]:
     others_gb = 0.0
     with subprocess.Popen(command) as process:
         while process.poll() is None:
-            others_gb = max(others_gb, children_gb() - process_gb(process.pid))
+            others_gb = max(others_gb, resident_gb(children() - strangers - {process.pid}))
             time.sleep(LOOK_S)
     if process.returncode != 0:
         raise TerrafineError(f"'{' '.join(command)}' failed.")
