@@ -25,7 +25,6 @@ from terrafine.shared.transport import public_key
 log = logging.getLogger(__name__)
 NOBODY = "-"  # in the log: a stranger, or anybody on a server without keys; no client's name begins so
 REFRESH_S = 1.0  # how soon a client that was revoked is
-KNOCK_S = 0.1  # strangers make the server read the list no more often
 _ZAP = "inproc://zeromq.zap.01"
 _VERSION, _YES, _NO = b"1.0", (b"200", b"OK"), (b"400", b"This key is not allowed.")
 
@@ -38,7 +37,7 @@ class Guard:
         self._secret = read_secret(keys / "server")
         self.public = public_key(self._secret)
         self._list = ClientList(keys)
-        self._names = self._list.read()
+        self._changed_at, self._names = self._list.changed_at(), self._list.read()
         self._read_at = time.monotonic()
         self._revoked: list[str] = []
         self._refusals = Refusals()
@@ -57,8 +56,8 @@ class Guard:
         while self.questions.poll(0):
             _version, request_id, _domain, address, _identity, mechanism, *credentials = self.questions.recv_multipart()
             key = _key_of(mechanism, credentials)
-            if key not in self._names:
-                self._read(KNOCK_S)  # it may have been added just now
+            if key not in self._names and self._list.changed_at() != self._changed_at:  # added just now?
+                self._read()
             allowed = key in self._names
             user = key.encode("ascii") if allowed else b""
             self._log(key, _text(address))
@@ -86,13 +85,13 @@ class Guard:
 
     def refresh(self) -> list[str]:
         """Read the list again, if it was some time ago; returns the keys that are on it no more."""
-        self._read(REFRESH_S)
+        if time.monotonic() - self._read_at > REFRESH_S:
+            self._read()
         revoked, self._revoked = self._revoked, []
         return revoked
 
-    def _read(self, age_s: float) -> None:
-        if time.monotonic() - self._read_at < age_s:
-            return
+    def _read(self) -> None:
+        self._changed_at = self._list.changed_at()
         before, self._names, self._read_at = self._names, self._list.read(), time.monotonic()
         for key in self._names.keys() ^ before.keys():
             log.info(

@@ -59,6 +59,13 @@ class ClientList:
     def __init__(self, keys: Path) -> None:
         self.folder = keys / "clients"
 
+    def changed_at(self) -> int:
+        """When a file came or went last, in ns; 0 before the first."""
+        try:
+            return self.folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
     def read(self) -> dict[str, str]:
         """Names by public key. A file that holds no key is passed over, and said so in the log."""
         names = {}
