@@ -14,6 +14,7 @@ from terrafine.qgis_plugin.language import tr
 from terrafine.shared.errors import TerrafineError
 
 MARKS, LOCKS = "marks", "locked"  # tables
+SYNCHRONOUS = "OGR_SQLITE_SYNCHRONOUS"  # GDAL's option, read when a file is opened
 COLUMNS = {
     "mark_id": ogr.OFTString,
     "class_id": ogr.OFTInteger,
@@ -26,10 +27,13 @@ COLUMNS = {
 
 def create_marks_file(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
     """Make a GeoPackage with an empty table of marks; raises TerrafineError if that fails."""
+    gdal.SetThreadLocalConfigOption(SYNCHRONOUS, "OFF")  # an empty file is worth no waiting for the disk
     try:
         file = gdal.GetDriverByName("GPKG").Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
     except RuntimeError:  # where another plugin has switched GDAL's exceptions on
         file = None
+    finally:
+        gdal.SetThreadLocalConfigOption(SYNCHRONOUS, None)
     _create_table(file, MARKS, crs, COLUMNS)
 
 

@@ -71,6 +71,7 @@ def test_an_image_deleted_during_classification_and_added_again_finds_its_marks(
     busy.open(tmp_path / "large.tif")
     assert busy.controller.session is session
     assert len(busy.marks) == 1
+    busy.settle()  # the map follows the mark
     busy.classify()
     assert (busy.map() != 255).all()
 
