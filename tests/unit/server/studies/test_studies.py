@@ -6,10 +6,8 @@ import csv
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from terrafine.models import registry
 from terrafine.server.cli import main
@@ -17,24 +15,11 @@ from terrafine.server.studies import study
 from terrafine.server.studies.run import Place, run
 from terrafine.server.training.configuration import parse, read_document
 from terrafine.shared.errors import ConfigError, NotFound
+from terrafine.tests.unit.server.toy import MODEL, write_scenes
 
-BASE = """
-[model]
-name = "toy"
-title = "Toy"
-architecture = "linknet"
-encoder = "mobilenet_v2_same"
-bands = ["red", "green", "blue"]
-gsd_m = 1.0
-tile_px = 64
-overlap_px = 16
-normalisation = { mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5] }
-classes = [{ name = "dark", color = "#102030" }, { name = "bright", color = "#FFFFFF" }]
-
-[data]
-images = "images"
-labels = "labels"
-train = ["a*"]
+BASE = (
+    MODEL
+    + """\
 test = ["b*"]
 
 [training]
@@ -43,6 +28,7 @@ batch = 2
 crop_px = 32
 mixed_precision = false
 """
+)
 STUDY = """
 title = "Two ways"
 about = "Which is better?"
@@ -64,15 +50,7 @@ annotator = { protocol = "disir" }
 
 def written(path):
     """A folder of three small images with their labels, a configuration and a study."""
-    rng = np.random.default_rng(0)
-    for part in ("images", "labels"):
-        (path / part).mkdir()
-    for name in ("a1", "b1", "b2"):
-        truth = np.zeros((64, 70), np.uint8)
-        truth[:, 35:] = 1
-        pixels = (truth[..., None] * 120 + rng.integers(0, 60, (64, 70, 3))).astype(np.uint8)
-        Image.fromarray(pixels).save(path / "images" / f"{name}.png")
-        Image.fromarray(truth).save(path / "labels" / f"{name}.png")
+    write_scenes(path, ("a1", "b1", "b2"))
     (path / "base.toml").write_text(BASE)
     (path / "ways.toml").write_text(STUDY)
     return path

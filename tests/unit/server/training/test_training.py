@@ -16,24 +16,11 @@ from terrafine.server.training.configuration import read_config
 from terrafine.server.training.log import Log
 from terrafine.server.training.scenes import load_scenes, training_scenes
 from terrafine.shared.errors import ConfigError
+from terrafine.tests.unit.server.toy import MODEL, write_scenes
 
-CONFIG = """
-[model]
-name = "toy"
-title = "Toy"
-architecture = "linknet"
-encoder = "mobilenet_v2_same"
-bands = ["red", "green", "blue"]
-gsd_m = 1.0
-tile_px = 64
-overlap_px = 16
-normalisation = { mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5] }
-classes = [{ name = "dark", color = "#102030" }, { name = "bright", color = "#FFFFFF" }]
-
-[data]
-images = "images"
-labels = "labels"
-train = ["a*"]
+CONFIG = (
+    MODEL
+    + """\
 validate = ["b*"]
 
 [training]
@@ -46,20 +33,12 @@ mixed_precision = false
 [training.marks]
 most = 3
 """
+)
 
 
 def written(path):
     """Two PNG images with index labels, and the configuration."""
-    rng = np.random.default_rng(0)
-    for part in ("images", "labels"):
-        (path / part).mkdir()
-    for name in ("a1", "b1"):
-        truth = np.zeros((64, 70), np.uint8)
-        truth[:, 35:] = 1
-        truth[0, 0] = 77
-        pixels = (truth[..., None] * 120 + rng.integers(0, 60, (64, 70, 3))).astype(np.uint8)
-        Image.fromarray(pixels).save(path / "images" / f"{name}.png")
-        Image.fromarray(truth).save(path / "labels" / f"{name}.png")
+    write_scenes(path, ("a1", "b1"), corner=77)
     (path / "toy.toml").write_text(CONFIG)
     return path
 
