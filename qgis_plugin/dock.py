@@ -51,7 +51,7 @@ class Dock(QgsDockWidget):
 
     def show_view(self, view: View) -> None:
         """Show the state of things, and say nothing about it in signals."""
-        for panel in (self.server, self.map, self.marks, self.learn, self.look):
+        for panel in (self.welcome, self.server, self.map, self.marks, self.learn, self.look):
             panel.show_view(view)
         self.pages.setVisible(view.has_session)
         self._show_learning(view.work is not None and view.work.kind is Kind.LEARNING)

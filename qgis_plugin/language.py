@@ -63,7 +63,9 @@ def install_translator(language: str = "") -> Optional[QTranslator]:
 
 
 def _language() -> str:
-    return QgsApplication.instance().locale()
+    """That QGIS shows its own words in, which need not be the locale: `qgis --lang fr`."""
+    application = QgsApplication.instance()
+    return application.translation() or application.locale()
 
 
 def remove_translator(translator: Optional[QTranslator]) -> None:

@@ -1713,30 +1713,6 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
         <translation>Parcourir la carte carré par carré</translation>
     </message>
     <message>
-        <source>Next</source>
-        <translation>Suivant</translation>
-    </message>
-    <message>
-        <source>Leave this patch open and go to the next (N)</source>
-        <translation>Laisser ce carré ouvert et passer au suivant (N)</translation>
-    </message>
-    <message>
-        <source>Done</source>
-        <translation>Fait</translation>
-    </message>
-    <message>
-        <source>This patch is right now: tick it off and go to the next (D); again takes it back</source>
-        <translation>Ce carré est juste : le cocher et passer au suivant (D) ; une seconde fois le décoche</translation>
-    </message>
-    <message>
-        <source>Skip</source>
-        <translation>Passer</translation>
-    </message>
-    <message>
-        <source>Do not come back to this patch; go to the next (S); again takes it back</source>
-        <translation>Ne pas revenir à ce carré ; passer au suivant (S) ; une seconde fois l'annule</translation>
-    </message>
-    <message>
         <source>End the review and forget what has been looked at</source>
         <translation>Terminer la revue et oublier ce qui a été regardé</translation>
     </message>
@@ -1795,6 +1771,30 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     <message>
         <source>{percent} % of the area reviewed · {left}</source>
         <translation>{percent} % de la zone revue · {left}</translation>
+    </message>
+    <message>
+        <source>Next (N)</source>
+        <translation>Suivant (N)</translation>
+    </message>
+    <message>
+        <source>Leave this patch open and go to the next</source>
+        <translation>Laisser ce carré ouvert et passer au suivant</translation>
+    </message>
+    <message>
+        <source>Done (D)</source>
+        <translation>Fait (D)</translation>
+    </message>
+    <message>
+        <source>This patch is right now: tick it off and go to the next; again takes it back</source>
+        <translation>Ce carré est juste : le cocher et passer au suivant ; une seconde fois le décoche</translation>
+    </message>
+    <message>
+        <source>Skip (S)</source>
+        <translation>Passer (S)</translation>
+    </message>
+    <message>
+        <source>Do not come back to this patch; go to the next; again takes it back</source>
+        <translation>Ne pas revenir à ce carré ; passer au suivant ; une seconde fois l'annule</translation>
     </message>
 </context>
 <context>
@@ -3025,6 +3025,10 @@ Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont 
         <source>drag a box around it, click inside; left clicks add, right clicks take away, Enter accepts, Esc drops</source>
         <translation>tracez un cadre autour, cliquez dedans ; le clic gauche ajoute, le clic droit retire, Entrée accepte, Échap abandonne</translation>
     </message>
+    <message>
+        <source>Pick the right class above, then click on the map where it is wrong.</source>
+        <translation>Choisissez la bonne classe ci-dessus, puis cliquez là où la carte se trompe.</translation>
+    </message>
 </context>
 <context>
     <name>Uncertainty</name>
@@ -3091,8 +3095,8 @@ Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipso�
         <translation>L'exemple ne peut pas être copié dans « {folder} » : {reason}.</translation>
     </message>
     <message>
-        <source>Terrafine's sample</source>
-        <translation>Exemple de Terrafine</translation>
+        <source>Sample coast</source>
+        <translation>Côte d'exemple</translation>
     </message>
 </context>
 <context>
@@ -3118,20 +3122,24 @@ Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipso�
         <translation>Fermer</translation>
     </message>
     <message>
-        <source>1. Start a server below: it runs the network that classifies.
-2. Open an image of your own, or the sample, and press Classify.
-3. Pick the right class and click where the map is wrong.</source>
-        <translation>1. Démarrez un serveur ci-dessous : il exécute le réseau qui classe.
-2. Ouvrez une de vos images, ou l'exemple, et appuyez sur Classer.
-3. Choisissez la bonne classe et cliquez là où la carte se trompe.</translation>
-    </message>
-    <message>
         <source>Welcome to Terrafine</source>
         <translation>Bienvenue dans Terrafine</translation>
     </message>
     <message>
         <source>The server options, to the right below, bring it back</source>
         <translation>Les options du serveur, en bas à droite, le font revenir</translation>
+    </message>
+    <message>
+        <source>Start a server below: it runs the network that classifies.</source>
+        <translation>Démarrez un serveur ci-dessous : il exécute le réseau qui classe.</translation>
+    </message>
+    <message>
+        <source>Open an image of your own, or the sample, and press Classify.</source>
+        <translation>Ouvrez une image à vous, ou l'exemple, et pressez Classer.</translation>
+    </message>
+    <message>
+        <source>Pick the right class and click where the map is wrong.</source>
+        <translation>Choisissez la bonne classe et cliquez là où la carte se trompe.</translation>
     </message>
 </context>
 <context>

@@ -56,11 +56,12 @@ class LookDesk(QObject):
         if current is not None:
             mapped, factor = current.session.mapped, reduction(current.placement.window)
             self._bench.handle(lambda controller: controller.measure(mapped, method, factor))
-            self._bench.sessions.look(current.session).reveal_uncertainty()
+            self._bench.sessions.look(current.session).set_uncertainty_visible(True)
 
     def _review(self, options: RankOptions) -> None:
-        """Begin a way through all that is mapped."""
+        """Begin a way through all that is mapped; the uncertainty would hide what is to be looked at."""
         current = self._bench.sessions.of(self._bench.controller.session)
         if current is not None:
             area = reviewable(current.session.mapped, current.placement.window, options.size_px)
             self._bench.handle(lambda controller: controller.review(area, options))
+            self._bench.sessions.look(current.session).set_uncertainty_visible(False)

@@ -62,11 +62,11 @@ class LookLayers:
         if self.uncertainty is not None:
             self.uncertainty.repaint()
 
-    def reveal_uncertainty(self) -> None:
-        """Show the layer of the uncertainty, should the user have hidden it."""
+    def set_uncertainty_visible(self, is_visible: bool) -> None:
+        """Check or uncheck its layer, where there is one."""
         node = self._node(self.uncertainty.layer) if self.uncertainty else None
         if node is not None:
-            node.setItemVisibilityChecked(True)
+            node.setItemVisibilityChecked(is_visible)
 
     def forget(self, layer_ids: list[str]) -> None:
         """These layers are about to be removed."""

@@ -97,12 +97,12 @@ class LookPanel(QWidget):
     def _make_review(self) -> None:
         self.progress = note()
         self.patches = PatchList()
-        self.next = _button(self.tr("Next"), self.tr("Leave this patch open and go to the next (N)"))
+        self.next = _button(self.tr("Next (N)"), self.tr("Leave this patch open and go to the next"))
         self.done = _button(
-            self.tr("Done"), self.tr("This patch is right now: tick it off and go to the next (D); again takes it back")
+            self.tr("Done (D)"), self.tr("This patch is right now: tick it off and go to the next; again takes it back")
         )
         self.skip = _button(
-            self.tr("Skip"), self.tr("Do not come back to this patch; go to the next (S); again takes it back")
+            self.tr("Skip (S)"), self.tr("Do not come back to this patch; go to the next; again takes it back")
         )
         self.end = tool_button("end", self.tr("End the review and forget what has been looked at"))
 
@@ -135,8 +135,8 @@ class LookPanel(QWidget):
         review = QVBoxLayout(self.reviewing)
         review.setContentsMargins(0, 0, 0, 0)
         review.addLayout(row(self.progress, self.end))
+        review.addLayout(row(self.next, self.done, self.skip))  # above the list: in sight on a small screen
         review.addWidget(self.patches)
-        review.addLayout(row(self.next, self.done, self.skip))
         column.addWidget(self.reviewing, 1)
         column.addStretch()
 

@@ -260,7 +260,7 @@ class WorkEvents(ABC):
         effects = self._refresh_if_live()
         if effects or self.link is not Link.ONLINE:
             return effects
-        if work.kind is Kind.REFINING and since is not None and since.marks != session.now.marks:
+        if work.kind is Kind.REFINING and since is not None and len(since.marks) < len(session.log.marks):
             return self._begin(Kind.ADVISING, Advise(self._next_job(), session.subject, session.now, since.revision))
         if session.review is not None and session.review.revision != session.log.revision:
             return self._rank()

@@ -58,6 +58,8 @@ class MarkEvents(WorkEvents):
     def _changed(self, changes: list[Change]) -> list[Effect]:
         for change in changes:
             self.session.mind(change)
+        if any(change.gone for change in changes):
+            self.advice = None  # it was about marks that are gone
         stores = [_store(change) for change in changes]
         return [*stores, *self._refresh_if_live()] if stores else []
 

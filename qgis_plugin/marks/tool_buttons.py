@@ -48,13 +48,16 @@ class ToolButtons(QWidget):
         self.undo.setEnabled(undo)
         self.redo.setEnabled(redo)
         self.more.setEnabled(drawing)
+        self.hint.setVisible(drawing)
 
     def show_tool(self, name: str) -> None:
-        """Press the button of the tool in use and say how it works; "" for none of ours."""
+        """Press the button of the tool in use and say how it works, or, for "", how to begin."""
         for tool, button in self.buttons.items():
             button.setChecked(tool == name)
-        self.hint.setText(f"{self._names[name]}: {self._hints[name]}" if name else "")
-        self.hint.setVisible(bool(name))
+        self.hint.setText(f"{self._names[name]}: {self._hints[name]}" if name else self._invitation())
+
+    def _invitation(self) -> str:
+        return self.tr("Pick the right class above, then click on the map where it is wrong.")
 
     def _more_button(self) -> QToolButton:
         button, menu = tool_button("more", self.tr("Import and export marks")), QMenu(self)
@@ -113,3 +116,4 @@ class ToolButtons(QWidget):
         column.addLayout(line)
         column.addWidget(self.hint)
         self.hint.hide()
+        self.show_tool("")

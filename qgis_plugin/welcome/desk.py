@@ -26,6 +26,8 @@ class WelcomeDesk(QObject):
         self._panel.sample_asked.connect(self.open_sample)
         self._panel.guide_asked.connect(self.show_guide)
         self._panel.closed.connect(self._end)
+        for tool in bench.toolbox.tools.values():
+            tool.drawn.connect(self._end_with_the_last_step)
         bench.dock.server.welcome_asked.connect(self._panel.show)
         bench.dock.help_asked.connect(self.show_guide)
         self._keys = Keys(bench.dock, {chord(Qt.Key.Key_F1): self.show_guide}, lambda: True)
@@ -49,7 +51,7 @@ class WelcomeDesk(QObject):
             message = self.tr("The sample cannot be copied to '{folder}': {reason}.")
             self._bench.tell(Tell(message.format(folder=data_folder(), reason=error.strerror)))
             return
-        layer = QgsRasterLayer(str(path), self.tr("Terrafine's sample"))
+        layer = QgsRasterLayer(str(path), self.tr("Sample coast"))
         QgsProject.instance().addMapLayer(layer)
         self._bench.dock.map.raster.setLayer(layer)
         canvas = self._bench.iface.mapCanvas()
@@ -62,6 +64,11 @@ class WelcomeDesk(QObject):
         if not path.exists():
             shutil.copyfile(SAMPLE, path)
         return path
+
+    def _end_with_the_last_step(self) -> None:
+        """Give the room back once somebody has drawn."""
+        if not self._panel.isHidden():
+            self._end()
 
     def _end(self) -> None:
         self._panel.hide()

@@ -1,11 +1,14 @@
-"""The first run: what to do with Terrafine, and something to try it on."""
+"""The first run: three steps that are ticked off as they are done, and something to try them on."""
 
 from __future__ import annotations
 
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from terrafine.qgis_plugin.state import Link, View
 from terrafine.qgis_plugin.widgets import heading, line, note, row
+
+DONE = "✓"
 
 
 class WelcomePanel(QWidget):
@@ -26,20 +29,29 @@ class WelcomePanel(QWidget):
         self.sample.clicked.connect(self.sample_asked)
         self.guide.clicked.connect(self.guide_asked)
         self.done.clicked.connect(self.closed)
+        self.steps = [note() for _ in self._words()]
         self._lay_out()
+        self._tick([False] * len(self.steps))
+
+    def show_view(self, view: View) -> None:
+        self._tick([view.link is Link.ONLINE, view.has_session, view.marks > 0])
+
+    def _tick(self, are_done: list[bool]) -> None:
+        for number, (step, words, is_done) in enumerate(zip(self.steps, self._words(), are_done), 1):
+            step.setText(f"{DONE if is_done else number}  {words}")
+
+    def _words(self) -> tuple[str, str, str]:
+        return (
+            self.tr("Start a server below: it runs the network that classifies."),
+            self.tr("Open an image of your own, or the sample, and press Classify."),
+            self.tr("Pick the right class and click where the map is wrong."),
+        )
 
     def _lay_out(self) -> None:
-        text = note()
-        text.setText(
-            self.tr(
-                "1. Start a server below: it runs the network that classifies.\n"
-                "2. Open an image of your own, or the sample, and press Classify.\n"
-                "3. Pick the right class and click where the map is wrong."
-            )
-        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(heading(self.tr("Welcome to Terrafine")))
-        column.addWidget(text)
+        for step in self.steps:
+            column.addWidget(step)
         column.addLayout(row(self.sample, self.guide, self.done))
         column.addWidget(line())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from terrafine.qgis_plugin.effects import (
+    Ask,
     GoTo,
     ShowMap,
     ShowReview,
@@ -43,6 +44,15 @@ def test_a_mark_overtakes_the_advice_on_the_one_before(mapped):
     request = asked(finish(mapped))
     assert isinstance(asked(mark(mapped, 9.5)), Predict)
     assert mapped.advised(request.job, Advice("mark", "", 0, 1.0)) == []
+
+
+def test_advice_goes_with_the_mark_that_it_was_about(mapped):
+    mark(mapped)
+    request = asked(finish(mapped))
+    mapped.advised(request.job, Advice("learn", "Large and unsure.", 4000, 0.3))
+    mapped.undo()
+    assert mapped.view().advice is None
+    assert Ask not in kinds(finish(mapped))  # none is asked for where nothing was marked
 
 
 def test_advice_that_fails_is_no_matter(mapped):

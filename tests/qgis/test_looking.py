@@ -235,6 +235,16 @@ def test_the_keys_work_in_the_dock_and_in_the_list_too(reviewing):
     assert [state for _, state, _ in states()[:3]] == ["done", "skipped", "open"]
 
 
+def test_a_review_hides_the_uncertainty_that_would_cover_the_image(mapped):
+    layer = measure(mapped)
+    mapped.press(mapped.dock.look.begin)
+    mapped.settle()
+    node = QgsProject.instance().layerTreeRoot().findLayer(layer.id())
+    assert not node.itemVisibilityChecked()
+    assert measure(mapped) is layer
+    assert node.itemVisibilityChecked()
+
+
 def test_the_keys_are_qgis_s_own_while_nothing_is_reviewed(reviewing):
     reviewing.press(reviewing.dock.look.end)
     reviewing.key(Qt.Key.Key_D)

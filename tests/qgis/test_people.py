@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from qgis.core import QgsProject
+from qgis.core import QgsApplication, QgsProject
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import (
     QAbstractButton,
@@ -62,6 +62,16 @@ def test_a_welcome_that_was_closed_stays_so_until_it_is_asked_for(analyst, windo
     assert shown
 
 
+def test_the_welcome_ticks_off_what_was_done_and_ends_with_the_first_mark(mapped):
+    panel = mapped.dock.welcome
+    mapped.dock.server.welcome_asked.emit()
+    assert [step.text()[0] for step in panel.steps] == ["✓", "✓", "3"]
+    mapped.mark(50.5, 40.5, 0)
+    assert panel.isHidden()
+    mapped.dock.server.welcome_asked.emit()
+    assert [step.text()[0] for step in panel.steps] == ["✓", "✓", "✓"]
+
+
 def test_a_sample_that_cannot_be_copied_is_said_so(analyst, tmp_path):
     (tmp_path / "data").write_text("in the way")
     analyst.press(analyst.dock.welcome.sample)
@@ -93,6 +103,15 @@ def test_the_dock_speaks_french_where_qgis_does(french, window, monkeypatch):
     assert tr("The disk is full.") == "Le disque est plein."
     analyst.leave()
     assert tr("The disk is full.") == "The disk is full."  # the translator went with the plugin
+
+
+def test_the_dock_speaks_the_language_that_qgis_was_started_in(french, window):
+    QgsApplication.setTranslation("fr")  # as `qgis --lang fr` does, whatever the locale
+    analyst = Analyst(window)
+    words = analyst.dock.map.classify.text()
+    analyst.leave()
+    QgsApplication.setTranslation("en")
+    assert words == "Classer"
 
 
 def test_a_language_that_terrafine_does_not_speak_leaves_english(french):
