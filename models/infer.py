@@ -109,6 +109,12 @@ class Predictor:
         """Do what the first tile would have to wait for."""
         _ = self.is_same_in_threads, self.batch
 
+    def rest(self) -> None:
+        """Give up what only makes it quick, as large as the network itself; it is made again when it next runs."""
+        self._before = None
+        for name in ("_fast", "_look", "_answer"):
+            vars(self).pop(name, None)
+
     @torch.inference_mode()
     def features(self, images: Floats) -> list[TileFeatures]:
         """Images float32 (B, bands, T, T), normalised → the features of each."""

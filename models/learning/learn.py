@@ -158,6 +158,7 @@ class _Course:
                 self.loss(lesson, rng).backward()
             self.optimiser.step()
             report(step + 1, steps)
+        self.optimiser.zero_grad(set_to_none=True)  # gradients are as large as what learnt, and it is kept
 
     def loss(self, lesson: Lesson, rng: np.random.Generator) -> Tensor:
         """The lesson's share of the loss; the shares of all lessons add up to it."""

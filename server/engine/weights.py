@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # journals know these names in the gateway, too, which does w
     from terrafine.models.infer import Predictor
 
 KEPT = 16  # that were learnt last or used last
-KEPT_BYTES = 512 << 20  # of what they do not share with each other
+KEPT_BYTES = 512 << 20  # of what they do not share
 AS_IT_CAME = ""
 
 
@@ -33,10 +33,14 @@ class Weights:
 
 
 class WeightsKept:
-    """By name; the current ones, and the model as it came, stay."""
+    """By name; the current ones, and the model as it came, stay. What is learnt and not current rests.
+
+    nbytes  memory of those that were learnt, beside what they share with the model as it came
+    """
 
     def __init__(self, predictor: Predictor) -> None:
         self.current = Weights(AS_IT_CAME, predictor)
+        self.nbytes = 0
         self._kept: OrderedDict[str, Weights] = OrderedDict({AS_IT_CAME: self.current})
 
     def find(self, name: str) -> Weights:
@@ -47,13 +51,25 @@ class WeightsKept:
 
     def use(self, weights: Weights) -> None:
         """Make these the current ones; they replace others of their name."""
-        self.current = self._kept[weights.name] = weights
+        before, self.current = self.current, weights
+        self._kept[weights.name] = weights
         self._kept.move_to_end(weights.name)
-        while len(self._kept) > KEPT + 1 or _bytes(self._kept.values()) > KEPT_BYTES:
-            oldest = next((name for name in self._kept if name not in (AS_IT_CAME, weights.name)), None)
-            if oldest is None:
-                return
-            del self._kept[oldest]
+        if before.name not in (AS_IT_CAME, weights.name):  # other sessions run the model as it came
+            before.predictor.rest()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Forget those used longest ago; the current ones stay, however large they are."""
+        old = [name for name in self._kept if name not in (AS_IT_CAME, self.current.name)]
+        self.nbytes = self._count()
+        while old and (len(self._kept) > KEPT + 1 or self.nbytes > KEPT_BYTES):
+            del self._kept[old.pop(0)]
+            self.nbytes = self._count()
+
+    def _count(self) -> int:
+        learnt = _storages(weights for name, weights in self._kept.items() if name != AS_IT_CAME)
+        shared = _storages([self._kept[AS_IT_CAME]])
+        return sum(nbytes for place, nbytes in learnt.items() if place not in shared)
 
 
 def new_name() -> str:
@@ -61,8 +77,7 @@ def new_name() -> str:
     return secrets.token_hex(8)
 
 
-def _bytes(kept: Iterable[Weights]) -> int:
-    """Memory of all of them together; tensors that they share count once."""
+def _storages(kept: Iterable[Weights]) -> dict[int, int]:
+    """The memory of their tensors: bytes by place. Those that share theirs count once."""
     tensors = (tensor for weights in kept for tensor in weights.predictor.network.state_dict().values())
-    storages = {tensor.data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
-    return sum(storages.values())
+    return {storage.data_ptr(): storage.nbytes() for storage in (tensor.untyped_storage() for tensor in tensors)}

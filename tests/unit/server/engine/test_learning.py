@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from terrafine.models.infer import Predictor
 from terrafine.models.registry import ZOO, build, load_predictor
-from terrafine.server.engine import learning, weights
+from terrafine.server.engine import learning
 from terrafine.server.engine.engine import predict
 from terrafine.server.engine.learning import learn, set_legend, use_weights, windows_of, with_legend
 from terrafine.server.engine.session import Session
@@ -293,24 +293,6 @@ def test_progress_counts_the_steps(session) -> None:
     progress = [item for item in learn(session, 1, 2, QUICK) if isinstance(item, Progress)]
     assert {item.stage for item in progress} == {"learn"}
     assert (progress[-1].done, progress[-1].total) == (2, 2)
-
-
-def test_what_was_learnt_longest_ago_is_forgotten_but_never_the_model_as_it_came(session, monkeypatch) -> None:
-    monkeypatch.setattr(weights, "KEPT", 2)
-    names = [learnt(session, LearnOptions("head")).weights for _ in range(3)]
-    with pytest.raises(NotFound):
-        use_weights(session, 4, 5, names[0])
-    for revision, name in enumerate(["", *names[1:]], 4):
-        use_weights(session, revision, revision + 1, name)
-
-
-def test_weights_count_once_what_they_share(session, monkeypatch) -> None:
-    one = weights._bytes([session.weights.current])
-    learnt(session, LearnOptions("head"))
-    assert weights._bytes(session.weights._kept.values()) < 1.1 * one
-    monkeypatch.setattr(weights, "KEPT_BYTES", one)
-    learnt(session, LearnOptions("head"))
-    assert len(session.weights._kept) == 2
 
 
 def test_every_mark_is_in_a_window_that_is_learnt_from_and_none_is_there_for_nothing(session) -> None:
