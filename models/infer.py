@@ -18,7 +18,8 @@ from torch import Tensor
 
 from terrafine.models import channels
 from terrafine.models.certainty import uncertainty
-from terrafine.models.certainty.confidence import ConfidNet
+from terrafine.models.certainty.confidence import ConfidNet, gain
+from terrafine.models.certainty.uncertainty import Shown, as_they_are
 from terrafine.models.cuda import Replayed, download, lane, lent, upload
 from terrafine.models.networks.fused import fused
 from terrafine.models.networks.magnet import Refiner
@@ -192,7 +193,12 @@ class Predictor:
         return result
 
     def uncertainty(
-        self, method: str, features: Sequence[TileFeatures], images: Optional[Floats], marks: Floats
+        self,
+        method: str,
+        features: Sequence[TileFeatures],
+        images: Optional[Floats],
+        marks: Floats,
+        shown: Shown = as_they_are,
     ) -> Tensor:
         """How unsure the model is of B tiles, by a method that needs more than the logits: float32 (B, T, T) in [0, 1],
         on the device.
@@ -201,6 +207,8 @@ class Predictor:
         features  of the tiles; "odin" goes back to the images instead
         images    float32 (B, bands, T, T), normalised; only "odin" needs them
         marks     float32 (B, classes, T, T)
+        shown     logits (classes, …) → those of the classes that are shown, two at least; its inverse temperature is
+                  the model's
         """
         if method not in self.spec.uncertainty or method in uncertainty.PER_LOGITS:
             raise UnusableModel(f"'{self.spec.name}' does not offer '{method}' by the tile.")
@@ -208,24 +216,27 @@ class Predictor:
         if method == "odin":
             if images is None:
                 raise ValueError("ODIN needs the images")
-            return self._odin(images, encoded)
+            return self._odin(images, encoded, shown)
         with torch.inference_mode():
-            measure = self._mc_dropout if method == "mc-dropout" else self._unconfidence
-            return measure(_joined(features), encoded)
+            if method == "confidnet":
+                return self._unconfidence(_joined(features), encoded, shown)
+            return uncertainty.mc_dropout(self._fast, _joined(features), encoded, self.spec.temperature, shown)
 
-    def _mc_dropout(self, features: Features, marks: Tensor) -> Tensor:
-        return uncertainty.mc_dropout(self._fast, features, marks, self.spec.temperature)
-
-    def _unconfidence(self, features: Features, marks: Tensor) -> Tensor:
+    def _unconfidence(self, features: Features, marks: Tensor, shown: Shown) -> Tensor:
         """ConfidNet's, turned round."""
         if self.confidence is None:
             raise UnusableModel(f"'{self.spec.name}' has no ConfidNet.")
-        return 1.0 - self.confidence(self._fast.trunk(features, marks)[0].float())
+        last, beside = self._fast.trunk(features, marks)
+        sure: Tensor = self.confidence(last.float())
+        if shown is as_they_are:
+            return 1.0 - sure
+        logits = (self._fast.head(last) + beside).float().transpose(0, 1)
+        return 1.0 - (sure * gain(logits, self.spec.temperature, shown)).clamp_(max=1.0)
 
-    def _odin(self, images: Floats, marks: Tensor) -> Tensor:
+    def _odin(self, images: Floats, marks: Tensor, shown: Shown) -> Tensor:
         batch = torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
         std = torch.tensor(self.spec.normalisation.std, device=self.device)
-        return uncertainty.odin(self._network, batch, marks, std, self.spec.temperature)
+        return uncertainty.odin(self._network, batch, marks, std, self.spec.temperature, shown)
 
     def _batch(self, images: Floats) -> Tensor:
         dtype = self.precision if self._fast.reducible() else torch.float32

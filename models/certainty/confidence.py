@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from terrafine.models.certainty.uncertainty import Shown
 from terrafine.models.metrics import VOID
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.shared.spec import ModelSpec
@@ -53,6 +54,16 @@ def true_probability(logits: Tensor, truth: Tensor) -> Tensor:
     """Softmax of logits (B, classes, H, W) at the truth uint8 (B, H, W): float32 (B, H, W), anything where void."""
     known = torch.where(truth == VOID, 0, truth.long())
     return logits.float().softmax(1).gather(1, known[:, None])[:, 0]
+
+
+def gain(logits: Tensor, temperature: float, shown: Shown) -> Tensor:
+    """What the largest probability becomes ÷ what it is, where classes are merged or left out: ConfidNet knows those of
+    the network alone, and is taken to become surer by the same factor.
+
+    logits  (classes, …); see uncertainty.py for `shown`
+    """
+    before, after = ((some / temperature).softmax(0).amax(0) for some in (logits, shown(logits)))
+    return after / before
 
 
 def save(path: Path, confidence: ConfidNet) -> None:

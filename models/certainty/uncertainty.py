@@ -20,6 +20,7 @@ EPSILON, TEMPERATURE = 1 / 255, 100.0  # of ODIN: a step in the image's own unit
 SURE = 1e-4  # ODIN is 0 where the most likely class lacks so little of probability 1 without TEMPERATURE
 
 Measure = Callable[[Tensor, float], Tensor]
+Shown = Callable[[Tensor], Tensor]  # logits (classes, …) → those of the classes that are shown
 
 
 def entropy(logits: Tensor, temperature: float = 1.0) -> Tensor:
@@ -57,20 +58,28 @@ def _softmax_parts(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor, 
 PER_LOGITS: dict[str, Measure] = {"entropy": entropy, "margin": margin}
 
 
-def mc_dropout(network: MarkedNetwork, features: Features, marks: Tensor, temperature: float = 1.0) -> Tensor:
+def as_they_are(logits: Tensor) -> Tensor:
+    """Every class is shown as itself."""
+    return logits
+
+
+def mc_dropout(
+    network: MarkedNetwork, features: Features, marks: Tensor, temperature: float = 1.0, shown: Shown = as_they_are
+) -> Tensor:
     """How much the class probabilities differ over PASSES thinned networks (Gal and Ghahramani 2016).
 
     features, marks  of B tiles, as MarkedNetwork.decode takes them
     return           float32 (B, H, W): the standard deviation, relative to the largest that there can be: the square
-                     root of Σ_c Var p_c ÷ (1 − 1 / classes), so that 8 bits tell small ones apart
+                     root of Σ_c Var p_c ÷ (1 − 1 / classes), over those that are shown (two at least), so that 8
+                     bits tell small ones apart
 
     Every tile sees the same thinned networks, so that nothing changes where two tiles meet.
     """
     passes = [ThinnedNetwork(seed) for seed in range(PASSES)]
-    logits = torch.stack(list(network.thinned(features, marks, passes)))
-    probabilities = logits.float().div_(temperature).softmax(2)
-    variance = probabilities.var(0, unbiased=False).sum(1)
-    return variance.div_(1 - 1 / logits.shape[2]).sqrt_().clamp_(0.0, 1.0)
+    logits = shown(torch.stack([thin.float().transpose(0, 1) for thin in network.thinned(features, marks, passes)], 1))
+    probabilities = logits.div(temperature).softmax(0)
+    variance = probabilities.var(1, unbiased=False).sum(0)
+    return variance.div_(1 - 1 / len(logits)).sqrt_().clamp_(0.0, 1.0)
 
 
 class ThinnedNetwork:
@@ -85,11 +94,19 @@ class ThinnedNetwork:
         return x * (kept.to(x) / (1 - self._rate))[:, None, None]
 
 
-def odin(network: MarkedNetwork, images: Tensor, marks: Tensor, std: Tensor, temperature: float = 1.0) -> Tensor:
+def odin(
+    network: MarkedNetwork,
+    images: Tensor,
+    marks: Tensor,
+    std: Tensor,
+    temperature: float = 1.0,
+    shown: Shown = as_they_are,
+) -> Tensor:
     """1 − the largest probability, of hot logits and of an image nudged towards its classes (Liang et al. 2018).
 
     images  (B, bands, H, W), normalised with `std` (bands,), the image's own units to one of the network's
-    return  float32 (B, H, W): 1 where all classes are equally likely, 0 from the probability 1 − SURE upwards
+    return  float32 (B, H, W): 1 where all classes that are shown (two at least) are equally likely, 0 from the
+            probability 1 − SURE upwards
 
     The step *raises* the largest probability, as ODIN's equation 2 has it: what the network knows gains more by that
     than what it does not.
@@ -97,16 +114,17 @@ def odin(network: MarkedNetwork, images: Tensor, marks: Tensor, std: Tensor, tem
     heat = temperature * TEMPERATURE
     images = images.detach().requires_grad_()
     with torch.enable_grad():
-        largest = _largest_probability(network(images, marks), heat)
+        largest = _largest_probability(shown(network(images, marks).float().transpose(0, 1)), heat)
         (slope,) = torch.autograd.grad(largest.log().sum(), images)
     nudged = images.detach() + EPSILON * slope.sign() / std[:, None, None]
     with torch.no_grad():
-        logits = network(nudged, marks)
-    return _lack_of(_largest_probability(logits, heat), logits.shape[1])
+        logits = shown(network(nudged, marks).float().transpose(0, 1))
+    return _lack_of(_largest_probability(logits, heat), len(logits))
 
 
 def _largest_probability(logits: Tensor, heat: float) -> Tensor:
-    return (logits.float() / heat).softmax(1).amax(1)
+    """Of logits (classes, …)."""
+    return (logits / heat).softmax(0).amax(0)
 
 
 def _lack_of(largest: Tensor, classes: int) -> Tensor:

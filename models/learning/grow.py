@@ -18,11 +18,10 @@ from torch import Tensor, nn
 
 from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
-from terrafine.models.learning.last_layer import linear_layer
 from terrafine.models.networks.diffusion import Diffusion, KernelRegression
 from terrafine.models.networks.linknet import LateLinkNet
-from terrafine.models.networks.merged import Merged
-from terrafine.models.networks.network import EarlyFusion
+from terrafine.models.networks.merged import Merged, linear_layer, with_layer
+from terrafine.models.networks.network import EarlyFusion, replace_module
 from terrafine.models.networks.scene import SceneLayer
 from terrafine.models.networks.sideinfnet import SideInfNet
 from terrafine.shared.errors import UnusableModel
@@ -31,7 +30,6 @@ from terrafine.shared.spec import LandCover
 SHYNESS = 1.0  # of new classes, in logits
 
 Sources = Sequence[Optional[int]]
-Layer = Union[nn.Conv2d, nn.ConvTranspose2d]
 
 
 def with_classes(predictor: Predictor, classes: tuple[LandCover, ...], sources: Sources) -> Predictor:
@@ -51,9 +49,11 @@ def with_classes(predictor: Predictor, classes: tuple[LandCover, ...], sources: 
     elif isinstance(network, LateLinkNet):
         _grow_late(network, sources)
     elif isinstance(network, SideInfNet):
-        _grow_side(network, sources)
+        _grow_side(network, sources, old)
+    elif isinstance(network, EarlyFusion):
+        _grow_early(network, sources, len(predictor.spec.bands), old)
     else:
-        _grow_early(cast(EarlyFusion, network), sources, len(predictor.spec.bands))
+        raise UnusableModel(f"A {type(network).__name__} cannot take other classes.")
     return predictor.successor(network, replace(predictor.spec, classes=classes))
 
 
@@ -62,28 +62,25 @@ def as_shown(predictor: Predictor, becomes: Sequence[int]) -> Predictor:
 
     becomes  for each class the one that it is shown as, −1 for none
 
-    Only a forest and a LinkNet with late fusion can sum classes: another network with merged ones stays as it is.
+    Raises as `with_classes` does.
     """
     shown = [index for index, target in enumerate(becomes) if target == index]
-    merged = any(target not in (index, -1) for index, target in enumerate(becomes))
-    if len(shown) == len(becomes) or merged and not isinstance(predictor.network, (PixelForest, LateLinkNet)):
+    if len(shown) == len(becomes):
         return predictor
     groups = [[target, *(i for i, t in enumerate(becomes) if t == target != i)] for target in shown]
     classes = tuple(replace(predictor.spec.classes[old], id=new) for new, old in enumerate(shown))
     reduced = with_classes(predictor, classes, shown)
-    if not merged:
-        return reduced
     old, network = predictor.network, reduced.network.sharing_copy()
     if isinstance(old, PixelForest) and isinstance(network, PixelForest):
         network.share = torch.stack([old.share[:, group].sum(1) for group in groups], 1)
-    elif isinstance(old, LateLinkNet) and isinstance(network, LateLinkNet):
-        network.head = _head_of(old.head, groups, predictor.spec.temperature)
+    else:
+        replace_module(network, network.head, _head_of(old.head, groups, predictor.spec.temperature))
     return reduced.successor(network)
 
 
 def _grow_late(network: LateLinkNet, sources: Sources) -> None:
     heads = network.affinity.heads
-    network.head = _head_of(network.head, [[source] for source in sources])
+    network.head = cast("Union[nn.ConvTranspose2d, Merged]", _head_of(network.head, [[source] for source in sources]))
     if network.scene is not None:
         network.scene = _scene_with_outputs(network.scene, sources)
     network.mark_pyramid[0] = _with_inputs(cast(nn.Conv2d, network.mark_pyramid[0]), sources)
@@ -91,12 +88,11 @@ def _grow_late(network: LateLinkNet, sources: Sources) -> None:
         network.mark_affinity[index] = _with_inputs(cast(nn.Conv2d, mix), sources, groups=heads)
 
 
-def _grow_side(network: SideInfNet, sources: Sources) -> None:
-    old = linear_layer(network.head)
-    _replace(network, old, _with_outputs(old, sources))
-    network.inputs += len(sources) - old.out_channels
+def _grow_side(network: SideInfNet, sources: Sources, classes: int) -> None:
+    replace_module(network, network.head, _head_of(network.head, [[source] for source in sources]))
+    network.inputs += len(sources) - classes
     if isinstance(network.side, (Diffusion, KernelRegression)):
-        weight, classes = network.side.layer.weight.detach(), old.out_channels
+        weight = network.side.layer.weight.detach()
         columns = [weight[:, s] if s is not None else torch.zeros_like(weight[:, 0]) for s in sources]
         network.side.layer = copy.copy(network.side.layer)
         network.side.layer._parameters = {
@@ -104,40 +100,32 @@ def _grow_side(network: SideInfNet, sources: Sources) -> None:
         }
 
 
-def _grow_early(network: EarlyFusion, sources: Sources, bands: int) -> None:
-    old = linear_layer(network.head)
-    _replace(network.network, old, _with_outputs(old, sources))
-    first = _first_convolution(network.network, bands + old.out_channels)
-    _replace(network.network, first, _with_inputs(first, sources, kept=bands))
+def _grow_early(network: EarlyFusion, sources: Sources, bands: int, classes: int) -> None:
+    replace_module(network, network.head, _head_of(network.head, [[source] for source in sources]))
+    first = _first_convolution(network.network, bands + classes)
+    replace_module(network.network, first, _with_inputs(first, sources, kept=bands))
 
 
-def _head_of(
-    head: Union[nn.ConvTranspose2d, Merged], groups: Sequence[Sources], temperature: float = 1.0
-) -> Union[nn.ConvTranspose2d, Merged]:
+def _head_of(head: nn.Module, groups: Sequence[Sources], temperature: float = 1.0) -> nn.Module:
     """The head with one class for each group of old ones, None standing for a new one."""
-    layer, members = head, [[index] for index in range(head.out_channels)]
+    members = [[index] for index in range(linear_layer(head).out_channels)]
     if isinstance(head, Merged):
-        layer, members, temperature = head.layer, head.members, float(head.temperature)
+        members, temperature = head.members, float(head.temperature)
     outputs = [[o for s in group for o in (members[s] if s is not None else [None])] for group in groups]
-    grown = cast(nn.ConvTranspose2d, _with_outputs(cast(Layer, layer), [o for group in outputs for o in group]))
+    grown = _with_outputs(head, [o for group in outputs for o in group])
     classes = [index for index, group in enumerate(outputs) for _ in group]
     return Merged(grown, classes, temperature) if len(classes) > len(groups) else grown
 
 
-def _with_outputs(layer: Layer, sources: Sources) -> Layer:
-    """The layer with one output a class."""
+def _with_outputs(head: nn.Module, sources: Sources) -> nn.Module:
+    """The head with one output for each of the layer's own that it continues; not merged any more."""
+    layer = linear_layer(head)
     axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
     anew = 0.0 if all(source is None for source in sources) else 1.0
     weights = [_slice_or_mean(layer.weight, source, axis, anew) for source in sources]
     biases = [_slice_or_mean(cast(Tensor, layer.bias), source, 0, anew) for source in sources]
     shy = [0.0 if source is not None else -SHYNESS * anew for source in sources]
-    grown = copy.copy(layer)
-    grown._parameters = {
-        "weight": nn.Parameter(torch.stack(weights, axis)),
-        "bias": nn.Parameter(torch.stack(biases) + layer.weight.new_tensor(shy)),
-    }
-    grown.out_channels = len(sources)
-    return grown
+    return with_layer(head, torch.stack(weights, axis), torch.stack(biases) + layer.weight.new_tensor(shy))
 
 
 def _scene_with_outputs(layer: SceneLayer, sources: Sources) -> SceneLayer:
@@ -174,10 +162,3 @@ def _first_convolution(network: nn.Module, inputs: int) -> nn.Conv2d:
         if isinstance(module, nn.Conv2d) and module.in_channels == inputs and module.groups == 1:
             return module
     raise UnusableModel("Where the marks enter this network is unknown, so it cannot take new classes.")
-
-
-def _replace(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    """Put `new` in the place of the submodule `old`."""
-    path = next(name for name, module in network.named_modules() if module is old)
-    parent, _, name = path.rpartition(".")
-    setattr(network.get_submodule(parent), name, new)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -28,8 +29,8 @@ from torch import Tensor, nn
 
 from terrafine.models.learning.lesson import Lesson, precision
 from terrafine.models.learning.regression import Doubles, Sample, solve
+from terrafine.models.networks.merged import Merged, linear_layer
 from terrafine.models.networks.network import MarkedNetwork
-from terrafine.shared.errors import UnusableModel
 
 REPLAYED = 512
 
@@ -39,22 +40,32 @@ def learn(network: MarkedNetwork, lessons: Sequence[Lesson], regularisation: flo
 
     Returns the shares of the marked pixels that it has right without marks as input, before and after.
     """
-    rng = np.random.default_rng(seed)
+    rng, head = np.random.default_rng(seed), network.head
+    if isinstance(head, Merged):
+        lessons, head = [_unmerged(lesson, head) for lesson in lessons], head.layer
     count = sum(len(lesson.classes) for lesson in lessons)
     valid = sum(int(lesson.valid.sum()) for lesson in lessons)
     marked, replayed = [], []
     for lesson in lessons:
-        bare, full = _Look(network.head, _without_marks(network, lesson)), _Look(network.head, lesson.trunk)
+        bare, full = _Look(head, _without_marks(network, lesson)), _Look(head, lesson.trunk)
         marked.append(bare.sample(lesson.rows, lesson.cols, _meant(lesson), len(lesson.classes) / count))
         share = int(lesson.valid.sum()) / valid
         rows, cols = _draw(lesson.valid, math.ceil(REPLAYED * share), rng)
         target = lesson.before[0, :, rows, cols].T
         replayed += [look.sample(rows, cols, target, regularisation * share / 2) for look in (bare, full)]
-    start = weights(network.head).double().cpu().numpy()
+    start = weights(head).double().cpu().numpy()
     solved = solve(start, _joined(marked + replayed))
-    set_weights(network.head, torch.from_numpy(solved).float())
+    set_weights(head, torch.from_numpy(solved).float())
     shown_as = lessons[0].shown_as.double().cpu().numpy()
     return _right(_joined(marked), start, shown_as), _right(_joined(marked), solved, shown_as)
+
+
+@torch.no_grad()
+def _unmerged(lesson: Lesson, head: Merged) -> Lesson:
+    """The lesson in the outputs of the head's layer, each shown as what its class is shown as."""
+    x, beside = lesson.trunk
+    before = (head.layer(x.float()) + beside).softmax(1)
+    return replace(lesson, before=before, shown_as=lesson.shown_as[head.classes])
 
 
 def _meant(lesson: Lesson) -> Tensor:
@@ -148,16 +159,9 @@ def _of_convolution(layer: nn.Conv2d, scale: float, corners: bool, x: Tensor, ro
     return found[0, :, 0].T
 
 
-def linear_layer(head: nn.Module) -> nn.ConvTranspose2d | nn.Conv2d:
-    """The layer of `head` that has weights; raises UnusableModel for a head of another kind."""
-    return head if isinstance(head, nn.ConvTranspose2d) else _convolution(head)[0]
-
-
 def _convolution(head: nn.Module) -> tuple[nn.Conv2d, float, bool]:
     """A library head: a convolution, perhaps an enlargement; (convolution, factor, do corners align?)."""
-    layers = list(head.children())
-    if not layers or not isinstance(layers[0], nn.Conv2d):
-        raise UnusableModel("The last layer of this network cannot be learnt alone.", 'Learn with scope "decoder".')
+    layer, layers = cast(nn.Conv2d, linear_layer(head)), list(head.children())
     if len(layers) > 1 and isinstance(layers[1], nn.Upsample):
-        return layers[0], float(cast(float, layers[1].scale_factor)), bool(layers[1].align_corners)
-    return layers[0], 1.0, False
+        return layer, float(cast(float, layers[1].scale_factor)), bool(layers[1].align_corners)
+    return layer, 1.0, False

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from typing import cast
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from terrafine.models.networks.merged import Merged, restored
 from terrafine.shared.errors import UnusableModel
 
 Features = tuple[Tensor, ...]
@@ -61,6 +62,15 @@ class MarkedNetwork(nn.Module, ABC):
 
     def forward(self, image: Tensor, marks: Tensor) -> Tensor:
         return self.decode(self.features(image), marks)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """With merged outputs, where the state has them."""
+        head = getattr(self, "head", None)
+        if head is not None and not isinstance(head, Merged):
+            classes = state_dict.get(f"{path_of(self, head)}.classes")
+            if classes is not None:
+                replace_module(self, head, restored(head, classes.tolist()))
+        return super().load_state_dict(state_dict, strict, assign)
 
     def sharing_copy(self, own: Iterable[nn.Parameter] = ()) -> MarkedNetwork:
         """A copy in evaluation mode that shares the memory of all tensors but the parameters `own`, which can learn."""
@@ -128,6 +138,17 @@ class EarlyFusion(MarkedNetwork):
         """The last layer: ours is called head, the library's segmentation_head."""
         name = "head" if hasattr(self.network, "head") else "segmentation_head"
         return cast(nn.Module, getattr(self.network, name))
+
+
+def path_of(network: nn.Module, module: nn.Module) -> str:
+    """The name of a module of the network's."""
+    return next(name for name, other in network.named_modules() if other is module)
+
+
+def replace_module(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    """Put `new` in the place of the module `old`."""
+    parent, _, name = path_of(network, old).rpartition(".")
+    setattr(network.get_submodule(parent), name, new)
 
 
 def _stacked(features: Features, marks: Tensor) -> Tensor:

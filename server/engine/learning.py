@@ -149,12 +149,10 @@ def with_legend(predictor: Predictor, classes: Sequence[LandCover]) -> Predictor
 def saved(session: Session, name: str, title: str) -> tuple[Predictor, ModelSpec]:
     """What the session's network is saved as: the classes that are shown (see `as_shown`), by their names of now.
 
-    Raises BadRequest for a name that no model can have.
+    Raises BadRequest for a name that no model can have, UnusableModel where the network cannot leave classes out.
     """
     legend, predictor = session.legend, as_shown(session.predictor, session.legend.becomes)
-    is_whole = len(predictor.spec.classes) == len(legend.classes)
-    kept = range(len(legend.classes)) if is_whole else legend.shown
-    classes = tuple(replace(legend.classes[old], id=new) for new, old in enumerate(kept))
+    classes = tuple(replace(legend.classes[old], id=new) for new, old in enumerate(legend.shown))
     try:
         return predictor, replace(predictor.spec, name=name, title=title, classes=classes)
     except UnusableModel as error:

@@ -38,6 +38,11 @@ class Legend:
         """The ids in the map, ascending."""
         return tuple(index for index, target in enumerate(self.becomes) if index == target)
 
+    @property
+    def is_whole(self) -> bool:
+        """Is every class shown as itself?"""
+        return len(self.shown) == len(self.classes)
+
     def checked_change(self, classes: Sequence[LandCover], becomes: Sequence[int]) -> Legend:
         """The legend that follows this one; raises BadRequest for one that cannot."""
         ids = range(len(classes))
@@ -66,7 +71,7 @@ class Legend:
 
         Probabilities are the softmax of the logits ÷ `temperature`, before and after.
         """
-        if len(self.shown) == len(self.classes):
+        if self.is_whole:
             return logits
         members = [[i for i, target in enumerate(self.becomes) if target == shown] for shown in self.shown]
         return torch.stack([_summed(logits[group], temperature) for group in members])
@@ -97,4 +102,4 @@ def _summed(logits: Tensor, temperature: float) -> Tensor:
     """The logit of the sum of the probabilities, over the first axis."""
     if len(logits) == 1:
         return logits[0]
-    return logits.div(temperature).logsumexp(0).mul_(temperature)
+    return logits.div(temperature).logsumexp(0) * temperature

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from terrafine.models.certainty.uncertainty import as_they_are
 from terrafine.models.channels import channels_of
 from terrafine.models.context import IN_CONTEXT, Context, context_of
 from terrafine.models.cuda import download
@@ -172,15 +173,26 @@ class TileRunner:
 
     def _uncertainty(self, tile: Window, method: str) -> Tensor:
         """Like `tile_logits`, float16 (1, tile_px, tile_px)."""
-        key = (self.session.name, self.lattice.scale, method, self.session.network, tile, self.marks.of(tile))
+        session = self.session
+        key = (
+            session.name,
+            self.lattice.scale,
+            method,
+            session.network,
+            session.legend.becomes,
+            tile,
+            self.marks.of(tile),
+        )
         return self._kept(
             self.session.caches.uncertainty, key, tile, lambda _, features: self._measured(tile, features, method)
         )
 
     def _measured(self, tile: Window, features: TileFeatures, method: str) -> Tensor:
-        image, channels = self.image(tile)[0], self.channels(tile)
+        image, channels, session = self.image(tile)[0], self.channels(tile), self.session
+        merged = partial(session.legend.merged, temperature=session.spec.temperature)
+        shown = as_they_are if session.legend.is_whole else merged
         with self.work.stage("uncertainty"):
-            return self.session.predictor.uncertainty(method, [features], image[None], channels[None]).half()
+            return session.predictor.uncertainty(method, [features], image[None], channels[None], shown).half()
 
     def _kept(
         self,

@@ -38,12 +38,12 @@ class Measure:
 
     def of(self, part: Window, logits: Optional[Tensor] = None) -> Tensor:
         """Float32 (*part.shape) in [0, 1] on the network's device: 0 is sure. `logits`: the runner's, if at hand."""
+        if len(self._runner.session.legend.shown) == 1:
+            return torch.zeros(part.shape, device=self._runner.session.predictor.device)
         if self.method not in PER_LOGITS:
             return self._runner.uncertainty(part, self.method)
         logits = self._runner.logits(part) if logits is None else logits
         with self._runner.work.stage("uncertainty"):
-            if len(logits) == 1:  # the only class that is shown
-                return torch.zeros_like(logits[0])
             return PER_LOGITS[self.method](logits, self._runner.session.spec.temperature)
 
     def with_mask(self, part: Window) -> tuple[Tensor, Mask]:

@@ -57,6 +57,14 @@ def test_the_true_classes_probability_agrees_with_a_hand_worked_softmax():
     assert confidence.true_probability(logits, truth)[0, 0, :3].tolist() == pytest.approx([0.1, 0.3, 0.6])
 
 
+def test_where_classes_are_merged_it_is_surer_by_what_the_largest_probability_gains():
+    logits = torch.tensor([0.5, 0.3, 0.2]).log()[:, None] * 2.0
+    found = confidence.gain(logits, 2.0, lambda x: torch.stack([x[0], (x[1:] / 2).logsumexp(0) * 2]))
+    assert found.tolist() == pytest.approx([0.5 / 0.5])
+    found = confidence.gain(logits, 2.0, lambda x: torch.stack([(x[:2] / 2).logsumexp(0) * 2, x[2]]))
+    assert found.tolist() == pytest.approx([0.8 / 0.5])
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"options": {"fusion": "early"}}, {"architecture": "fpn", "encoder": "resnet18"}], ids=str
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,11 +13,14 @@ from terrafine.models.infer import Predictor
 from terrafine.models.learning import grow, learn
 from terrafine.models.learning.last_layer import weights
 from terrafine.models.learning.learn import Example
+from terrafine.shared.errors import UnusableModel
 from terrafine.shared.learning import LearnOptions
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
 SIZE = 32
 EARLY = {"options": {"fusion": "early"}}
+SIDE = {"architecture": "sideinfnet"}
+LIBRARY = {"architecture": "fpn", "encoder": "resnet18"}
 
 
 def legend(count):
@@ -131,8 +136,11 @@ def merged_by_hand(logits, temperature):
     return temperature * np.log(np.stack([p[:, 0] + p[:, 1], p[:, 3] + p[:, 4]], 1))
 
 
-def test_a_model_of_what_is_shown_gives_the_map_that_was_shown(tmp_path):
-    model = predictor(classes=5, temperature=1.7)
+@pytest.mark.parametrize("changes", [{}, EARLY, SIDE, LIBRARY], ids=["late", "early", "side", "library"])
+def test_a_model_of_what_is_shown_gives_the_map_that_was_shown(tmp_path, changes):
+    if changes == LIBRARY:
+        pytest.importorskip("segmentation_models_pytorch")
+    model = predictor(classes=5, temperature=1.7, **changes)
     shown = grow.as_shown(model, SHARED)
     expected = merged_by_hand(model.logits(model.features(image()), marks(5)), 1.7)
     registry.save(tmp_path, shown.spec, shown.network)
@@ -148,8 +156,9 @@ def test_a_mark_in_a_merged_class_acts_in_what_is_saved():
     assert change[0, :, 13, 13].argmax() == 1
 
 
-def test_merged_outputs_can_be_merged_again_and_joined_by_a_new_class():
-    model = predictor(classes=5)
+@pytest.mark.parametrize("changes", [{}, EARLY, SIDE], ids=["late", "early", "side"])
+def test_merged_outputs_can_be_merged_again_and_joined_by_a_new_class(changes):
+    model = predictor(classes=5, **changes)
     once = grow.as_shown(model, SHARED)
     more = grow.with_classes(once, legend(3), (0, 1, None))
     before = once.logits(once.features(image()), marks(2))
@@ -178,6 +187,29 @@ def test_removed_classes_are_not_saved_whatever_the_network():
     assert np.allclose(shown.logits(shown.features(image()), marks(2)), expected, atol=1e-5)
 
 
-def test_a_network_that_cannot_sum_classes_stays_as_it_is():
-    model = predictor(classes=3, **EARLY)
-    assert grow.as_shown(model, [0, 0, 2]) is model
+@pytest.mark.parametrize("changes", [EARLY, SIDE], ids=["early", "side"])
+def test_learning_the_last_layer_is_the_same_before_and_after_its_outputs_are_merged(changes):
+    model, places = predictor(classes=5, **changes), (slice(8, 12), slice(8, 12))
+    marked = np.full((SIZE, SIZE), -1, np.int16)
+    marked[places] = 3
+    everywhere, options = np.ones((SIZE, SIZE), bool), LearnOptions("head", regularisation=0.1)
+    apart = Example(None, image()[0], marks(5, (3, 8, 8))[0], marked, everywhere)
+    together = replace(apart, channels=marks(2, (1, 8, 8))[0], marked=np.where(marked == 3, 1, marked).astype(np.int16))
+    becomes = [1, 1, 3, 3, 3]
+    first = grow.as_shown(learn.learn(model, [apart], options, becomes=becomes).predictor, becomes)
+    last = learn.learn(grow.as_shown(model, becomes), [together], options).predictor
+    found = [each.logits(each.features(image()), marks(2)) for each in (first, last)]
+    assert np.abs(found[0] - merged_as(becomes, model)).max() > 0.1
+    assert np.allclose(*found, atol=0.02)  # by two roads of single precision
+
+
+def merged_as(becomes, model):
+    shown = grow.as_shown(model, becomes)
+    return shown.logits(shown.features(image()), marks(2))
+
+
+def test_a_network_without_a_last_layer_says_that_it_cannot_leave_classes_out():
+    pytest.importorskip("cv2")
+    model = predictor(classes=3, architecture="grabcut")
+    with pytest.raises(UnusableModel, match="other classes"):
+        grow.as_shown(model, [0, 0, 2])

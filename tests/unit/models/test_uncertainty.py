@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from torch import nn
 from terrafine.models import registry
 from terrafine.models.certainty import uncertainty
 from terrafine.models.infer import Predictor
+from terrafine.models.learning.grow import as_shown
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
@@ -185,6 +187,30 @@ def test_a_tile_has_the_same_uncertainty_in_any_order_and_batch(method, changes)
     assert ((together >= 0) & (together <= 1)).all()
     assert together.std() > 1e-3
     assert np.allclose(together[2], alone[0], atol=1e-4)
+
+
+BECOMES = [1, 1, -1, 3]  # 0 is shown as 1, 2 not at all
+
+
+def as_shown_by_hand(logits, temperature):
+    """Logits (4, …) of classes that are shown as BECOMES says."""
+    p = (logits / temperature).softmax(0)
+    return torch.stack([p[0] + p[1], p[3]]).log() * temperature
+
+
+@pytest.mark.parametrize("changes", [{}, {"options": {"fusion": "early"}}], ids=["late", "early"])
+@pytest.mark.parametrize("method", ["mc-dropout", "odin"])
+def test_merged_classes_are_as_uncertain_as_in_the_model_that_knows_only_what_is_shown(method, changes):
+    four = tuple(LandCover(i, f"class {i}", f"#{i:06x}") for i in range(4))
+    model = Predictor(spec(classes=four, temperature=1.4, **changes), tiny(classes=four, **changes))
+    images, marks = images_and_marks(1)[0], np.zeros((1, 4, 64, 64), np.float32)
+    shown = partial(as_shown_by_hand, temperature=1.4)
+    found = model.uncertainty(method, model.features(images), images, marks, shown)
+    alone = as_shown(model, BECOMES)
+    expected = alone.uncertainty(method, alone.features(images), images, marks[:, :2])
+    assert np.allclose(found, expected, atol=1e-5)
+    unmerged = model.uncertainty(method, model.features(images), images, marks)
+    assert min(expected.std(), (unmerged - expected).abs().max()) > 2e-4
 
 
 def test_a_network_without_places_for_dropout_says_so():

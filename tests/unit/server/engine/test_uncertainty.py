@@ -7,6 +7,7 @@ import torch
 from terrafine.models.certainty.uncertainty import entropy, margin
 from terrafine.models.infer import Predictor
 from terrafine.models.registry import build
+from terrafine.server.engine.learning import set_legend
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.uncertainty import covered, measure
 from terrafine.server.engine.work import Work
@@ -96,20 +97,30 @@ class Looking:
         self.features, self.halves = inner.features, inner.halves
         self.device, self.batch = inner.device, inner.batch
 
-    def uncertainty(self, method: str, features, images: np.ndarray, marks: np.ndarray) -> torch.Tensor:
+    def uncertainty(self, method: str, features, images: np.ndarray, marks: np.ndarray, shown) -> torch.Tensor:
         assert (method, images.shape[0], marks.shape[1]) == ("odin", 1, 3)
         self.measured += 1
-        return torch.from_numpy(images[:, 0])
+        return torch.from_numpy(images[:, 0]) / len(shown(torch.zeros(3, 1)))
 
 
 def test_a_measure_that_looks_into_the_network_is_blended_from_its_tiles_and_kept(make_session, noise) -> None:
     image = noise(90, 130)
     predictor = Looking(make_session(image).predictor)
     session = make_session(image, predictor=predictor)
-    np.testing.assert_allclose(measured(session, method="odin"), image[0] / 255, atol=0.01)
+    np.testing.assert_allclose(measured(session, method="odin"), image[0] / 255 / 3, atol=0.01)
     asked = predictor.measured
-    np.testing.assert_allclose(measured(session, method="odin", factor=130), [[image[0].mean() / 255]], atol=0.01)
+    np.testing.assert_allclose(measured(session, method="odin", factor=130), [[image[0].mean() / 765]], atol=0.01)
     assert predictor.measured == asked == 2 * 3
+
+
+def test_a_measure_that_looks_into_the_network_follows_the_legend(make_session, noise) -> None:
+    image = noise(20, 30)
+    session = make_session(image, predictor=Looking(make_session(image).predictor))
+    for revision, (becomes, shown) in enumerate([((0, 1, 2), 3), ((0, 0, 2), 2)]):
+        set_legend(session, revision, revision + 1, session.legend.classes, becomes)
+        np.testing.assert_allclose(measured(session, method="odin"), image[0] / 255 / shown, atol=0.01)
+    set_legend(session, 2, 3, session.legend.classes, (0, 0, -1))
+    assert not measured(session, method="odin").any()  # one class alone is certain
 
 
 def test_a_method_that_the_model_lacks_is_refused(make_session, noise) -> None:
