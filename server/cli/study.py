@@ -14,7 +14,7 @@ from tqdm import tqdm
 from terrafine.models.registry import ZOO
 from terrafine.server.datasets import layouts
 from terrafine.server.studies import report, study
-from terrafine.server.studies.run import Place
+from terrafine.server.studies.run import Place, fitted
 from terrafine.server.studies.run import run as run_study
 from terrafine.server.training.configuration import read_document
 from terrafine.shared.errors import ConfigError
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on", metavar="NAME", help="model and data (default: those of landcover-rgb)")
     parser.add_argument("--data", type=Path, help="folder that the paths in that file are relative to")
     parser.add_argument("--out", type=Path, help="folder for models, results and the page")
-    parser.add_argument("--model", default="", help="for studies that train none: a model of the zoo, or a folder")
+    parser.add_argument("--model", default="", help="for studies of a finished model: of the zoo, or a folder")
     parser.add_argument("--seeds", type=int, help="repetitions of each row (default: the study's)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads (all by default)")
@@ -55,11 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("A study needs its name and --out.", "terrafine study --list says which there are.")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    wanted = study.changed(study.find(arguments.name), arguments.seeds, arguments.model)
+    wanted = study.changed(study.find(arguments.name), arguments.seeds)
     base = _base(arguments.on)
     root = arguments.data or Path(os.environ.get("TERRAFINE_DATA", base.parent))
     place = Place(read_document(base), root, arguments.out, arguments.device, _command(arguments))
     with _Bars() as bars:
+        wanted = fitted(wanted, place, arguments.model, bars.show)
         for results in run_study(wanted, place, bars.show):
             report.write(wanted, results, place)
     print(f"The page is {arguments.out / report.PAGE}.")

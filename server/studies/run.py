@@ -18,7 +18,7 @@ import torch
 from terrafine.models import registry
 from terrafine.server.engine.learning import with_legend
 from terrafine.server.studies import kinds
-from terrafine.server.studies.study import Row, Study, merged, settings
+from terrafine.server.studies.study import Row, Study, changed, merged, settings
 from terrafine.server.studies.task import Task
 from terrafine.server.training.configuration import data_options, parse
 from terrafine.server.training.run import MODEL, train
@@ -26,6 +26,7 @@ from terrafine.server.training.scenes import pairs
 from terrafine.shared.errors import ConfigError
 
 SETTINGS, RESULT = "settings.json", "result.json"
+OWN = "own"  # the folder of a model that is trained because no finished one knows the data's classes
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 
@@ -63,6 +64,31 @@ class Result:
     date: str
 
 
+def fitted(study: Study, place: Place, model: str, progress: Progress) -> Study:
+    """The study with finished models that know the classes of `place.base`.
+
+    Those that the study names are kept where they know them; else one is trained as the configuration says.
+
+    model  what is asked for instead; "": nothing. Raises ConfigError where its classes are others
+    """
+    asked = changed(study, weights=model)
+    if all(_knows_the_classes(row, place) for row in asked.rows):
+        return asked
+    if model:
+        raise ConfigError(f"'{model}' has other classes than the data.", "Without --model one is trained on the data.")
+    own = _trained(place.base, place.out / OWN, place, "the data's own model", progress)
+    return changed(study, weights=str(own))
+
+
+def _knows_the_classes(row: Row, place: Place) -> bool:
+    """Whether a row's finished model has the configuration's classes, if that has any and does not translate them."""
+    model, expected = row.legend or row.weights, place.base.get("model", {}).get("classes", ())
+    if not model or not expected or place.base.get("data", {}).get("means"):
+        return True
+    known = registry.describe(_folder(model, 1)).classes
+    return [entry.name for entry in known] == [entry["name"] for entry in expected]
+
+
 def run(study: Study, place: Place, progress: Progress) -> Iterator[list[Result]]:
     """Yields all results so far whenever there is one more: all rows with the first seed, then with the next."""
     results: list[Result] = []
@@ -97,7 +123,7 @@ def _claim(folder: Path, wanted: Mapping[str, Any]) -> None:
 
 
 def _trained(document: Mapping[str, Any], folder: Path, place: Place, words: str, progress: Progress) -> Path:
-    """The folder of the row's own model, trained to its end."""
+    """The folder of a model, trained to its end."""
     config = parse(document, words)
     untrained = registry.build(config.spec)
     if not any(True for _ in untrained.parameters()):  # it has nothing to learn

@@ -137,7 +137,7 @@ def find(name: str) -> Study:
     return _study(path.stem, read_document(path))
 
 
-def changed(study: Study, seeds: Optional[int], weights: str) -> Study:
+def changed(study: Study, seeds: Optional[int] = None, weights: str = "") -> Study:
     """With so many repetitions, and with this model in all rows that have one, where that is said."""
     rows = tuple(_with_model(row, weights) if weights else row for row in study.rows)
     return dataclasses.replace(study, seeds=seeds or study.seeds, rows=rows)

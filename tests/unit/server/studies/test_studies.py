@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from terrafine.models import registry
 from terrafine.server.cli import main
 from terrafine.server.studies import study
-from terrafine.server.studies.run import Place, run
+from terrafine.server.studies.run import Place, fitted, run
 from terrafine.server.training.configuration import parse, read_document
 from terrafine.shared.errors import ConfigError, NotFound
 from terrafine.tests.unit.server.toy import MODEL, write_scenes
@@ -169,6 +170,42 @@ def test_a_model_may_have_the_number_of_the_seed_in_its_name(folder):
     (folder / "ways.toml").write_text(STUDY + f'[[rows]]\nname = "Given"\nweights = {path}\nlegend = {path}\n')
     first, second = (result for result in finished(folder) if result.row == "Given")
     assert first.curves["miou"] != second.curves["miou"]
+
+
+@pytest.fixture
+def elsewhere(folder):
+    """A finished model of the same number of classes, which are others, and a study of it."""
+    spec = parse(read_document(folder / "base.toml"), "base").spec
+    renamed = tuple(dataclasses.replace(entry, name=f"sea {entry.id}") for entry in spec.classes)
+    spec = dataclasses.replace(spec, classes=renamed)
+    registry.save(folder / "elsewhere", spec, registry.build(spec))
+    given = f'[[rows]]\nname = "Given"\nweights = "{folder}/elsewhere"\n'
+    begins = f'[[rows]]\nname = "From nothing"\nweights = "{folder}/base"\nlegend = "{folder}/elsewhere"\n'
+    (folder / "ways.toml").write_text(STUDY + given + begins)
+    return folder
+
+
+def test_data_with_other_classes_than_a_finished_model_has_one_of_its_own_trained(elsewhere):
+    first = fitted(the_study(elsewhere), place(elsewhere), "", silent)
+    _, _, given, begins = first.rows
+    assert given.weights == begins.legend == str(elsewhere / "out" / "own" / "model")
+    assert begins.weights == f"{elsewhere}/base"
+    assert [entry.name for entry in registry.describe(Path(given.weights)).classes] == ["dark", "bright"]
+    worked = []
+    assert fitted(the_study(elsewhere), place(elsewhere), "", lambda *told: worked.append(told)) == first
+    assert worked == []
+
+
+def test_a_finished_model_is_kept_where_the_data_say_what_their_labels_are_to_it(elsewhere):
+    base = read_document(elsewhere / "base.toml")
+    base["data"]["means"] = ["sea 0", "sea 1"]
+    told = dataclasses.replace(place(elsewhere), base=base)
+    assert fitted(the_study(elsewhere), told, "", silent) == the_study(elsewhere)
+
+
+def test_a_model_that_is_asked_for_has_the_classes_of_the_data(elsewhere):
+    with pytest.raises(ConfigError, match="other classes"):
+        fitted(the_study(elsewhere), place(elsewhere), str(elsewhere / "elsewhere"), silent)
 
 
 def test_a_row_cannot_have_the_model_of_a_row_that_is_not_there(folder):
