@@ -37,15 +37,17 @@ COMMANDS = {
     "models": "list and describe the models there are",
     "demo": "classify and refine a raster with a scripted analyst, and show the result",
 }
+# Threads that spin while they wait for each other take ten times as long, and QGIS's time, as soon as anything else
+# wants a core. OpenBLAS's always do, and it shares out the smallest products: what is large here is torch's.
+THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 log = logging.getLogger(__name__)
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one subcommand and return its exit code."""
-    # Before torch is loaded: threads that spin while they wait for each other take ten times as long, and QGIS's time,
-    # as soon as anything else wants a core.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for name, value in THREADS.items():  # before numpy and torch are loaded
+        os.environ.setdefault(name, value)
     words = list(sys.argv[1:] if argv is None else argv)
     arguments, module = _parse(words)
     configure(LogStyle(arguments.verbose, getattr(arguments, "log_json", False)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from terrafine.shared.errors import NotFound
@@ -30,6 +31,12 @@ class Weights:
     predictor: Predictor
     encoder: str = AS_IT_CAME
     lessons: tuple[str, ...] = ()
+
+    @cached_property
+    def storages(self) -> dict[int, int]:
+        """The memory that the network's tensors lie in: bytes by place."""
+        storages = (tensor.untyped_storage() for tensor in self.predictor.network.state_dict().values())
+        return {storage.data_ptr(): storage.nbytes() for storage in storages}
 
 
 class WeightsKept:
@@ -67,17 +74,12 @@ class WeightsKept:
             self.nbytes = self._count()
 
     def _count(self) -> int:
-        learnt = _storages(weights for name, weights in self._kept.items() if name != AS_IT_CAME)
-        shared = _storages([self._kept[AS_IT_CAME]])
+        """Memory that several share counts once."""
+        shared = self._kept[AS_IT_CAME].storages
+        learnt = dict(chain.from_iterable(weights.storages.items() for weights in self._kept.values()))
         return sum(nbytes for place, nbytes in learnt.items() if place not in shared)
 
 
 def new_name() -> str:
     """Never used before, not even by a server that ran earlier."""
     return secrets.token_hex(8)
-
-
-def _storages(kept: Iterable[Weights]) -> dict[int, int]:
-    """The memory of their tensors: bytes by place. Those that share theirs count once."""
-    tensors = (tensor for weights in kept for tensor in weights.predictor.network.state_dict().values())
-    return {storage.data_ptr(): storage.nbytes() for storage in (tensor.untyped_storage() for tensor in tensors)}

@@ -224,13 +224,25 @@ def test_help_does_not_load_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
-@pytest.mark.parametrize(("given", "used"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_waiting_threads_do_not_spin_unless_the_user_wants_it(monkeypatch, given: str | None, used: str) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+@pytest.mark.parametrize(
+    ("name", "given", "used"),
+    [
+        ("OMP_WAIT_POLICY", None, "PASSIVE"), ("OMP_WAIT_POLICY", "ACTIVE", "ACTIVE"),
+        ("OPENBLAS_NUM_THREADS", None, "1"), ("OPENBLAS_NUM_THREADS", "4", "4"),
+    ],
+)  # fmt: skip
+def test_waiting_threads_do_not_spin_unless_the_user_wants_it(monkeypatch, name, given, used) -> None:
+    for each in cli.THREADS:
+        monkeypatch.delenv(each, raising=False)
     if given:
-        monkeypatch.setenv("OMP_WAIT_POLICY", given)
+        monkeypatch.setenv(name, given)
     main(["serve", "--host", "0.0.0.0"])
-    assert os.environ["OMP_WAIT_POLICY"] == used
+    assert os.environ[name] == used
+
+
+def test_openblas_hears_of_it_before_it_is_loaded() -> None:
+    code = "import sys; import terrafine.server.cli; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_command_has_its_module_and_interface() -> None:
