@@ -30,7 +30,7 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Pong:
-    busy: bool  # is the engine at work?
+    busy: bool  # is the engine at work, or starting?
     seconds: Seconds = field(default_factory=dict)
 
 

@@ -35,7 +35,7 @@ def table(status: dict[str, Any]) -> str:
     engine = status["engine"]
     lines = [
         f"{status['server']} at {status['address']}, up {_span(status['uptime_s'])}",
-        f"  engine    {engine['state']} on {engine['device']}, process {engine['pid']}, start {engine['starts']}",
+        f"  engine    {engine['state']}" + _place(engine),
         f"  recovery  {'-' if engine['recovery_s'] is None else str(engine['recovery_s']) + ' s, the last time'}",
         f"  memory    {_megabytes(engine['figures'].get('engine_resident_bytes', 0))}",
         f"  sessions  {engine['figures'].get('sessions', 0)} open",
@@ -51,6 +51,11 @@ def table(status: dict[str, Any]) -> str:
         f"  client    {name}, heard {_span(age)} ago, {status['waiting'].get(name, 0)} wait" for name, age in heard
     ]
     return "\n".join(lines)
+
+
+def _place(engine: dict[str, Any]) -> str:
+    """Where it runs; nothing of one that is not there yet."""
+    return f" on {engine['device']}, process {engine['pid']}, start {engine['starts']}" if engine["device"] else ""
 
 
 def _megabytes(nbytes: float) -> str:

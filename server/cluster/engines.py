@@ -56,6 +56,11 @@ class ClusterEngines:
             told.update(engine.beat.figures if engine.beat is not None else {})
         return dict(told)
 
+    @property
+    def is_there(self) -> bool:
+        """Is any? From any thread."""
+        return any(engine.beat is not None for engine in self.all)
+
     def status(self) -> dict[str, Any]:
         """For the administrator: of all, and of each that is there."""
         there = [engine for engine in self.all if engine.beat is not None]

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from terrafine.server.gateway.metrics import Metrics
 from terrafine.server.gateway.outbox import Outbox
 from terrafine.server.gateway.worker import Engine, Engines, Worker, answered, timed
 from terrafine.shared import messages as m
-from terrafine.shared.errors import BadRequest, EngineRestarted, NotAllowed, TerrafineError
+from terrafine.shared.errors import BadRequest, EngineRestarted, NotAllowed, ServerBusy, TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 from terrafine.shared.wire import Frame, pack, request_id_of, unpack
@@ -41,6 +42,7 @@ from terrafine.shared.wire import Frame, pack, request_id_of, unpack
 log = logging.getLogger(__name__)
 POLL_MS = 200
 RETRY_MS = 20
+STARTING, AT_WORK, IDLE = "starting", "at work", "idle"  # of the engine, also when it is started again
 _INPROC = "inproc://replies"
 _REQUESTS = get_args(m.Request)
 _OBJECTS_BYTES = 8  # of memory, about, for a byte of a header
@@ -48,7 +50,10 @@ _NO_PIXELS = Patch(Window(0, 0, 0, 0), np.empty((0, 0, 0), np.uint8), np.empty((
 
 
 class Server:
-    """Binds at once; `start` waits for the engine; `run` serves until `stop` is called, by whatever thread."""
+    """Binds at once; `start` waits for the engine, and answers meanwhile; `run` serves until `stop` is called.
+
+    `stop` may be called by any thread.
+    """
 
     def __init__(
         self,
@@ -92,9 +97,16 @@ class Server:
         self.address = self._front.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def start(self) -> None:
-        """Raises what the engine finds to be wrong, unless the server was stopped meanwhile."""
+        """Returns once the engine is there; meanwhile whoever asks is told that it starts, and requests wait for it.
+
+        Raises what the engine finds to be wrong, unless the server was stopped meanwhile.
+        """
+        with ThreadPoolExecutor(1, "start") as pool:
+            starting = pool.submit(self._engine.start)
+            while not starting.done():
+                self._attend(RETRY_MS)
         try:
-            self._engine.start()
+            starting.result()
         except EngineRestarted:
             if not self._stopping.is_set():
                 raise
@@ -150,15 +162,21 @@ class Server:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            if self._front.poll(0) or self._wait():
-                self._receive()
-            self._outbox.pass_on()
+            self._attend(RETRY_MS if self._outbox.is_stuck else POLL_MS)
             if self.guard is not None:
-                self._watch(self.guard)
-            if self._admin is not None:
-                self._admin.answer()
+                self._let_go(self.guard)
 
-    def _wait(self) -> bool:
+    def _attend(self, patience_ms: int) -> None:
+        """Do what there is to do, or what comes soon."""
+        if self._front.poll(0) or self._wait(patience_ms):
+            self._receive()
+        self._outbox.pass_on()
+        if self.guard is not None:
+            self.guard.answer()
+        if self._admin is not None:
+            self._admin.answer()
+
+    def _wait(self, patience_ms: int) -> bool:
         """Until there is something to do; True if a request came."""
         poller = zmq.Poller()
         poller.register(self._front, zmq.POLLIN)
@@ -167,11 +185,10 @@ class Server:
         poller.register(self._replies, zmq.POLLIN)
         if self._admin is not None:
             poller.register(self._admin.questions, zmq.POLLIN)
-        return self._front in dict(poller.poll(RETRY_MS if self._outbox.is_stuck else POLL_MS))
+        return self._front in dict(poller.poll(patience_ms))
 
-    def _watch(self, guard: Guard) -> None:
-        """See who knocks, and who is let in no more: their work ends."""
-        guard.answer()
+    def _let_go(self, guard: Guard) -> None:
+        """Of those who are let in no more: their work ends."""
         for client in guard.refresh():
             self._heard.pop(client, None)
             self._engine.forget_client(client)
@@ -200,10 +217,10 @@ class Server:
             self._outbox.send([connection, *pack(timed(failed(error), time.perf_counter()), request_id)])
 
     def _accept(self, job: Job) -> None:
-        if isinstance(job.message, m.Hello):
+        if isinstance(job.message, m.Hello) and self._engine.device:  # while that is not known, hello waits for it
             self._send(job, welcome(self._engine.device, self._roots))
         elif isinstance(job.message, m.Ping):
-            self._send(job, m.Pong(self._jobs.busy))
+            self._send(job, m.Pong(self._state() != IDLE))
         elif isinstance(job.message, m.Cancel):
             self._send(job, m.Cancelling(job.message.request))
             self._tell(self._jobs.cancel(job.connection, job.message.request))
@@ -233,12 +250,20 @@ class Server:
             "address": self.address,
             "pid": os.getpid(),
             "uptime_s": round(now - self._began, 1),
-            "engine": {**self._engine.status(), "state": "at work" if self._jobs.busy else "idle"},
+            "engine": {**self._engine.status(), "state": self._state()},
             "waiting": {name(client): count for client, count in self._jobs.waiting().items()},
             "clients": {name(client): round(now - heard, 1) for client, heard in self._heard.items()},
         }
 
+    def _state(self) -> str:
+        if not self._engine.is_there:
+            return STARTING
+        return AT_WORK if self._jobs.busy else IDLE
+
     def _end_session(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Raises ServerBusy where no engine is there to do it."""
+        if not self._engine.is_there:
+            raise ServerBusy("The engine is starting.", "Try again in a moment.")
         self._engine.forget_session(str(question.get("client")), str(question.get("session")))
         return {}
 

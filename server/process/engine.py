@@ -76,6 +76,11 @@ class EngineProcess:
         self.starts += 1
 
     @property
+    def is_there(self) -> bool:
+        """Is it ready for work? Not while it starts. From any thread."""
+        return self._pipe is not None
+
+    @property
     def all(self) -> tuple[EngineProcess]:
         """The engines that there are: this one."""
         return (self,)

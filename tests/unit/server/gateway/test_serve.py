@@ -48,7 +48,7 @@ class Flood:
 class InProcess:
     """The engine without a process of its own."""
 
-    device = "cpu"
+    device, is_there = "cpu", True
     figures: dict = {}
 
     def __init__(self, flood: Flood) -> None:

@@ -29,7 +29,7 @@ PREDICT = m.Predict("s", Window(0, 0, 9, 9))
 class Patient:
     """An engine: it answers ListModels at once, and all else with progress until it is stopped."""
 
-    device, figures = "cpu", {"sessions": 1}
+    device, figures, is_there = "cpu", {"sessions": 1}, True
 
     def __init__(self) -> None:
         self.work: dict[int, str] = {}
