@@ -16,9 +16,9 @@ HELP = f"""Retrain a model on marks that an analyst placed on a raster, and keep
 The folder OUT is written whole or not at all, and never over another; its card says where the model comes from.
 
 examples:
-  terrafine learn image.tif marks.gpkg my_models/banepa --model NAME
-  terrafine learn image.tif marks.geojson my_models/banepa --model NAME --scope head
-  terrafine learn image.tif marks.geojson my_models/solar --model NAME --new-class "solar panels"
+  terrafine learn image.tif marks.gpkg my_models/banepa --model landcover-rgb
+  terrafine learn image.tif marks.geojson my_models/banepa --model landcover-rgb --scope head
+  terrafine learn image.tif marks.geojson my_models/solar --model landcover-rgb --new-class "solar panels"
   terrafine predict other.tif map.tif --model banepa --models my_models/
 """
 FEATURES_BYTES = 1 << 30

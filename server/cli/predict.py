@@ -21,16 +21,17 @@ name in another folder; those that the same command has made are not made again.
 {opening.MARKS_HELP}
 
 examples:
-  terrafine predict image.tif map.tif --model NAME
-  terrafine predict sentinel.tif map.tif --model NAME --bands 4,3,2
-  terrafine predict scan.jpg map.tif --model NAME --gsd 0.3
-  terrafine predict image.tif map.tif --model NAME --marks corrections.gpkg
-  terrafine predict image.tif map.tif --model NAME --side photographs.gpkg --fields height,shade
-  terrafine predict image.tif map.tif --model NAME --uncertainty entropy doubt.tif
-  terrafine predict image.tif map.tif --model NAME --detail fine
-  terrafine predict image.tif map.tif --model NAME --server tcp://gpu:5590 --server-key server.pub --key alice.key
-  terrafine predict images/ maps/ --model NAME
-  terrafine predict images/ maps/ --model NAME --ray auto     (by all machines of a Ray cluster: docs/cluster.md)
+  terrafine predict image.tif map.tif --model landcover-rgb
+  terrafine predict sentinel.tif map.tif --model landcover-rgb --bands 4,3,2
+  terrafine predict scan.jpg map.tif --model landcover-rgb --gsd 0.3
+  terrafine predict image.tif map.tif --model landcover-rgb --marks corrections.gpkg
+  terrafine predict image.tif map.tif --model my-model --side photographs.gpkg --fields height,shade
+  terrafine predict image.tif map.tif --model landcover-rgb --uncertainty entropy doubt.tif
+  terrafine predict image.tif map.tif --model landcover-rgb --detail fine
+  terrafine predict image.tif map.tif --model landcover-rgb --server tcp://gpu:5590 --server-key server.pub \\
+      --key alice.key
+  terrafine predict images/ maps/ --model landcover-rgb
+  terrafine predict images/ maps/ --model landcover-rgb --ray auto   (on a Ray cluster: docs/cluster.md)
 
 terrafine models lists the names of the models there are; --json says which uncertainties each has, and whether it can
 make a map of more detail: "fine" looks at the image again, twice as close, which takes several times as long; "fast"

@@ -23,9 +23,9 @@ for a raster without a CRS.
 {opening.MARKS_HELP}
 
 examples:
-  terrafine rank image.tif --model NAME
-  terrafine rank image.tif --model NAME --size 256 --limit 20 --out patches.geojson
-  terrafine rank image.tif --model NAME --marks marks.gpkg --method margin
+  terrafine rank image.tif --model landcover-rgb
+  terrafine rank image.tif --model landcover-rgb --size 256 --limit 20 --out patches.geojson
+  terrafine rank image.tif --model landcover-rgb --marks marks.gpkg --method margin
 """
 FEW_FEATURES_BYTES = 128 << 20
 
