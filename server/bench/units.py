@@ -100,7 +100,7 @@ class _Echo:
 class _Echoes:
     """So many of them."""
 
-    device = "cpu"
+    device, is_there = "cpu", True
 
     def __init__(self, count: int) -> None:
         self.all = [_Echo() for _ in range(count)]

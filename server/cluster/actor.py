@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 from terrafine.server.cluster.link import ray
 from terrafine.server.cluster.precedence import Precedence
 from terrafine.server.cluster.quotas import Use, use_of
+from terrafine.server.engine.memory import Returns
 from terrafine.server.logs import configure
 from terrafine.server.process.child import EngineOptions, resident_bytes
 from terrafine.server.process.pipe import Answer
@@ -80,6 +81,7 @@ class EngineActor:
         self._birth = secrets.token_hex(8)
         self._precedence = Precedence()
         self._zoo = Zoo(options.models, options.device, options.saved_models)
+        self._returns = Returns()
         self._blocks_made = 0
         self._dispatcher: Any = None  # of a server, if it takes part in one
         guests = self._take_part(options, state) if state is not None else None
@@ -127,6 +129,7 @@ class EngineActor:
 
     def _answered(self, job: int) -> Answer:
         """What a job changed is on the disk, for any other engine to find, before its last reply leaves."""
+        self._returns.worked()
         answer = self._turns.advance(job)
         if answer.last:
             self._dispatcher.sessions.sync()
@@ -155,15 +158,18 @@ class EngineActor:
         """As MapMaker does."""
         try:
             made = self._maps.block(job, block, finished)
-            self._blocks_made += 1
-            return made
         except TerrafineError as error:
             return Refusal(error.code, error.message, error.hint)
+        self._blocks_made += 1
+        self._returns.worked()
+        self._returns.beat()  # where blocks are all it makes, nobody asks for its own
+        return made
 
     # ---- at once, also while it is at work -------------------------------------------------------------------------
 
     @ray.method(concurrency_group="talk")
     def beat(self) -> Beat:
+        self._returns.beat()
         context = ray.get_runtime_context()
         place = context.get_node_id(), socket.gethostname(), os.getpid()
         return Beat(self._birth, *place, self._zoo.device, self._figures())

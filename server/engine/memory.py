@@ -11,6 +11,7 @@ from typing import TypeVar
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+BEATS = 10  # of an engine's heart, about a second each, between two times that memory is given back
 
 # Those of C++, and of oneDNN, which does not say why; what it does not know how to do is "… a primitive descriptor".
 NATIVE = ("std::bad_alloc", "could not create a primitive", "could not execute a primitive")
@@ -49,3 +50,19 @@ def give_back() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+class Returns:
+    """When an engine gives back what was freed: now and then, if it worked since. Any thread may call."""
+
+    def __init__(self) -> None:
+        self._beats, self._is_due = 0, True  # what the start took and freed
+
+    def worked(self) -> None:
+        self._is_due = True
+
+    def beat(self) -> None:
+        self._beats += 1
+        if self._is_due and self._beats % BEATS == 0:
+            self._is_due = False
+            give_back()

@@ -14,14 +14,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Optional
 
-from terrafine.server.engine.memory import give_back
+from terrafine.server.engine.memory import Returns
 from terrafine.server.logs import LogStyle, configure
 from terrafine.server.process.pipe import Parcel, Pipe, PipeClosed
 from terrafine.shared.errors import TerrafineError
 
 log = logging.getLogger(__name__)
 BEAT_S = 1.0
-BEATS_TO_TRIM = 10
 BEATS_TO_EXPIRY = 3600
 ORPHAN_S = 5.0  # how long a step may take to end once the gateway is gone
 
@@ -95,7 +94,7 @@ class _Workshop:
         self._pipe = pipe
         self._orders: SimpleQueue[Optional[Parcel]] = SimpleQueue()
         self._is_orphan = False
-        self._is_trimmed = False
+        self._returns = Returns()
         self._doers: dict[str, Callable[[dict[str, Any], list[bytes]], None]] = {
             "advance": self._advance,
             "stop": lambda head, _frames: self._turns.forget(head["job"]),
@@ -134,7 +133,7 @@ class _Workshop:
         self._orders.put(None)
 
     def _advance(self, head: dict[str, Any], frames: list[bytes]) -> None:
-        self._is_trimmed = False
+        self._returns.worked()
         if frames:
             self._turns.begin(head["job"], frames, head["client"], head["waited"])
         job, more = head["job"], True
@@ -145,9 +144,7 @@ class _Workshop:
 
     def _tidy(self, head: dict[str, Any], _frames: list[bytes]) -> None:
         self._dispatcher.sessions.sync()
-        if head["beats"] % BEATS_TO_TRIM == 0 and not self._is_trimmed:
-            give_back()
-            self._is_trimmed = True
+        self._returns.beat()
         if head["beats"] % BEATS_TO_EXPIRY == 0:
             self._dispatcher.sessions.expire(self._keep_days)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from terrafine.server.engine import memory
 from terrafine.server.process import child
 from terrafine.server.process.child import EngineOptions
 from terrafine.server.process.pipe import Pipe
@@ -21,7 +22,7 @@ from terrafine.shared.wire import pack
 def returns(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """One for each time that freed memory went back to the system."""
     returns: list[None] = []
-    monkeypatch.setattr(child, "give_back", lambda: returns.append(None))
+    monkeypatch.setattr(memory, "give_back", lambda: returns.append(None))
     monkeypatch.setattr(child, "BEAT_S", 0.005)
     return returns
 
@@ -54,14 +55,14 @@ def ping(engine: Pipe, job: int) -> None:
 
 
 def test_memory_is_given_back_after_work_and_not_again_until_there_was_more(engine: Pipe, returns: list[None]) -> None:
-    beats(engine, 3 * child.BEATS_TO_TRIM)
+    beats(engine, 3 * memory.BEATS)
     idle = len(returns)
     assert idle <= 1  # of the start
     ping(engine, 1)
-    beats(engine, 3 * child.BEATS_TO_TRIM)
+    beats(engine, 3 * memory.BEATS)
     assert len(returns) == idle + 1
     ping(engine, 2)
-    beats(engine, 3 * child.BEATS_TO_TRIM)
+    beats(engine, 3 * memory.BEATS)
     assert len(returns) == idle + 2
 
 
