@@ -94,13 +94,18 @@ def known_folders(given: Sequence[Path]) -> tuple[Path, ...]:
     return (*(folder for folder in [user_models()] if folder.is_dir()), *given)
 
 
+def check_name(name: str) -> None:
+    """Raises BadRequest for a name of a model that some system cannot have."""
+    if not SAFE_NAME.fullmatch(name) or UNSAFE_NAME.fullmatch(name):
+        raise BadRequest(f"'{name}' cannot be a model's name.", "Use letters, digits, '.', '_' and '-'.")
+
+
 def save_model(folder: Path, predictor: Predictor, spec: ModelSpec, card: str) -> None:
     """Write a model folder, complete or not at all, where none is.
 
     Raises BadRequest for a name that some system cannot have or that is taken, OutOfMemory where there is no room.
     """
-    if not SAFE_NAME.fullmatch(folder.name) or UNSAFE_NAME.fullmatch(folder.name):
-        raise BadRequest(f"'{folder.name}' cannot be a model's name.", "Use letters, digits, '.', '_' and '-'.")
+    check_name(folder.name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(folder.parent).free < DISK_RESERVE_BYTES:
         raise OutOfMemory(f"There is no room left for models in '{folder.parent}'.", "Free some disk space.")

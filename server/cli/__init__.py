@@ -27,6 +27,7 @@ COMMANDS = {
     "sessions": "list and end the sessions that a server keeps",
     "predict": "classify a raster file into a GeoTIFF",
     "learn": "retrain a model on marks",
+    "uncertainty": "write how unsure a model is, as a raster of its own",
     "rank": "say where to look first: the patches that the model is least sure of",
     "objects": "turn a layer of boxes into the outlines of what is in them",
     "train": "train a network on image and label rasters",

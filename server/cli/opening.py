@@ -6,7 +6,7 @@ import argparse
 import math
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # so that --help need not load torch
     from terrafine.models.objects.finder import ObjectFinder
     from terrafine.server.engine.session import Session
     from terrafine.server.rasters.raster_io import Raster
+    from terrafine.shared.spec import LandCover
 
 MARKS_HELP = """\
 Marks are a GeoPackage that the QGIS plugin keeps beside its project, or GeoJSON: points, lines and polygons, each with
@@ -58,19 +59,20 @@ def add_ray(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def opened(
-    arguments: argparse.Namespace, features_bytes: int = 0, new_classes: Sequence[str] = ()
+    arguments: argparse.Namespace,
+    features_bytes: int = 0,
+    legend: Callable[[tuple[LandCover, ...]], tuple[LandCover, ...]] = tuple,
 ) -> Iterator[tuple[Session, Raster]]:
     """The session of `arguments.raster`, with the marks of `arguments.marks` if it is given; warnings are printed.
 
     features_bytes  may be kept of the tiles' features: few for work that goes through the raster once
-    new_classes     that the model's legend grows by
+    legend          what becomes of the model's classes
     """
     import rasterio
     import torch
 
     from terrafine.server.engine.caches import ByteLru
     from terrafine.server.engine.learning import with_legend
-    from terrafine.server.engine.legend import grown
     from terrafine.server.engine.session import Caches, Session
     from terrafine.server.rasters.marks_file import read_marks
     from terrafine.server.rasters.raster_io import GDAL_OPTIONS, open_raster
@@ -80,8 +82,9 @@ def opened(
         torch.set_num_threads(arguments.threads)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as with Ctrl-C, and clean up
     predictor = Zoo(known_folders(arguments.models), arguments.device).predictor(arguments.model)
-    if new_classes:
-        predictor = with_legend(predictor, grown(predictor.spec.classes, new_classes))
+    classes = legend(predictor.spec.classes)
+    if classes != predictor.spec.classes:
+        predictor = with_legend(predictor, classes)
     with rasterio.Env(**GDAL_OPTIONS), open_raster(arguments.raster, predictor.spec, arguments.bands) as raster:
         grid = replace(raster.info.grid, gsd_m=arguments.gsd) if arguments.gsd else raster.info.grid
         caches = Caches(features=ByteLru(features_bytes))

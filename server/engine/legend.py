@@ -86,10 +86,20 @@ class Legend:
 
 def grown(classes: Sequence[LandCover], names: Sequence[str]) -> tuple[LandCover, ...]:
     """The classes and new ones of these names, in colours that lie far apart; raises BadRequest for a name twice."""
-    together = [*(item.name for item in classes), *names]
-    if len(set(together)) != len(together):
-        raise BadRequest(f"There is a class of that name already: {', '.join(together)}.")
+    _check_distinct([*(item.name for item in classes), *names])
     return (*classes, *(LandCover(index, name, _color(index)) for index, name in enumerate(names, len(classes))))
+
+
+def own(known: Sequence[LandCover], names: Sequence[str]) -> tuple[LandCover, ...]:
+    """Classes of these names alone: known ones keep their colours; raises BadRequest for a name twice."""
+    _check_distinct(names)
+    colors = {item.name: item.color for item in known}
+    return tuple(LandCover(index, name, colors.get(name) or _color(index)) for index, name in enumerate(names))
+
+
+def _check_distinct(names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        raise BadRequest(f"There is a class of that name already: {', '.join(names)}.")
 
 
 def _color(number: int) -> str:

@@ -37,7 +37,8 @@ OVERVIEWS_SHARE = 4 / 3  # of the full resolution: 1 + 1/4 + 1/16 + …
 
 @dataclass(frozen=True)
 class Layer:
-    """What a map's one band, uint8 with nodata 255, holds: classes with names and colours, or without them numbers.
+    """What a map's one band, uint8 with nodata 255, holds: classes with names and colours, or without them numbers,
+    of which GIS make 0 … 1.
 
     made_of  tells the map from one of another raster, model, …; kept in the file, for `made_of`
     """
@@ -101,6 +102,8 @@ class MapWriter:
                 dataset.update_tags(**{MADE_OF: self._layer.made_of})
             if self._layer.classes:
                 dataset.write_colormap(1, {item.id: _rgba(item.color) for item in self._layer.classes})
+            else:
+                dataset.scales = (1 / (NODATA_CLASS - 1),)
             opened.pop_all()  # it stays open, unless one of these has failed
         return dataset
 

@@ -73,6 +73,18 @@ class Georeference:
         there = np.array([(point.x, point.y) for point in self.gcps])
         return not self.gcps or (_spans_area(here) and _spans_area(there))
 
+    def thinned(self, factor: int) -> Georeference:
+        """Where a raster lies whose pixels are squares of `factor` × `factor` of this one's.
+
+        What lies nowhere has pixels for coordinates then, with rows that go down, as GIS draw it.
+        """
+        if factor == 1:
+            return self
+        a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0) if self.transform == IDENTITY else self.transform
+        transform = self.transform if self.gcps else (a * factor, b * factor, c, d * factor, e * factor, f)
+        points = (GroundControlPoint(p.row / factor, p.col / factor, p.x, p.y, p.z, p.id, p.info) for p in self.gcps)
+        return Georeference(transform, tuple(points), self.crs)
+
 
 class Raster:
     """An open raster file and the bands of it that feed a model; a PixelSource. For one thread."""

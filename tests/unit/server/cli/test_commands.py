@@ -86,6 +86,36 @@ def test_predict_writes_any_uncertainty_that_the_model_has(models, raster, tmp_p
         assert 0 < doubt.read(1).max() < 255
 
 
+@pytest.mark.parametrize(
+    "place", [{}, {"crs": "EPSG:32640", "transform": rasterio.Affine(0.5, 0, 35e4, 0, -0.5, 27e5)}]
+)
+def test_uncertainty_is_written_at_full_and_at_reduced_resolution(models, tmp_path, write_raster, noise, place) -> None:
+    raster = write_raster(tmp_path / "image.tif", noise(90, 120), **place)
+    line = ["uncertainty", raster, tmp_path / "whole.tif", "--model", "tiny", "--models", models]
+    assert main([str(word) for word in line]) == 0
+    assert main([str(word) for word in [*line[:2], tmp_path / "squares.tif", *line[3:], "--factor", 40]]) == 0
+    with rasterio.open(tmp_path / "whole.tif") as whole, rasterio.open(tmp_path / "squares.tif") as squares:
+        assert (whole.shape, squares.shape, squares.scales) == ((90, 120), (3, 3), (1 / 254,))
+        means = [[whole.read(1)[r : r + 40, c : c + 40].mean() for c in (0, 40, 80)] for r in (0, 40, 80)]
+        np.testing.assert_allclose(squares.read(1), means, atol=1.0)
+        side = 0.5 if place else 1.0
+        assert (squares.transform.a, squares.transform.e) == (40 * side, -40 * side)
+        assert squares.crs == whole.crs
+
+
+@pytest.mark.parametrize("words", [("--factor", "0"), ("--factor", "257"), ("--method", "astrology")])
+def test_uncertainty_that_cannot_be_measured_is_a_usage_error(models, raster: Path, tmp_path: Path, words) -> None:
+    line = ["uncertainty", raster, tmp_path / "doubt.tif", "--model", "tiny", "--models", models, *words]
+    assert main([str(word) for word in line]) == 2
+    assert not (tmp_path / "doubt.tif").exists()
+
+
+def test_the_image_is_not_overwritten_by_its_uncertainty(models, raster: Path) -> None:
+    before = raster.read_bytes()
+    assert main(["uncertainty", str(raster), str(raster), "--model", "tiny", "--models", str(models)]) == 2
+    assert raster.read_bytes() == before
+
+
 def test_what_was_learnt_is_a_model_like_others(models, raster, marks, tmp_path: Path, capsys) -> None:
     out = tmp_path / "mine"
     line = ["learn", raster, marks, out, "--steps", 2, "--models", models, "--model", "tiny", "--title", "My own"]
@@ -111,6 +141,26 @@ def test_a_class_that_the_model_never_knew_is_learnt(models, raster, marks, tmp_
     assert main([str(word) for word in [*line, "--new-class", "solar panels"]]) == 0
     assert [item.name for item in describe(tmp_path / "sunny").classes][3:] == ["solar panels"]
     assert main([str(word) for word in [*line[:3], tmp_path / "b", *line[4:], "--new-class", "water"]]) == 2
+
+
+def test_a_legend_of_ones_own_is_learnt_and_goes_on_with_what_the_model_knows(models, raster, marks, tmp_path) -> None:
+    shapes = json.loads(marks.read_text("utf-8"))
+    for shape, name in zip(shapes["features"], ("reeds", "water", "reeds")):
+        shape["properties"] = {"class_name": name}
+    marks.write_text(json.dumps(shapes), "utf-8")
+    line = ["learn", raster, marks, tmp_path / "shore", "--models", models, "--model", "tiny", "--scope", "head"]
+    assert main([str(word) for word in [*line, "--classes", "reeds,water"]]) == 0
+    known = {item.name: item.color for item in describe(models / "tiny").classes}
+    reeds, water = describe(tmp_path / "shore").classes
+    assert (reeds.name, water.name, water.color) == ("reeds", "water", known["water"])
+    assert reeds.color not in known.values()
+    assert main([str(word) for word in [*line[:3], tmp_path / "b", *line[4:], "--classes", "reeds,reeds"]]) == 2
+
+
+def test_a_name_that_no_model_can_have_is_refused_before_learning(models, raster, marks, tmp_path, capsys) -> None:
+    line = ["learn", raster, marks, tmp_path / "my model", "--models", models, "--model", "nowhere"]
+    assert main([str(word) for word in line]) == 2
+    assert "'my model' cannot be a model's name" in capsys.readouterr().err
 
 
 def test_learning_never_overwrites_a_model(models, raster, marks, tmp_path: Path, capsys) -> None:
@@ -208,7 +258,7 @@ def test_ctrl_c_ends_with_130_and_leaves_no_file(models: Path, raster: Path, tmp
     assert [path.name for path in tmp_path.iterdir()] == [raster.name]
 
 
-@pytest.mark.parametrize("command", ["serve", "predict", "learn", "rank"])
+@pytest.mark.parametrize("command", ["serve", "predict", "learn", "rank", "uncertainty"])
 def test_every_help_shows_examples(command: str, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
