@@ -8,6 +8,7 @@ from qgis.PyQt.QtWidgets import QFileDialog
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import Tell, told
+from terrafine.qgis_plugin.finish.desk import FinishDesk
 from terrafine.qgis_plugin.language import Number, grouped
 from terrafine.qgis_plugin.layers import ROLE
 from terrafine.qgis_plugin.learn.desk import LearnDesk
@@ -37,6 +38,7 @@ class Desk(QObject):
         self.look, self.side = LookDesk(bench), SideDesk(bench)
         self.objects = ObjectsDesk(bench)
         self.learn, self.legend = LearnDesk(bench), LegendDesk(bench)
+        self.finish = FinishDesk(bench)
         self._connect_map()
         bench.sessions.find()
 
@@ -73,7 +75,7 @@ class Desk(QObject):
         self._exporter.failed.connect(lambda error: self._bench.tell(told(error)))
         self._exporter.saved.connect(self._say_where)
         self._dock.marks.opacity_chosen.connect(self._choose_opacity)
-        self._dock.marks.export_asked.connect(self._ask_export)
+        self._dock.marks.deliver.export_asked.connect(self._ask_export)
 
     def _offer_images(self) -> None:
         """Maps of Terrafine's own are no images to classify."""

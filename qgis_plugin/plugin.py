@@ -81,6 +81,7 @@ class TerrafinePlugin(QObject):
             self.bench = Workbench(self.iface, self.dock, settings)
             self.desk = Desk(self.bench)
             self.welcome = WelcomeDesk(self.bench)
+            self.dock.marks.deliver.labelling_asked.connect(lambda: self.labelling.open())
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
 
     def _close_dock(self) -> None:

@@ -1133,6 +1133,45 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
 </context>
 <context>
+    <name>DeliverButton</name>
+    <message>
+        <source>Deliver</source>
+        <translation>Livrer</translation>
+    </message>
+    <message>
+        <source>Export the map, clean it, make polygons of it, measure areas and accuracy</source>
+        <translation>Exporter la carte, la nettoyer, en faire des polygones, mesurer surfaces et exactitude</translation>
+    </message>
+    <message>
+        <source>Export the map…</source>
+        <translation>Exporter la carte…</translation>
+    </message>
+    <message>
+        <source>Remove specks…</source>
+        <translation>Enlever les taches isolées…</translation>
+    </message>
+    <message>
+        <source>Make polygons…</source>
+        <translation>Faire des polygones…</translation>
+    </message>
+    <message>
+        <source>Areas by class…</source>
+        <translation>Surfaces par classe…</translation>
+    </message>
+    <message>
+        <source>1. Draw samples…</source>
+        <translation>1. Tirer des échantillons…</translation>
+    </message>
+    <message>
+        <source>2. Label samples…</source>
+        <translation>2. Étiqueter les échantillons…</translation>
+    </message>
+    <message>
+        <source>3. Assess accuracy…</source>
+        <translation>3. Évaluer l'exactitude…</translation>
+    </message>
+</context>
+<context>
     <name>Desk</name>
     <message>
         <source>Add a raster layer to begin.</source>
@@ -2026,10 +2065,6 @@ Le résultat garde les noms et les couleurs.</translation>
     <message>
         <source>How much of the image the map covers</source>
         <translation>À quel point la carte couvre l'image</translation>
-    </message>
-    <message>
-        <source>Export the map as a compressed GeoTIFF…</source>
-        <translation>Exporter la carte en GeoTIFF compressé…</translation>
     </message>
     <message>
         <source> px</source>

@@ -13,12 +13,13 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from terrafine.qgis_plugin.finish.deliver_button import DeliverButton
 from terrafine.qgis_plugin.legend.tools import LegendTools
 from terrafine.qgis_plugin.legend.widget import Legend
 from terrafine.qgis_plugin.marks.tool_buttons import ToolButtons
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Link, View
-from terrafine.qgis_plugin.widgets import heading, icon, note, row, tool_button
+from terrafine.qgis_plugin.widgets import heading, icon, note, row
 
 
 class MarksPanel(QWidget):
@@ -26,7 +27,6 @@ class MarksPanel(QWidget):
     live_switched = pyqtSignal(bool)
     refresh_asked = pyqtSignal()
     opacity_chosen = pyqtSignal(float)
-    export_asked = pyqtSignal()
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class MarksPanel(QWidget):
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setToolTip(self.tr("How much of the image the map covers"))
-        self.export = tool_button("export", self.tr("Export the map as a compressed GeoTIFF…"))
+        self.deliver = DeliverButton()
         self._lay_out()
         self._connect()
 
@@ -59,7 +59,7 @@ class MarksPanel(QWidget):
         self.refresh.setVisible(view.is_behind and view.work is None)
         self.refresh.setEnabled(view.link is Link.ONLINE)
         self.opacity.setEnabled(view.has_session)
-        self.export.setEnabled(view.has_session)
+        self.deliver.setEnabled(view.has_session)
 
     def show_tool(self, name: str) -> None:
         """Show which map tool is in use; "" for none of ours."""
@@ -93,7 +93,7 @@ class MarksPanel(QWidget):
         column.addWidget(self._width_row())
         column.addWidget(self.live)
         column.addWidget(self.refresh)
-        column.addLayout(row(QLabel(self.tr("Map opacity")), self.opacity, self.export))
+        column.addLayout(row(QLabel(self.tr("Map opacity")), self.opacity, self.deliver))
 
     def _width_row(self) -> QWidget:
         self.width_row = QWidget()
@@ -108,4 +108,3 @@ class MarksPanel(QWidget):
         self.live.clicked.connect(self.live_switched)
         self.refresh.clicked.connect(self.refresh_asked)
         self.opacity.valueChanged.connect(lambda percent: self.opacity_chosen.emit(percent / 100))
-        self.export.clicked.connect(self.export_asked)

@@ -48,7 +48,7 @@ def refine(user: User, place: Place) -> None:
     user.picture("refine-history", user.dock.pages)
     user.go_back_in_history()
     user.save_project(place)
-    user.save_as(Path(place.raster).with_name("map.tif"), lambda: user.press("Export the map"))
+    user.save_as(Path(place.raster).with_name("map.tif"), lambda: user.menu_of("Deliver", "Export the map…"))
 
 
 def classify(user: User, place: Place) -> None:
@@ -100,10 +100,10 @@ def adapt(user: User, place: Place) -> None:
 def deliver(user: User, place: Place) -> None:
     """Job 3: assess a map and deliver it."""
     user.open_project(place)
+    user.run_on_the_map("Remove specks…", "Sieve a class map")
     user.menu("Processing", "Toolbox")
-    user.run_algorithm("Sieve a class map", {"Class map": f"Land cover: {Path(place.raster).stem}"})
     user.run_algorithm("Stratified random samples", {"Class map": "Result"})
-    user.menu("Raster", "Terrafine", "Label samples…")
+    user.menu_of("Deliver", "2. Label samples…")
     user.picture("deliver-label")
     user.label_all(place)
     report = Path(place.raster).with_name("accuracy.html")

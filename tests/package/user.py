@@ -156,12 +156,21 @@ class User(Reach):
         enter = lambda: QTest.keyClick(toolbox.searchBox, Qt.Key.Key_Return)  # noqa: E731
         self._meanwhile(DIALOG_S, lambda: self._fill_in_and_run(name, choices, files or {}), enter)
 
+    def run_on_the_map(self, entry: str, title: str) -> None:
+        """Choose an algorithm for the map that is worked on, and run it as it opens."""
+        self.menu_of("Deliver", entry)
+        self.dialog(title)
+        self._run(title)
+
     def _fill_in_and_run(self, name: str, choices: dict[str, str], files: dict[str, Path]) -> None:
         self.dialog(name)
         for words, value in choices.items():
             self.choose(words, value)
         for words, path in files.items():
             self.type_into(words, str(path))
+        self._run(name)
+
+    def _run(self, name: str) -> None:
         before = len(QgsProject.instance().mapLayers())
         self.press("Run")
         self.until(lambda: len(QgsProject.instance().mapLayers()) > before, f"'{name}' is done")

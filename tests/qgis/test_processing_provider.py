@@ -18,6 +18,7 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
+from terrafine.qgis_plugin.processing.base import INPUT
 from terrafine.tests.qgis.processing_runs import blobs, class_map, run
 
 NAMES = {
@@ -52,6 +53,19 @@ def test_loading_the_plugin_adds_the_algorithms_and_unloading_takes_them_away(an
     assert registry.providerById("terrafine") is not None
     analyst.plugin.unload()
     assert registry.providerById("terrafine") is None
+
+
+def test_the_deliver_button_offers_algorithms_that_take_a_map(mapped):
+    deliver, asked = mapped.dock.marks.deliver, []
+    deliver.algorithm_asked.disconnect()  # from what would open their windows
+    deliver.algorithm_asked.connect(asked.append)
+    deliver.export_asked.disconnect()
+    for action in deliver.menu().actions():
+        action.trigger()
+    assert asked == ["sieve", "vectorise", "statistics", "samples", "accuracy"]
+    for name in asked:
+        algorithm = QgsApplication.processingRegistry().algorithmById(f"terrafine:{name}")
+        assert algorithm.parameterDefinition(INPUT).checkValueIsAcceptable(mapped.map_layer.id())
 
 
 def test_algorithms_can_be_chained_in_a_model(provider, tmp_path):
