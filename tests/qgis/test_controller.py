@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
-from qgis.core import QgsCoordinateReferenceSystem
 
 from terrafine.qgis_plugin.controller import Controller
 from terrafine.qgis_plugin.effects import (
@@ -22,22 +22,14 @@ from terrafine.qgis_plugin.effects import (
 )
 from terrafine.qgis_plugin.link.mirror import difference
 from terrafine.qgis_plugin.link.servers import Server
-from terrafine.qgis_plugin.rasters.raster import RasterFile
 from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.shared.annotation import AnnotationLog
 from terrafine.shared.errors import Cancelled, ConnectionFailed, UnusableRaster
-from terrafine.shared.geo import Grid, Window
+from terrafine.shared.geo import Window
 from terrafine.shared.messages import Progress
-from terrafine.shared.patch import Patch
-from terrafine.shared.raster import RasterInfo
-from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
+from terrafine.tests.qgis.controllers import LEFT, MODEL, RASTER, finish, kinds, patch
 
 pytestmark = pytest.mark.qgis
-CLASSES = (LandCover(0, "water", "#0000ff"), LandCover(1, "land", "#00ff00"))
-MODEL = ModelSpec("m", "M", "linknet", "e", ("red",), CLASSES, 1.0, Normalisation((0.5,), (0.5,)))
-RASTER = RasterFile("scene.tif", "scene", QgsCoordinateReferenceSystem())
-INFO = RasterInfo(Grid(100, 100), "uint8", (1,), ((0.0, 255.0),))
-AREA = Window(0, 0, 50, 50)
 
 
 class Clock:
@@ -60,27 +52,11 @@ def online(clock):
     return controller
 
 
-def patch(window: Window = AREA) -> Patch:
-    return Patch(window, np.zeros((1, *window.shape), np.uint8), np.ones(window.shape, bool))
-
-
-def finish(controller: Controller) -> list:
-    """The server does its work: describes the raster, sends one patch, is done."""
-    work = controller.work
-    effects = controller.described(work.job, INFO)
-    effects += controller.patched(work.job, patch(work.window))
-    return effects + controller.done(work.job)
-
-
 @pytest.fixture
 def mapped(online):
-    online.classify(RASTER, AREA)
+    online.classify(RASTER, LEFT)
     finish(online)
     return online
-
-
-def kinds(effects: list) -> list[type]:
-    return [type(effect) for effect in effects]
 
 
 def test_a_local_server_is_started_and_then_connected_to():
@@ -98,7 +74,7 @@ def test_a_server_without_models_is_said():
 
 
 def test_classifying_offline_tells_what_to_do():
-    (effect,) = Controller().classify(RASTER, AREA)
+    (effect,) = Controller().classify(RASTER, LEFT)
     assert "Start a local server" in effect.hint
 
 
@@ -108,7 +84,7 @@ def test_an_empty_area_is_not_sent(online):
 
 
 def test_layers_are_made_before_the_first_patch_is_shown(online):
-    (asked,) = online.classify(RASTER, AREA)
+    (asked,) = online.classify(RASTER, LEFT)
     assert asked.request.shown is None
     assert kinds(finish(online)) == [CreateLayers, ShowPatch, ShowMap]
 
@@ -124,7 +100,7 @@ def test_a_second_area_on_the_same_raster_is_the_same_session(mapped):
 def test_a_mark_is_stored_before_it_is_sent(mapped):
     effects = mapped.draw("point", ((3.5, 4.5),))
     assert kinds(effects) == [StoreMarks, Ask]
-    assert effects[1].request.window == AREA
+    assert effects[1].request.window == LEFT
     assert effects[1].request.shown.revision == 0
     assert effects[1].request.now.revision == 1
 
@@ -154,7 +130,7 @@ def test_a_mark_overtakes_the_refinement_before_it_and_stale_patches_are_dropped
 
 
 def test_marks_wait_while_an_area_is_classified_and_follow_then(mapped):
-    mapped.classify(RASTER, AREA)
+    mapped.classify(RASTER, LEFT)
     assert kinds(mapped.draw("point", ((3.5, 4.5),))) == [StoreMarks]
     effects = finish(mapped)
     assert kinds(effects) == [ShowPatch, ShowMap, Ask]
@@ -208,7 +184,7 @@ def test_a_mark_drawn_while_a_region_is_computed_again_follows_after_it(mapped):
     effects = mapped.draw("point", ((3.5, 4.5),))
     assert effects[1].request.shown is None  # the region, once more
     refinement = finish(mapped)[-1].request
-    assert (refinement.window, refinement.shown.revision) == (AREA, 0)
+    assert (refinement.window, refinement.shown.revision) == (LEFT, 0)
     finish(mapped)
     assert not mapped.session.is_behind
 
@@ -219,7 +195,7 @@ def test_undo_of_nothing_does_nothing(mapped):
 
 
 def test_cancelling_asks_once_and_ends_quietly(mapped):
-    mapped.classify(RASTER, AREA)
+    mapped.classify(RASTER, LEFT)
     assert mapped.cancel() == [CancelWork()]
     assert mapped.cancel() == []
     assert mapped.failed(mapped.work.job, Cancelled("stopped")) == [ShowMap()]
@@ -234,7 +210,7 @@ def test_a_mark_drawn_while_cancelling_is_sent_when_that_is_over(mapped):
 
 
 def test_a_raster_that_cannot_be_used_leaves_no_session(online):
-    online.classify(RASTER, AREA)
+    online.classify(RASTER, LEFT)
     (effect,) = online.failed(online.work.job, UnusableRaster("It is complex.", "Convert it."))
     assert (effect.message, effect.hint) == ("It is complex.", "Convert it.")
     assert online.session is None
@@ -264,14 +240,14 @@ def test_marks_of_the_time_without_a_server_are_sent_on_reconnecting(mapped):
 
 
 def test_a_session_s_model_stays_when_another_server_lacks_it(mapped):
-    other = ModelSpec("other", "Other", "linknet", "e", ("red",), CLASSES, 1.0, Normalisation((0.5,), (0.5,)))
+    other = replace(MODEL, name="other")
     mapped.connection_failed(ConnectionFailed("gone"))
     mapped.connected("cpu", (other,))
     assert mapped.model is MODEL
 
 
 def test_another_session_stops_the_work_of_this_one(mapped):
-    mapped.classify(RASTER, AREA)
+    mapped.classify(RASTER, LEFT)
     assert CancelWork() in mapped.activate(None)
     assert mapped.work is None
     assert mapped.session is None

@@ -188,7 +188,9 @@ def test_clicks_in_quick_succession_end_in_the_map_of_all_of_them(mapped):
     assert np.array_equal(mapped.map(), quick)  # the refreshed map is the map from scratch
 
 
-def test_a_classification_can_be_cancelled_from_the_dock(analyst, address, tmp_path):
+@pytest.fixture
+def classifying(analyst, address, tmp_path):
+    """The analyst, while a large raster is being classified."""
     from terrafine.tests.qgis import scenes
 
     analyst.connect(address)
@@ -196,42 +198,32 @@ def test_a_classification_can_be_cancelled_from_the_dock(analyst, address, tmp_p
     analyst.choose_model()
     analyst.press(analyst.dock.map.classify)
     until(lambda: analyst.controller.session.mapped.pixels > 0, "the first patch is there")
-    analyst.press(analyst.dock.map.cancel)
-    analyst.settle()
-    covered = analyst.map() != NODATA
+    return analyst
+
+
+def test_a_classification_can_be_cancelled_from_the_dock(classifying):
+    classifying.press(classifying.dock.map.cancel)
+    classifying.settle()
+    covered = classifying.map() != NODATA
     assert covered.any()
     assert not covered.all()
-    assert analyst.dock.map.classify.isEnabled()
+    assert classifying.dock.map.classify.isEnabled()
 
 
-def test_work_is_in_qgis_s_task_manager_and_can_be_cancelled_there(analyst, address, tmp_path):
-    from terrafine.tests.qgis import scenes
-
-    analyst.connect(address)
-    analyst.open(scenes.projected(tmp_path / "large.tif", size=2048))
-    analyst.choose_model()
-    analyst.press(analyst.dock.map.classify)
-    until(lambda: analyst.controller.session.mapped.pixels > 0, "the first patch is there")
+def test_work_is_in_qgis_s_task_manager_and_can_be_cancelled_there(classifying):
     (task,) = QgsApplication.taskManager().activeTasks()
     assert task.description() == "Classifying"
     task.cancel()
-    analyst.settle()
-    assert not (analyst.map() != NODATA).all()
+    classifying.settle()
+    assert not (classifying.map() != NODATA).all()
 
 
-def test_after_a_cancelled_classification_marks_still_heal_what_is_there(analyst, address, tmp_path):
-    from terrafine.tests.qgis import scenes
-
-    analyst.connect(address)
-    analyst.open(scenes.projected(tmp_path / "large.tif", size=2048))
-    analyst.choose_model()
-    analyst.press(analyst.dock.map.classify)
-    until(lambda: analyst.controller.session.mapped.pixels > 0, "the first patch is there")
-    analyst.press(analyst.dock.map.cancel)
-    analyst.settle()
-    row, col = (int(value) for value in np.argwhere(analyst.map() != NODATA)[0] + 10)
-    wrong = other_class(analyst.map(), col, row)
-    analyst.mark(col + 0.5, row + 0.5, wrong)
-    (mark,) = analyst.marks
+def test_after_a_cancelled_classification_marks_still_heal_what_is_there(classifying):
+    classifying.press(classifying.dock.map.cancel)
+    classifying.settle()
+    row, col = (int(value) for value in np.argwhere(classifying.map() != NODATA)[0] + 10)
+    wrong = other_class(classifying.map(), col, row)
+    classifying.mark(col + 0.5, row + 0.5, wrong)
+    (mark,) = classifying.marks
     x, y = (int(value) for value in mark.vertices[0])
-    assert analyst.map()[y, x] == wrong
+    assert classifying.map()[y, x] == wrong
