@@ -226,11 +226,11 @@ class Predictor:
         """ConfidNet's, turned round."""
         if self.confidence is None:
             raise UnusableModel(f"'{self.spec.name}' has no ConfidNet.")
-        last, beside = self._fast.trunk(features, marks)
-        sure: Tensor = self.confidence(last.float())
+        last, beside = (tensor.float() for tensor in self._fast.trunk(features, marks))
+        sure: Tensor = self.confidence(last)
         if shown is as_they_are:
             return 1.0 - sure
-        logits = (self._fast.head(last) + beside).float().transpose(0, 1)
+        logits = (self._fast.head(last) + beside).transpose(0, 1)
         return 1.0 - (sure * gain(logits, self.spec.temperature, shown)).clamp_(max=1.0)
 
     def _odin(self, images: Floats, marks: Tensor, shown: Shown) -> Tensor:

@@ -148,6 +148,8 @@ def test_a_model_folder_with_one_offers_it(tmp_path):
         last, _ = predictor.network.trunk(exact, torch.from_numpy(marks[1:]))
         expected = 1 - net(last)
     assert np.allclose(found[1], expected[0], atol=1e-2)  # bfloat16, where the processor has it
+    in_another_order = predictor.uncertainty("confidnet", features, None, marks, lambda logits: logits.flip(0))
+    assert np.allclose(in_another_order, found, atol=1e-6)
 
 
 def test_a_folder_that_lacks_the_one_it_offers_is_refused(tmp_path):
