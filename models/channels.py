@@ -21,7 +21,7 @@ from terrafine.shared.spec import ModelSpec
 
 
 def count(spec: ModelSpec) -> int:
-    """Of the channels that a model is told."""
+    """How many channels a model has besides the image's: one a class for marks, and those of side information."""
     return len(spec.classes) + spec.side.channels
 
 

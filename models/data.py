@@ -57,7 +57,7 @@ class CropSampler:
         return self.draw_told(rng)[:2]
 
     def draw_told(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8], SideInformation]:
-        """The same, and the scene's points in it, in the crop's pixels."""
+        """Like `draw`, with the scene's points that lie in the crop, in the crop's pixels."""
         scene, row, col = self._centre(rng)
         factor = self.augmentation.scale ** rng.uniform(-1, 1)
         size = max(8, round(self.crop_px / factor))

@@ -124,7 +124,7 @@ class Regrown:
 def _walk(
     pixels: Floats, feature: Indices, threshold: Floats, left: Indices, share: Floats, roots: Indices, depth: Indices
 ) -> Floats:
-    """All pixels at once through one tree after the other. NumPy gathers ten times as fast as torch does."""
+    """Send all pixels through one tree after the other. NumPy gathers ten times as fast as torch does."""
     count = pixels.shape[1]
     values, column = pixels.ravel(), np.arange(count)
     total = np.zeros((count, share.shape[1]), np.float32)
@@ -196,7 +196,7 @@ def no_trees(classes: int) -> Trees:
 
 
 def _fits(trees: Mapping[str, Tensor], like: Trees) -> bool:
-    """The same names, types and shapes, but for the first axis."""
+    """Do the trees have the names, types and shapes of others, but for the first axis?"""
     if trees.keys() != like.keys():
         return False
     kinds = [[(t.dtype, t.dim(), t.shape[1:]) for t in (trees[name], like[name])] for name in like]

@@ -65,7 +65,7 @@ class Dock(QgsDockWidget):
         self._was_learning = is_learning
 
     def _show_reviewing(self, is_reviewing: bool) -> None:
-        """On a small screen, bring the list of patches in sight when there is one."""
+        """Bring the list of patches in sight when a review begins: a small screen may hide it."""
         if is_reviewing and not self._was_reviewing and self.pages.currentWidget() is self.look:
             self._soon.start()  # as soon as it has its room
         self._was_reviewing = is_reviewing
@@ -140,7 +140,7 @@ class Dock(QgsDockWidget):
 
     @staticmethod
     def _stays(widget: QWidget) -> QWidget:
-        """Whose place stays free while it is hidden: what is above does not jump."""
+        """Keep a widget's place free while it is hidden, so that what is above it does not jump."""
         policy = widget.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         widget.setSizePolicy(policy)

@@ -63,7 +63,7 @@ def install_translator(language: str = "") -> Optional[QTranslator]:
 
 
 def _language() -> str:
-    """That QGIS shows its own words in, which need not be the locale: `qgis --lang fr`."""
+    """The language of QGIS's own words, which need not be the locale's: `qgis --lang fr`."""
     application = QgsApplication.instance()
     return application.translation() or application.locale()
 

@@ -29,7 +29,7 @@ class Legend:
 
     @staticmethod
     def of(model: ModelSpec) -> Legend:
-        """As the model has it."""
+        """The legend that a model comes with."""
         return Legend(model.classes, tuple(range(len(model.classes))))
 
     @property

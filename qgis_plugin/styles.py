@@ -72,7 +72,7 @@ def locks_renderer() -> QgsSingleSymbolRenderer:
 
 
 def show_named_classes(layer: QgsRasterLayer) -> None:
-    """Of a class map's file, QGIS shows all 256 colours at first: keep those of classes, which have names."""
+    """Keep the colours that have a class name: of a class map's file, QGIS shows all 256 at first."""
     renderer, dataset = layer.renderer(), open_dataset(layer.source())
     band = dataset.GetRasterBand(1)
     band.GetMetadata()  # reads the .aux.xml, where the names are

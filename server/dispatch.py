@@ -94,7 +94,7 @@ class Dispatcher:
     def steps(
         self, message: m.Message, stopped: Stopped = never, client: str = "", arrived: Optional[float] = None
     ) -> Steps:
-        """Likewise, and before each batch of tiles, where it says so, what it will make.
+        """Like `handle`, with a Wanted before each batch of tiles, where the engine says what it will make.
 
         arrived  when the message did, by time.perf_counter, if it waited for its turn
 

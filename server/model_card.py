@@ -62,7 +62,7 @@ def _marks(session: Session) -> str:
 
 
 def _class(legend: Legend, entry: LandCover) -> str:
-    """With the names of those that were merged into it."""
+    """A class, with the names of those that were merged into it."""
     own = next(known.id for known in legend.classes if known.name == entry.name)
     others = [known.name for known, target in zip(legend.classes, legend.becomes) if target == own != known.id]
     return f"{entry.id} {entry.name}" + (f" (with {', '.join(others)})" if others else "")

@@ -39,7 +39,7 @@ class Conversation:
         self._abandoned: deque[str] = deque()
 
     def begin(self) -> None:
-        """From here on, `cancel` is meant for what follows."""
+        """Forget earlier calls of `cancel`: it means what follows."""
         self._cancelled.clear()
 
     def cancel(self) -> None:

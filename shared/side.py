@@ -62,7 +62,7 @@ class SideInformation:
 
     @cached_property
     def digest(self) -> str:
-        """The same for the same numbers; empty where there are none."""
+        """A name for these numbers, the same wherever they are the same; empty where there are none."""
         if not len(self):
             return ""
         return hashlib.sha256(self.points.tobytes() + self.values.tobytes()).hexdigest()

@@ -73,7 +73,7 @@ class TileGrid:
 
 @lru_cache(maxsize=16)
 def weight_table(tile_px: int, overlap_px: int, across: tuple[bool, bool], down: tuple[bool, bool]) -> np.ndarray:
-    """As TileGrid.weights. `across` and `down`: is there a neighbour before, and one after?"""
+    """See TileGrid.weights. `across` and `down`: is there a neighbour before, and one after?"""
     table = np.outer(_profile(tile_px, overlap_px, *down), _profile(tile_px, overlap_px, *across)).astype(np.float32)
     table.flags.writeable = False
     return table

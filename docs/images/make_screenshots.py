@@ -59,7 +59,7 @@ def _copy(data: Path, scratch: Path) -> Path:
 
 
 def _keep(pictures: Path) -> None:
-    """Those that the guide and the README show, made small."""
+    """Keep the pictures that the guide and the README show, made small."""
     (GUIDE / "images").mkdir(exist_ok=True)
     for taken in pictures.glob("*.png"):
         if taken.stem in _shown():

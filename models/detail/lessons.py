@@ -84,7 +84,7 @@ def lesson(
 
 
 def _logits(network: MarkedNetwork, spec: ModelSpec, image: Floats) -> Tensor:
-    """Of one tile, (1, classes, T, T)."""
+    """The network's logits of one tile, (1, classes, T, T)."""
     device = next(network.parameters()).device
     normal = to_network(image, np.ones(image.shape[1:], bool), spec)
     batch = torch.from_numpy(normal)[None].to(device, memory_format=torch.channels_last)

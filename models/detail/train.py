@@ -65,7 +65,7 @@ class RefinerOptions:
 
     @property
     def training(self) -> TrainOptions:
-        """The same as the training loop has it; what is kept are the last weights."""
+        """These options as the training loop takes them; the last weights are kept, not their average."""
         return TrainOptions(ema=0.0, **{name: getattr(self, name) for name in OF_THE_LOOP})
 
 

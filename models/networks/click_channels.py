@@ -17,10 +17,10 @@ class ClickChannels(ObjectNetwork):
         self.network = network
 
     def features(self, image: Tensor, guidance: Tensor) -> Features:
-        """As ObjectNetwork.features: the image itself."""
+        """See ObjectNetwork.features: here, the image itself."""
         return (image,)
 
     def decode(self, features: Features, guidance: Tensor) -> list[Tensor]:
-        """As ObjectNetwork.decode."""
+        """See ObjectNetwork.decode."""
         image = features[0]
         return [self.network(torch.cat([image, guidance.to(image.dtype)], dim=1))[:, 0]]

@@ -29,7 +29,7 @@ CLICKS_OUT = 64
 
 
 class IOG(ObjectNetwork):
-    """On an encoder of `bands` + 2 channels with five maps, given as `channels`, at strides 2, 4, 8, 16 and 16."""
+    """Takes an encoder of `bands` + 2 channels whose five maps have `channels`, at strides 2, 4, 8, 16 and 16."""
 
     def __init__(self, encoder: nn.Module, channels: tuple[int, ...]) -> None:
         super().__init__()
@@ -43,12 +43,12 @@ class IOG(ObjectNetwork):
         self.fine = FineNet()
 
     def features(self, image: Tensor, guidance: Tensor) -> Features:
-        """As ObjectNetwork.features: the encoder's maps at four levels, projected to the pyramid's widths."""
+        """See ObjectNetwork.features: the encoder's maps at four levels, projected to the pyramid's widths."""
         maps = self.encoder(torch.cat([image, guidance.to(image.dtype)], dim=1))[LEVELS]
         return tuple(project(x) for project, x in zip(self.laterals, maps))
 
     def decode(self, features: Features, guidance: Tensor) -> list[Tensor]:
-        """As ObjectNetwork.decode: the side outputs, the deepest first, then FineNet's."""
+        """See ObjectNetwork.decode: the side outputs, the deepest first, then FineNet's."""
         levels = self._pyramid(features, self.clicks(guidance))
         outputs = [side(x) for side, x in zip(self.sides, levels)][::-1]
         return [_grown(x, guidance)[:, 0] for x in (*outputs, self.fine(levels))]

@@ -36,7 +36,7 @@ class Crop:
         return self.size_px / self.window.width
 
     def points(self, points: Points) -> Points:
-        """From the image's pixel coordinates to the crop's."""
+        """Points in the crop's pixel coordinates, given the image's."""
         scale, left, top = self.scale, self.window.col, self.window.row
         return tuple(((x - left) * scale, (y - top) * scale) for x, y in points)
 

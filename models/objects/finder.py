@@ -50,7 +50,7 @@ class ObjectFinder:
         return Seen(crop, self._features(image, self.view.first_clicks(guide, crop)))
 
     def logits(self, seen: Seen, guide: ObjectGuide) -> Floats:
-        """Of the object with all clicks of `guide`: float32 (*seen.crop.window.shape), above 0 inside."""
+        """Logits of the object, given all clicks of `guide`: float32 (*seen.crop.window.shape), above 0 inside."""
         return restored(self._decoded(seen.features, self.view.all_clicks(guide, seen.crop)), seen.crop)
 
     @torch.inference_mode()

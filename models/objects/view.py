@@ -31,7 +31,7 @@ class View:
 
     @classmethod
     def of(cls, spec: ModelSpec, size_px: int = 0) -> View:
-        """By the options "fwhm_px", "margin" and "box" of the model; `size_px` in place of its tile_px if not 0."""
+        """The view of the model's options "fwhm_px", "margin" and "box"; `size_px`, if not 0, replaces its tile_px."""
         known = {name: spec.options[name] for name in ("fwhm_px", "margin", "box") if name in spec.options}
         try:
             view = cls(size_px or spec.tile_px, **known)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ class View:
         return self._maps(inside, (*(corners(guide.box) if self.box else ()), *guide.outside), crop)
 
     def heat(self, points: Points) -> Floats:
-        """Of points in the crop's own pixels: (size_px, size_px)."""
+        """Heat map of points in the crop's own pixels: (size_px, size_px)."""
         return heat_map(points, self.size_px, self.fwhm_px)
 
     def _maps(self, inside: Points, outside: Points, crop: Crop) -> Floats:
@@ -65,7 +65,7 @@ class View:
 
 
 def corners(box: Box) -> Points:
-    """Of a box: two are clicked, the other two follow."""
+    """The four corners of a box: the user clicks two of them, the other two follow."""
     left, top, right, bottom = box
     return (left, top), (right, top), (right, bottom), (left, bottom)
 

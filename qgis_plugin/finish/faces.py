@@ -40,7 +40,7 @@ def find_faces(borders: Borders) -> Iterator[Face]:
 
 
 def _next_steps(borders: Borders) -> np.ndarray:
-    """For each half-edge the one that follows it."""
+    """The half-edge that follows each half-edge."""
     here = np.arange(4)
     following = np.zeros_like(borders.to)
     for direction in here:
@@ -66,7 +66,7 @@ def _walks(following: np.ndarray, wanted: np.ndarray) -> list[np.ndarray]:
 
 
 def _regions(borders: Borders, walks: list[np.ndarray]) -> np.ndarray:
-    """For each walk the number of the walk around the region it belongs to.
+    """The number of the walk around the region that each walk belongs to.
 
     West of a hole's first corner the region's pixels end at a border, which belongs to the region's outer ring or to
     another of its holes, further west.

@@ -24,7 +24,7 @@ STRIDE, BEYOND = 1 << 32, 1 << 31  # no raster has so many columns, nor half as 
 
 
 def simplify(borders: Borders, tolerance_px: float) -> np.ndarray:
-    """Which corners stay, bool (n,): those that matter less than `tolerance_px` pixels have gone where they can."""
+    """Which corners stay, bool (n,): those that matter less than `tolerance_px` pixels go, wherever they can."""
     degree = (borders.to >= 0).sum(axis=1)
     chains = _Chains(borders, degree == 2)
     while chains.remove_smallest(tolerance_px):
@@ -82,7 +82,7 @@ class _Chains:
         return np.where(is_end, np.sqrt(doubled_area), doubled_area / base)
 
     def _side(self, start: np.ndarray, end: np.ndarray, point: np.ndarray) -> np.ndarray:
-        """On which side of a line points lie: the sign; and twice the triangle's area."""
+        """Twice the area of a triangle; its sign says on which side of the line the point lies."""
         x, y = self._x, self._y
         return (x[end] - x[start]) * (y[point] - y[start]) - (x[point] - x[start]) * (y[end] - y[start])
 

@@ -53,7 +53,7 @@ class LegendTools(QWidget):
         self._view = view
 
     def show_merge_menu(self) -> None:
-        """As a click on its button does."""
+        """Open the menu, as a click on its button does."""
         if self.merge.isEnabled():
             self.merge_menu.popup(self.merge.mapToGlobal(self.merge.rect().bottomLeft()))
 

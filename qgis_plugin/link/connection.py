@@ -147,7 +147,7 @@ class _Connection(threading.Thread):
             self._tell(lambda controller: controller.failed(request.job, error))
 
     def _answer_again(self, request: ServerRequest) -> None:
-        """Once more from the start if the server turns out to have forgotten the session, or its engine broke down."""
+        """Answer; begin once more if the server has forgotten the session, or its engine broke down."""
         try:
             self._answer(request)
         except NotFound:

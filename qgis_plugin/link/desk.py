@@ -85,7 +85,7 @@ class ServerDesk(QObject):
             self._bench.handle(Controller.disconnect)
 
     def _show_report(self, report: Report) -> None:
-        """In the task manager too, where it can be cancelled."""
+        """Show the set-up in QGIS's task manager too, where it can be cancelled."""
         if not self.installer.is_cancelled:
             progress = Progress(report.fetched_kb, report.total_kb, report.words)
             self._task.show(self.tr("Setting up the local server"), progress)

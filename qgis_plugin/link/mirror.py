@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Mirror:
-    """For the connection's thread."""
+    """Knows what the server holds of each session. For the connection's thread alone."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

@@ -72,7 +72,7 @@ class ServerProcess(QObject):
 
     @property
     def pid(self) -> int:
-        """Of the server; 0 if there is none."""
+        """The server's process id; 0 if there is none."""
         return self._process.processId() if self._process is not None else 0
 
     def start(self, chosen: str, models_folder: str = "") -> None:

@@ -41,7 +41,7 @@ def _is_the_same_in_part(layer: QgsMapLayer) -> bool:
 
 
 def _is_near(layer: QgsRasterLayer) -> bool:
-    """Of a file, or of tiles, which QGIS keeps."""
+    """Is the layer read from a file, or from tiles, which QGIS keeps?"""
     return layer.providerType() == "gdal" or (layer.providerType() == "wms" and "type=xyz" in layer.source())
 
 
@@ -78,7 +78,7 @@ def _reach_px(settings: QgsMapSettings) -> float:
 
 
 def settings_of_part(settings: QgsMapSettings, box: QRect) -> QgsMapSettings:
-    """The same map, at the same scale and turned the same, of which only a box of pixels is seen."""
+    """Settings that render a box of the map's pixels, at the same scale and rotation."""
     part = QgsMapSettings(settings)
     per_pixel = settings.mapUnitsPerPixel()
     center = settings.mapToPixel().toMapCoordinates(box.x() + box.width() // 2, box.y() + box.height() // 2)

@@ -146,7 +146,7 @@ class _Curtain(QgsMapCanvasItem):
         painter.restore()
 
     def _write_words(self, painter: QPainter) -> None:
-        """Which side is which, as soon as that is so."""
+        """Write on each side which map it shows."""
         painter.setPen(QPen(INK, 2.0))
         width = painter.fontMetrics().horizontalAdvance(self._left)
         self._write(painter, self._left, self.place - width - 3 * GAP_PX)

@@ -24,7 +24,7 @@ class ImportDialog(QDialog):
         but: Sequence[QgsMapLayer] = (),
         parent: Optional[QWidget] = None,
     ) -> None:
-        """All vector layers are offered `but` these."""
+        """Offers all vector layers but those in `but`."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Import marks"))
         self.layers, self.field = QgsMapLayerComboBox(), QgsFieldComboBox()

@@ -59,7 +59,7 @@ class MarksLayer:
         self.writer.rename({feature.id(): self._names[feature["class_id"]] for feature in found})
 
     def marks(self) -> tuple[Annotation, ...]:
-        """All marks in the file, oldest first; features that are none are left out, and a second one of the same id."""
+        """All marks in the file, oldest first; features that are no marks, and second ones of an id, are left out."""
         found: dict[str, Annotation] = {}
         for feature in sorted(self.layer.getFeatures(WITHOUT_SHAPES), key=QgsFeature.id):
             mark = _mark(feature)

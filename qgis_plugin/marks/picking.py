@@ -38,7 +38,7 @@ def _crossings(region: Annotation, at: Vertex) -> int:
 
 
 def _distance(mark: Annotation, at: Vertex) -> float:
-    """From `at` to the mark's nearest line or point, its width not counted."""
+    """How far `at` is from the mark's nearest line or point; the line's width does not count."""
     return min(_to_segment(at, start, end) for start, end in _segments(mark))
 
 

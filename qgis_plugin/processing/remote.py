@@ -167,7 +167,7 @@ class Remote:
 
 
 def _asked_again(ask: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-    """Once more from the start where the server's engine breaks down: the session, with its marks, is there again."""
+    """Ask, and ask once more if the server's engine breaks down: the session, with its marks, comes back."""
     try:
         yield from ask()
     except EngineRestarted:

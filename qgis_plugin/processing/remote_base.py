@@ -86,7 +86,7 @@ class RemoteAlgorithm(Algorithm):
         )
 
     def canExecute(self) -> tuple[bool, str]:
-        """Not without pyzmq."""
+        """Can it run, and why not? It needs pyzmq."""
         there = importlib.util.find_spec("zmq") is not None
         return there, "" if there else self.tr("QGIS's Python lacks pyzmq: Terrafine's panel says how to get it.")
 

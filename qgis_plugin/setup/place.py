@@ -30,7 +30,7 @@ DOOMED = "-removed-"
 
 
 def version() -> str:
-    """Of this plugin, and so of the server that goes with it."""
+    """The version of this plugin, and so of the server that goes with it."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(METADATA, encoding="utf-8")
     return parser["general"]["version"]
@@ -52,12 +52,12 @@ class Place:
 
     @property
     def scratch(self) -> Path:
-        """For the downloads: on the disk that was checked, and gone with the rest when something ends early."""
+        """Where downloads go: on the disk whose room was checked, and removed with the rest if something ends early."""
         return self.folder / "tmp"
 
     @property
     def state(self) -> Path:
-        """Of its sessions: beside it, so that it outlives an update."""
+        """Where the server keeps its sessions: beside it, so that they outlive an update."""
         return self.folder.parent / "state"
 
     @property
@@ -69,7 +69,7 @@ class Place:
         return str(json.loads((self.folder / STAMP).read_text("utf-8"))["build"])
 
     def free_bytes(self) -> int:
-        """On the disk where it is or would be."""
+        """How much room is left on the disk where it is or would be."""
         there = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
         return shutil.disk_usage(there).free
 
@@ -100,7 +100,7 @@ class Place:
 
 
 def default_place() -> Place:
-    """Of the server that goes with this plugin."""
+    """Where the server of this plugin's version is, or would be."""
     return Place(data_folder() / version())
 
 

@@ -21,7 +21,7 @@ RAW_PROGRESS = (24, 1)  # pip since then tells its progress in numbers
 
 
 class Build(Enum):
-    """Of PyTorch."""
+    """A build of PyTorch."""
 
     CPU = "cpu"
     CUDA = "cuda"
@@ -47,7 +47,7 @@ SIZES = {
 
 
 def builds() -> tuple[Build, ...]:
-    """Those that there are for this computer's system."""
+    """The builds that there are for this computer's system."""
     return (Build.CPU,) if sys.platform == "darwin" else (Build.CPU, Build.CUDA)
 
 
@@ -100,7 +100,7 @@ class Recipe:
         )
 
     def environment(self) -> QProcessEnvironment:
-        """For all steps: pip keeps its downloads in the place, is never asked anything, and goes QGIS's way out."""
+        """The environment of all steps: pip keeps its downloads in the place, asks nothing, and uses QGIS's proxy."""
         variables = clean_environment()
         scratch = str(self.place.scratch)
         variables_of_pip = {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0"}
@@ -145,7 +145,7 @@ def wheel_beside_plugin() -> str:
 
 
 def pip_version(place: Place) -> tuple[int, ...]:
-    """Of the environment's pip, (24, 1); (0,) before there is one."""
+    """The version of the environment's pip, such as (24, 1); (0,) before there is one."""
     found = next(place.folder.glob("[Ll]ib/**/pip-*.dist-info"), None)
     numbers = found.name.split("-")[1].replace(".dist", "").split(".")[:2] if found else ["0"]
     return tuple(int(number) for number in numbers)

@@ -41,7 +41,7 @@ class ClientFigures:
 
 @dataclass(frozen=True)
 class CrowdFigures:
-    """So many clients for so many seconds. Times in seconds, memory of the server's processes in GB (10⁹ bytes)."""
+    """What so many clients saw in so many seconds. Times in seconds, memory of the server's processes in GB (10⁹ bytes)."""
 
     clients: int
     seconds: float
@@ -61,7 +61,7 @@ def measure_clients(
     folder: Path, model: str, models: Optional[Path], counts: Sequence[int], seconds: float, size_px: int,
     device: str, seed: int,
 ) -> list[CrowdFigures]:  # fmt: skip
-    """So many clients at once for `seconds`, once for each of `counts`; each has a session of its own on one raster."""
+    """Measure each of `counts` clients at once for `seconds`; each has a session of its own on one raster."""
     origin = source.make_up(folder, size_px)
     with place(folder, models, device, max(counts) + 1) as server:
         with closing(server.connect()) as client:

@@ -82,7 +82,7 @@ def measure_cluster(folder: Path, model: Path, models: Sequence[Path], size_px: 
 
 
 class _Rasters:
-    """As many as are wanted, each of which no worker has met: names of one file."""
+    """Makes as many rasters as are wanted that no worker has seen: new names of one file."""
 
     def __init__(
         self, folder: Path, file: Path, info: RasterInfo, predictor: Predictor, models: tuple[Path, ...]
@@ -95,7 +95,7 @@ class _Rasters:
         self.blocks = sum(len(column.tasks) for column in self.columns(1))
 
     def columns(self, count: int) -> list[Column]:
-        """Of `count` new ones."""
+        """The columns of `count` new rasters."""
         return [column for _ in range(count) for column in columns(self._lattice, self._job())]
 
     def _job(self) -> MapJob:

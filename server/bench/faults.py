@@ -94,7 +94,7 @@ class _Desk:
         self.raster.close()
 
     def revision(self) -> int:
-        """That the server holds of the session."""
+        """The session's revision at the server."""
         return self.client.open_session(self.session, self._spec.name, self.raster.info).revision
 
     def mark(self) -> int:
@@ -135,7 +135,7 @@ def _refine(desk: _Desk, since: int) -> Replies:
 
 
 def _learn(desk: _Desk, _since: int) -> Replies:
-    """For so long that it is never done: nothing is learnt."""
+    """Learn for so long that it never ends: nothing is learnt."""
     now = desk.log.revision
     return desk.client.learn(desk.session, now, now + 1, desk.raster.read, LearnOptions("decoder", steps=1000))
 

@@ -134,7 +134,7 @@ def _classify(session: Session, since: Optional[int], method: str = "") -> None:
 
 
 def _peak_gb(folder: Path) -> float:
-    """Of a process of its own, so that nothing else counts."""
+    """Peak memory of learning, in a process of its own, so that nothing else counts."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_growth_gb, str(folder), IMAGE_PX).result()
 
@@ -147,7 +147,7 @@ def _growth_gb(folder: str, size_px: int) -> float:
 
 
 def _peak_bytes() -> int:
-    """Of this process so far. Linux's getrusage would count what its parent was before it became this one."""
+    """Peak memory of this process. Linux's getrusage would count what its parent was before it became this one."""
     status = Path("/proc/self/status")
     if status.exists():
         return 1024 * int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1])

@@ -15,7 +15,7 @@ def own_gb() -> float:
 
 
 def children_gb() -> float:
-    """Likewise of all processes that this one started, and of theirs."""
+    """Resident memory of all processes that this one started, and of those that they started."""
     return resident_gb(children())
 
 

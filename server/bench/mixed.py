@@ -113,7 +113,7 @@ class _Team:
                 process.terminate()
 
     def _blocks(self) -> int:
-        """That all workers have made."""
+        """How many blocks all workers together have made."""
         return int(ask(self._folder / "state", "status")["engine"]["figures"]["blocks_made"])
 
 

@@ -33,7 +33,7 @@ SIDE = 4096  # of a map that is written
 
 @dataclass(frozen=True)
 class UnitCosts:
-    """Of one core, in Mpx (10⁶ pixels) and bytes a pixel.
+    """What one core does in a second, in Mpx (10⁶ pixels), and bytes a pixel.
 
     read         of a tiled JPEG in a GeoTIFF, three bands
     written      a map with its overviews, and what an interrupted run goes on from; of patches of a few classes
@@ -98,7 +98,7 @@ class _Echo:
 
 
 class _Echoes:
-    """So many of them."""
+    """Engines that answer at once."""
 
     device, is_there = "cpu", True
 

@@ -33,14 +33,14 @@ FEW_FEATURES_BYTES = 128 << 20  # of the tiles around the one at work, for what 
 
 
 class MapInMaking:
-    """Of a raster that a session holds."""
+    """The map of a raster that a session holds."""
 
     def __init__(self, arguments: argparse.Namespace, session: Session, output: Output) -> None:
         self._arguments, self._session, self._output = arguments, session, output
 
     @property
     def finished(self) -> frozenset[Window]:
-        """By an earlier run, or taken."""
+        """Windows that an earlier run has made, or that were taken since."""
         return self._output.finished
 
     @cached_property
@@ -64,7 +64,7 @@ class MapInMaking:
         )  # fmt: skip
 
     def make(self) -> None:
-        """All of it, here."""
+        """Make all of the map in this process."""
         from terrafine.server.engine import engine, memory
 
         given, whole = self._arguments, self._session.info.grid.window
@@ -110,7 +110,7 @@ def _features_bytes(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace) -> dict[str, str]:
-    """What tells the model from what it may be later."""
+    """What tells the model's files from later ones of the same name."""
     from terrafine.models import registry
     from terrafine.server.rasters.work_file import stamp
     from terrafine.server.zoo import known_folders

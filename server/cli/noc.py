@@ -87,7 +87,7 @@ def _targets(arguments: argparse.Namespace) -> list[SceneObject]:
 
 
 def _methods(arguments: argparse.Namespace) -> dict[str, tuple[Method, int]]:
-    """By name: what finds an object, and the number of clicks that it begins with."""
+    """What finds an object, and with how many clicks it begins, by name."""
     methods: dict[str, tuple[Method, int]] = {}
     for name in arguments.model:
         folder = Path(name) if Path(name).is_dir() else registry.find(name)
@@ -114,6 +114,6 @@ def _print(measured: dict[str, list[Trial]], most: int) -> None:
 
 
 def _seconds(trials: Sequence[Trial]) -> tuple[float, float]:
-    """Of the first answer, and of a later one: medians."""
+    """Median seconds of a first answer, and of a later one."""
     later = [seconds for trial in trials for seconds in trial.seconds[1:]]
     return float(np.median([trial.seconds[0] for trial in trials])), float(np.median(later)) if later else 0.0

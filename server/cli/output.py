@@ -76,6 +76,6 @@ def output(
 
 
 def _writer(opened: ExitStack, path: Path, raster: Raster, layer: Layer) -> MapWriter:
-    """In the place of what a run left that was killed."""
+    """A writer; what a run that was killed has left at `path` is removed."""
     remove_drafts(path)
     return opened.enter_context(MapWriter(path, raster.info.grid, raster.georeference, layer))

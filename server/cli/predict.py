@@ -91,7 +91,7 @@ def _make(arguments: argparse.Namespace) -> None:
 
 
 def _each(arguments: argparse.Namespace) -> list[argparse.Namespace]:
-    """Of a folder's rasters, what is to be made; of a single raster, that."""
+    """The arguments for each raster of a folder; for a single raster, the arguments as they are."""
     if not arguments.raster.is_dir():
         return [arguments]
     rasters = sorted(file for file in arguments.raster.iterdir() if file.suffix.lower() in SUFFIXES)
@@ -117,7 +117,7 @@ def _of_sheet(arguments: argparse.Namespace, raster: Path) -> argparse.Namespace
 
 
 def _is_made(arguments: argparse.Namespace) -> bool:
-    """Of a folder's rasters, is the map there, made by an earlier run of the same command?"""
+    """Has an earlier run of the same command made this raster's map?"""
     from terrafine.server.rasters import map_writer
 
     return bool(arguments.made_of) and map_writer.made_of(arguments.map) == arguments.made_of

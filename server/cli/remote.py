@@ -62,7 +62,7 @@ class ServerMap:
         self._heard = time.monotonic()
 
     def make(self, written: Output) -> Iterator[Progress]:
-        """All that is not finished: `written` takes it as it comes. Progress is in chunks."""
+        """Have the server make all that is not finished; `written` takes it as it comes. Progress is in chunks."""
         chunks = blocks(self._info.grid.window, CHUNK_PX)
         while left := [chunk for chunk in chunks if not _covered(chunk, written.finished)]:
             try:

@@ -97,7 +97,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str, str]]:
 
 
 def captions(summary: Summary) -> tuple[str, str, str, str]:
-    """Of the picture's panels: image, marks, before, after."""
+    """Captions of the picture's panels: image, marks, before, after."""
     image = "image (made up)" if summary.origin.startswith("MADE UP") else "image"
     if summary.before is None or summary.after is None:
         return image, f"{summary.marks} marks (scripted)", "before", "after"

@@ -36,7 +36,7 @@ class StateFolder:
     """
 
     def __init__(self, folder: Optional[Path] = None, is_shared: bool = False, is_guest: bool = False) -> None:
-        """A temporary one by default. Raises ConfigError for a folder that holds something else."""
+        """Makes a temporary folder by default. Raises ConfigError for a folder that holds something else."""
         self.is_shared, self._is_guest = is_shared, is_guest
         self._temporary = tempfile.TemporaryDirectory(prefix="terrafine-state-") if folder is None else None
         self.folder = Path(self._temporary.name) if self._temporary is not None else folder or Path()
@@ -72,12 +72,12 @@ class StateFolder:
         return journal
 
     def look(self) -> list[SessionJournal]:
-        """Likewise, while a server may be at work: nothing is changed, what cannot be read is passed over."""
+        """Like `read_all`, while a server may be at work: changes nothing, and passes over what cannot be read."""
         found = map(_looked_at, self._sessions.glob("*/"))
         return sorted((journal for journal in found if journal is not None), key=lambda journal: journal.used)
 
     def remove(self, client: str, session: str) -> None:
-        """Of a session that no engine holds."""
+        """Remove the journal of a session that no engine holds."""
         shutil.rmtree(self._sessions / hashed(client, session), ignore_errors=True)
 
     def sweep(self, unused_s: float) -> None:
@@ -97,7 +97,7 @@ class StateFolder:
 
 
 def _read(folder: Path) -> Optional[SessionJournal]:
-    """One that cannot be read is removed."""
+    """The journal in a folder; one that cannot be read is removed."""
     try:
         return SessionJournal.read(folder)
     except (BadRequest, OSError) as error:
@@ -107,7 +107,7 @@ def _read(folder: Path) -> Optional[SessionJournal]:
 
 
 def _looked_at(folder: Path) -> Optional[SessionJournal]:
-    """One that cannot be read is passed over."""
+    """The journal in a folder; None for one that cannot be read."""
     try:
         return SessionJournal.read(folder, mend=False)
     except (BadRequest, OSError):

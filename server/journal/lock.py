@@ -29,7 +29,7 @@ class Lock:
 
 
 def lock_file(file: int) -> None:
-    """Until it is closed. Raises OSError where another process has it."""
+    """Hold the file's lock until the file is closed. Raises OSError where another process has it."""
     if os.name == "nt":
         import msvcrt
 

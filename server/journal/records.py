@@ -46,7 +46,7 @@ class Pixels:
 
 @dataclass(frozen=True)
 class File:
-    """That the session's pixels come from, as its client named it, and what tells it from a later one; "" for none."""
+    """The file of the session's pixels, as its client named it, and what tells it from a later one; "" for none."""
 
     path: str
     stamp: str
@@ -54,14 +54,14 @@ class File:
 
 @dataclass(frozen=True)
 class Change:
-    """Of the marks."""
+    """A change of the marks."""
 
     delta: Delta
 
 
 @dataclass(frozen=True)
 class Marks:
-    """All that there are."""
+    """All marks that there are."""
 
     marks: tuple[Annotation, ...]
     revision: int
@@ -69,7 +69,7 @@ class Marks:
 
 @dataclass(frozen=True)
 class Weights:
-    """That were learnt: the SHA-256 of their file; the rest as in engine.weights.Weights."""
+    """Weights that were learnt: the SHA-256 of their file; the rest as in engine.weights.Weights."""
 
     name: str
     digest: str

@@ -89,7 +89,7 @@ class ContentStore:
         return True
 
     def adopt(self, name: Name, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
-        """Likewise of a content that may lie in the lasting folder since an earlier run. Raises OSError."""
+        """Like `use`, of a content that an earlier run may have left in the lasting folder. Raises OSError."""
         self._look(name, shape, dtype)
         return self.use(name, shape, dtype)
 
@@ -135,7 +135,7 @@ class ContentStore:
         return shutil.disk_usage(there).free
 
     def _look(self, name: Name, shape: tuple[int, ...], dtype: DTypeLike) -> None:
-        """For a content in the lasting folder; from here on it is as young as one that was written now."""
+        """Take up a content from the lasting folder; from here on it counts as written now."""
         if name in self._contents or self._lasting is None:
             return
         path, size = self._path(name), math.prod(shape) * np.dtype(dtype).itemsize + math.prod(shape[1:])
@@ -152,7 +152,7 @@ class ContentStore:
         return _Content((array, valid) if has_room else None, path, array.shape, array.dtype, size)
 
     def _read(self, name: Name, content: _Content) -> Block:
-        """From its file; raises ValueError where an earlier run left something else there."""
+        """Read a block from its file; raises ValueError where an earlier run left something else there."""
         if content.path is None:
             raise ValueError("a block is neither in memory nor in a file")
         with content.path.open("rb") as file:
@@ -209,7 +209,7 @@ class ContentStore:
 
 @dataclass(frozen=True)
 class _Content:
-    """In memory, in a file, or both.
+    """A block in memory, in a file, or both.
 
     nbytes      its size in either
     is_checked  is it known to hold what its name says?

@@ -16,5 +16,5 @@ OPTIONS = {
 
 
 def apply() -> None:
-    """To this process, and those it starts; before GDAL opens its first file, for it lists its drivers then."""
+    """Limit GDAL in this process and in those it starts; call it before GDAL opens a file: it lists its drivers then."""
     os.environ.update(OPTIONS)

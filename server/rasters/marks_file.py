@@ -52,7 +52,7 @@ def read_marks(path: Path, grid: Grid, classes: Sequence[LandCover]) -> tuple[An
 
 
 def _rows(path: Path) -> list[Feature]:
-    """Of the plugin's GeoPackage."""
+    """The rows of the plugin's GeoPackage."""
     if not path.exists():
         raise FileNotFoundError(2, "No such file", str(path))
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
@@ -61,7 +61,7 @@ def _rows(path: Path) -> list[Feature]:
 
 
 def _features(document: Any, grid: Grid) -> Iterator[Feature]:
-    """Of GeoJSON; a multipart geometry makes several."""
+    """The features of GeoJSON; a multipart geometry makes several."""
     if not isinstance(document, dict):
         raise ValueError("it is no GeoJSON")
     crs = document.get("crs")

@@ -69,7 +69,7 @@ class BlockStore:
                 self._place(window, (self.owner, content))
 
     def digest_at(self, window: Window) -> str:
-        """Of the block that was put there."""
+        """The digest of the block that was put there."""
         return self._names[window][1]
 
     def missing(self, window: Window) -> list[Window]:
@@ -127,7 +127,7 @@ class BlockStore:
 
 
 def block_bytes(info: RasterInfo, window: Window) -> int:
-    """That the values and the mask of a block take."""
+    """The bytes that the values and the mask of a block take."""
     return window.pixels * (len(info.file_bands) * np.dtype(info.dtype).itemsize + 1)
 
 

@@ -94,7 +94,7 @@ def _geopackage(path: Path) -> tuple[str, list[Feature]]:
 
 
 def _blob_point(blob: bytes) -> Place:
-    """Of GeoPackage's binary geometry: a header of 8 bytes, perhaps an envelope, then well-known binary."""
+    """The point of GeoPackage's binary geometry: a header of 8 bytes, perhaps an envelope, then well-known binary."""
     if blob[:2] != b"GP":
         raise ValueError("a geometry is none of a GeoPackage's")
     geometry = shapely.from_wkb(blob[8 + ENVELOPE_BYTES[(blob[3] >> 1) & 7] :])

@@ -157,7 +157,7 @@ def _reached(tiling: Tiling, mark: Annotation) -> Window:
 
 
 def _model_pixels(tiling: Tiling, window: Window) -> Window:
-    """Those that raster pixels lie on."""
+    """The window of model pixels that a window of raster pixels lies on."""
     col, row = math.floor(window.col * tiling.scale), math.floor(window.row * tiling.scale)
     col_end, row_end = math.ceil(window.col_end * tiling.scale), math.ceil(window.row_end * tiling.scale)
     return Window(col, row, col_end - col, row_end - row)

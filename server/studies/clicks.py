@@ -16,7 +16,7 @@ from terrafine.server.studies.task import Measured, Task
 
 
 def measure(task: Task) -> Measured:
-    """Of all rasters, each on its own."""
+    """Refine all rasters, each on its own."""
     at = task.row.learning.at
     places = [0, *at] if at else list(range(task.length + 1))
     runs, figures = [], []

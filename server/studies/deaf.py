@@ -10,7 +10,7 @@ from terrafine.models.networks.network import Features, MarkedNetwork
 
 
 def deaf(predictor: Predictor) -> Predictor:
-    """The same network, with empty marks whatever it is given."""
+    """The same network, which sees empty marks whatever it is given."""
     return predictor.successor(DeafNetwork(predictor.network))
 
 

@@ -20,7 +20,7 @@ CLICKS = 5  # that are timed, after one that is not
 
 
 def measure(task: Task) -> Measured:
-    """On the first raster, with 10 marks, 100, … 10 to the power of `task.length`: medians of the times."""
+    """Time clicks on the first raster, with 10 marks, 100, … 10 to the power of `task.length`: medians of the times."""
     refinement, rng = Refinement(next(task.subjects()), task.predictor), task.chance(0)
     counts = [10**power for power in range(1, task.length + 1)]
     marks = list(_points(refinement, counts[-1] + CLICKS + 1, rng))

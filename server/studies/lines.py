@@ -28,7 +28,7 @@ class Line:
 
 
 def lines_of(study: Study, results: Sequence[Result]) -> list[Line]:
-    """In the study's order; a row with several curves has several lines."""
+    """The lines in the study's order; a row with several curves has several lines."""
     found = []
     for row, of_row in by_row(study, results):
         for curve in study.curves:

@@ -58,7 +58,7 @@ def _spread(found: list[Mistake], count: int) -> list[Mistake]:
 
 
 def _sample(refinement: Refinement, mistake: Mistake, task: Task) -> Sample:
-    """Both answers to one mistake; everything is taken back afterwards."""
+    """Try both answers to one mistake; everything is taken back afterwards."""
     start, since = _right(refinement), refinement.session.log.revision
     mark = point_in(mistake, deepest(mistake), task.chance(mistake.area))
     refinement.mark(mark)

@@ -56,7 +56,7 @@ def _made(study: Study, results: Sequence[Result], place: Place) -> str:
 
 
 def _models(study: Study, place: Place) -> list[str]:
-    """Of the rows: the budgets of those that are trained, the models of the others."""
+    """The budgets of the rows that are trained, and the models of the others."""
     data = place.base.get("data", {})
     trained = f"trained on {', '.join(data.get('train', ()))} of `{data.get('images', '.')}`"
     budgets = dict.fromkeys(_budget(study.trainer(row), place) for row in study.rows if not row.weights)

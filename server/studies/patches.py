@@ -96,6 +96,6 @@ class _Reviewer:
 
 
 def _moved(mark: Annotation, patch: Window) -> Annotation:
-    """From the patch's coordinates to the raster's."""
+    """A mark in the raster's coordinates, given in the patch's."""
     (x, y), *_ = mark.vertices
     return Annotation(mark.id, mark.kind, ((x + patch.col, y + patch.row),), mark.class_id)

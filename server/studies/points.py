@@ -16,7 +16,7 @@ from terrafine.shared.side import NOWHERE
 
 
 def measure(task: Task) -> Measured:
-    """Of all rasters, with no points, then 10, 100, … 10 to the power of `task.length`."""
+    """Measure all rasters, with no points, then 10, 100, … 10 to the power of `task.length`."""
     if len(task.predictor.spec.side.names) != len(task.classes):
         raise ConfigError("Points need a model that is told a score a class.", "Give [model] side as many names.")
     counts, runs = [0, *(10**power for power in range(1, task.length + 1))], []

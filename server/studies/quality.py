@@ -16,7 +16,7 @@ from terrafine.shared.spec import NODATA_CLASS
 
 
 def quality(refinement: Refinement) -> dict[str, float]:
-    """Of the map as it is: "ece", the expected calibration error, and "auroc" of entropy and margin."""
+    """Figures of the map as it is: "ece", the expected calibration error, and "auroc" of entropy and margin."""
     session = refinement.session
     logits = TileRunner(session, Work()).logits(refinement.whole).cpu()
     temperature = session.spec.temperature

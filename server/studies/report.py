@@ -27,7 +27,7 @@ def write(study: Study, results: Sequence[Result], place: Place) -> None:
 
 
 def write_csv(results: Sequence[Result], path: Path) -> None:
-    """In long form: row, seed, name, x, value; x is empty for single figures."""
+    """Write the results in long form: row, seed, name, x, value; x is empty for single figures."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["row", "seed", "name", "x", "value"])

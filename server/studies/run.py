@@ -151,7 +151,7 @@ def _measured(study: Study, row: Row, seed: int, model: Path, place: Place, word
 
 
 def _folder(model: str, seed: int) -> Path:
-    """Of a model's name or path, with "{seed}" for the seed's number."""
+    """The folder of a model, by its name or path, in which "{seed}" stands for the seed's number."""
     name = model.format(seed=seed)
     path = Path(name)
     return path if (path / registry.DESCRIPTION).is_file() else registry.find(name)

@@ -24,7 +24,7 @@ ROUNDS = 20  # of k-means
 
 
 def measure(task: Task) -> Measured:
-    """Of all rasters, each on its own, at `task.length` + 1 shares from none to all."""
+    """Measure all rasters, each on its own, at `task.length` + 1 shares from none to all."""
     shares = [index / task.length for index in range(task.length + 1)]
     runs, figures = [], []
     for index, subject in enumerate(task.subjects()):

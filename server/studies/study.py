@@ -138,7 +138,7 @@ def find(name: str) -> Study:
 
 
 def changed(study: Study, seeds: Optional[int] = None, weights: str = "") -> Study:
-    """With so many repetitions, and with this model in all rows that have one, where that is said."""
+    """The study with so many seeds, and with this model in all rows that have one, where they are given."""
     rows = tuple(_with_model(row, weights) if weights else row for row in study.rows)
     return dataclasses.replace(study, seeds=seeds or study.seeds, rows=rows)
 
