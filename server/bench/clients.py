@@ -41,7 +41,7 @@ class ClientFigures:
 
 @dataclass(frozen=True)
 class CrowdFigures:
-    """What so many clients saw in so many seconds. Times in seconds, memory of the server's processes in GB (10⁹ bytes)."""
+    """What so many clients saw in so many seconds. Times in seconds, the server's memory in GB (10⁹ bytes)."""
 
     clients: int
     seconds: float

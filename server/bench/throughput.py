@@ -41,7 +41,8 @@ class ThroughputFigures:
 def measure_throughput(folder: Path, device: str, size_px: int, rounds: int) -> ThroughputFigures:
     """Every item once in each of the rounds, so that a busy machine is busy for all of them."""
     predictor = registry.load_predictor(folder, device or "cpu")
-    tiles = len(session_of(predictor, size_px).tiling.grid.plan(session_of(predictor, size_px).info.grid.window))
+    session = session_of(predictor, size_px)
+    tiles = len(session.tiling.grid.plan(session.info.grid.window))
     taken: dict[str | int, list[float]] = {name: [] for name in ("", "entropy", *BATCHES)}
     for number in tqdm(range(rounds + 1), desc="rounds", disable=None):
         for name in taken:
@@ -58,7 +59,7 @@ def measure_throughput(folder: Path, device: str, size_px: int, rounds: int) -> 
 
 
 def _whole(predictor: Predictor, size_px: int, method: str, tiles: int) -> float:
-    """Seconds a tile."""
+    """Seconds a tile of classifying a whole raster, in a session without anything kept."""
     session = session_of(predictor, size_px)
     started = time.perf_counter()
     for _ in engine.predict(session, session.info.grid.window, None, method):
@@ -67,6 +68,7 @@ def _whole(predictor: Predictor, size_px: int, method: str, tiles: int) -> float
 
 
 def _bare(predictor: Predictor, batch: int) -> float:
+    """Seconds a tile of the network alone."""
     spec = predictor.spec
     images = np.random.default_rng(0).random((batch, len(spec.bands), spec.tile_px, spec.tile_px), np.float32)
     marks = np.zeros((batch, len(spec.classes), spec.tile_px, spec.tile_px), np.float32)

@@ -16,5 +16,5 @@ OPTIONS = {
 
 
 def apply() -> None:
-    """Limit GDAL in this process and in those it starts; call it before GDAL opens a file: it lists its drivers then."""
+    """Limit GDAL in this process and in those it starts; call it before GDAL opens a file: drivers are listed then."""
     os.environ.update(OPTIONS)
