@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from queue import SimpleQueue
 from typing import Optional, TypeVar, Union
 
@@ -21,13 +22,15 @@ from terrafine.models.encoding import UNMARKED, marked_pixels
 from terrafine.models.infer import Predictor
 from terrafine.models.learning.grow import as_shown, with_classes
 from terrafine.models.learning.learn import Example, Relations, has_scene
+from terrafine.models.learning.learn import Learnt as Lesson
 from terrafine.models.learning.learn import learn as learnt_from
+from terrafine.server.engine import crew
 from terrafine.server.engine.engine import missing_for
 from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_runner import UNMARKED as NO_MARKS
 from terrafine.server.engine.tile_runner import TileRunner
 from terrafine.server.engine.weights import Weights, new_name
-from terrafine.server.engine.work import Work
+from terrafine.server.engine.work import Stopped, Work
 from terrafine.shared.annotation import Annotation, bounds
 from terrafine.shared.errors import BadRequest, UnusableModel
 from terrafine.shared.geo import Window, intersection, intersects, slices
@@ -62,20 +65,9 @@ def learn(
     for tile in windows_of(session):
         examples.append(_example(TileRunner(session, work), tile, options))
         yield Progress(0, options.steps or 1, "learn")  # no step yet, but another request may have its turn
-    lesson = yield from _reported(
-        lambda stopped, report: learnt_from(
-            session.predictor,
-            examples,
-            options,
-            becomes=session.legend.becomes,
-            relations=relations,
-            stopped=stopped,
-            report=report,
-        ),
-        work,
-    )
-    _check_sane(lesson.predictor)
+    lesson = yield from _reported(partial(_lesson, session, examples, options, relations), work)
     name, now = new_name(), session.weights.current
+    _check_sane(lesson.predictor, now.predictor)
     learnt = Weights(
         name,
         lesson.predictor,
@@ -85,6 +77,23 @@ def learn(
     changed = session.move_on(base, revision, everywhere=True)
     session.weights.use(learnt)
     yield Learnt(revision, name, lesson.right_before, lesson.right_after, changed)
+
+
+def _lesson(
+    session: Session,
+    examples: Sequence[Example],
+    options: LearnOptions,
+    relations: Optional[Relations],
+    stopped: Stopped,
+    report: Report,
+) -> Lesson:
+    """What a scene's colours teach is many small sums, over which threads wait longer for each other than they work."""
+    call = partial(
+        learnt_from, session.predictor, examples, options,
+        becomes=session.legend.becomes, relations=relations, stopped=stopped, report=report,
+    )  # fmt: skip
+    (lesson,) = crew.side_by_side([call], spread=not has_scene(session.predictor, options))
+    return lesson
 
 
 def missing_pixels(session: Session) -> list[Window]:
@@ -215,9 +224,11 @@ def _scaled(mark: Annotation, scale: float) -> Annotation:
     return replace(mark, vertices=vertices, width_px=mark.width_px * scale)
 
 
-def _check_sane(predictor: Predictor) -> None:
+def _check_sane(learnt: Predictor, before: Predictor) -> None:
     """Too large a rate ends in numbers that are none."""
-    if not all(bool(torch.isfinite(parameter).all()) for parameter in predictor.network.parameters()):
+    known = {parameter.data_ptr() for parameter in before.network.parameters()}
+    new = (parameter for parameter in learnt.network.parameters() if parameter.data_ptr() not in known)
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in new):
         raise BadRequest("Learning ended in nonsense.", "Learn at a smaller rate.")
 
 
@@ -228,7 +239,7 @@ def _described(options: LearnOptions, marks: int) -> str:
     return f"scope {options.scope}, {steps}{rate}, λ = {options.regularisation:g}, from {marks} marks"
 
 
-def _reported(call: Callable[[Callable[[], bool], Report], Result], work: Work) -> Generator[Progress, None, Result]:
+def _reported(call: Callable[[Stopped, Report], Result], work: Work) -> Generator[Progress, None, Result]:
     """Run call(stopped, report) in a thread of its own and yield what it reports; it is stopped if nobody listens.
 
     It goes on from a report once the next one is asked for: in between, another request may have its turn.

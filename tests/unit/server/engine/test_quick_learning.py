@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 from terrafine.models.infer import Predictor
+from terrafine.models.learning.learn import learn as learnt_from
 from terrafine.models.registry import build
+from terrafine.server.engine import learning
 from terrafine.server.engine.engine import predict
 from terrafine.server.engine.learning import learn
 from terrafine.server.engine.session import Session
@@ -30,9 +34,9 @@ def look(session: Session) -> None:
         pass
 
 
-def learnt(session: Session) -> Learnt:
+def learnt(session: Session, scope: str = "head") -> Learnt:
     now = session.log.revision
-    *_, last = learn(session, now, now + 1, LearnOptions("head"))
+    *_, last = learn(session, now, now + 1, LearnOptions(scope, 1 if scope != "head" else None))
     return last
 
 
@@ -56,3 +60,25 @@ def test_maps_that_nobody_looked_at_are_learnt_from_all_the_same(session, make_s
     assert (unseen.right_before, unseen.right_after) == (again.right_before, again.right_after)
     for mine, other in zip(session.predictor.network.scene.parameters(), seen.predictor.network.scene.parameters()):
         assert torch.equal(mine, other)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("scope", "threads"), [("head", 1), ("decoder", 2)])
+def test_what_is_learnt_at_once_is_not_shared_out_among_threads(
+    session, monkeypatch, two_threads, scope, threads
+) -> None:
+    used: list[int] = []
+    monkeypatch.setattr(
+        learning, "learnt_from", lambda *a, **k: (used.append(torch.get_num_threads()), learnt_from(*a, **k))[1]
+    )
+    session.replace(MARKS, 1)
+    learnt(session, scope)
+    assert used == [threads]
+    assert torch.get_num_threads() == 2
