@@ -99,27 +99,43 @@ def _run(refinement: Refinement, name: str, arguments: argparse.Namespace, seed:
 
 def report(curves: Sequence[Curve], spec: ModelSpec, names: Sequence[str], protocol: str) -> str:
     """The figures as Markdown: the curve, the classes, the rasters; mean ± spread over seeds."""
+    head = f"{len(names)} rasters, {len(curves[0].miou) - 1} clicks each, protocol {protocol}, {len(curves)} seed(s)"
+    parts = ([head], _by_clicks(curves), _by_class(curves, spec), _by_raster(curves, names), _gains(curves))
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _by_clicks(curves: Sequence[Curve]) -> list[str]:
     steps = len(curves[0].miou)
     stops = sorted({0, steps - 1, *(2**i for i in range(steps.bit_length()) if 2**i < steps), *range(10, steps, 10)})
-    head = f"{len(names)} rasters, {steps - 1} clicks each, protocol {protocol}, {len(curves)} seed(s)"
-    lines = [head, "", "| clicks | mIoU % | without marked pixels | accuracy % |", "|---|---|---|---|"]
+    lines = ["| clicks | mIoU % | without marked pixels | accuracy % |", "|---|---|---|---|"]
     for stop in stops:
         values = (
             [c.miou[stop] for c in curves], [c.unmarked_miou[stop] for c in curves],
             [c.accuracy[:, stop].mean() for c in curves],
         )  # fmt: skip
         lines.append(f"| {stop} | " + " | ".join(_percent(v) for v in values) + " |")
-    lines += ["", "| class | IoU % before | after |", "|---|---|---|"]
+    return lines
+
+
+def _by_class(curves: Sequence[Curve], spec: ModelSpec) -> list[str]:
+    lines = ["| class | IoU % before | after |", "|---|---|---|"]
     for entry in spec.classes:
         before, after = ([c.class_iou[stop, entry.id] for c in curves] for stop in (0, -1))
         lines.append(f"| {entry.name} | {_percent(before)} | {_percent(after)} |")
-    lines += ["", "| raster | accuracy % before | after |", "|---|---|---|"]
+    return lines
+
+
+def _by_raster(curves: Sequence[Curve], names: Sequence[str]) -> list[str]:
+    lines = ["| raster | accuracy % before | after |", "|---|---|---|"]
     for index, name in enumerate(names):
         before, after = ([c.accuracy[index, stop] for c in curves] for stop in (0, -1))
         lines.append(f"| {name} | {_percent(before)} | {_percent(after)} |")
+    return lines
+
+
+def _gains(curves: Sequence[Curve]) -> list[str]:
     seconds = np.concatenate([c.seconds[:, 1:].ravel() for c in curves])
-    lines += [
-        "",
+    return [
         f"gain: {100 * np.mean([c.miou[-1] - c.miou[0] for c in curves]):+.1f} points of mIoU, "
         f"{100 * np.mean([c.unmarked_miou[-1] - c.unmarked_miou[0] for c in curves]):+.1f} without the marked pixels",
         f"a click corrected {np.mean([c.corrected.mean() for c in curves]):.0f} pixels "
@@ -127,7 +143,6 @@ def report(curves: Sequence[Curve], spec: ModelSpec, names: Sequence[str], proto
         f"marked pixels obeyed: {'always' if all(c.obeyed for c in curves) else 'NOT always'}",
         f"seconds a click: p50 {np.percentile(seconds, 50):.2f}, p95 {np.percentile(seconds, 95):.2f}",
     ]
-    return "\n".join(lines)
 
 
 def _percent(values: Sequence[float]) -> str:
