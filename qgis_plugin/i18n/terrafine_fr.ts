@@ -2867,10 +2867,6 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
         <translation>PyTorch</translation>
     </message>
     <message>
-        <source>Server's wheel</source>
-        <translation>Wheel du serveur</translation>
-    </message>
-    <message>
         <source>Python</source>
         <translation>Python</translation>
     </message>
@@ -2881,6 +2877,14 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     <message>
         <source>Without a GPU a correction takes a second or two, and a large area minutes</source>
         <translation>Sans GPU, une correction prend une seconde ou deux, et une grande zone des minutes</translation>
+    </message>
+    <message>
+        <source>Looking for a Python…</source>
+        <translation>Recherche d'un Python…</translation>
+    </message>
+    <message>
+        <source>Server file (.whl)</source>
+        <translation>Fichier du serveur (.whl)</translation>
     </message>
 </context>
 <context>

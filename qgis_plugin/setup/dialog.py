@@ -49,7 +49,6 @@ class SetupDialog(QDialog):
         installer.finished.connect(self._show_state)
         installer.failed.connect(self._show_failure)
         self._look_for_python("")
-        self._show_state()
 
     # ---- doing -----------------------------------------------------------------------------------------------------
 
@@ -77,9 +76,11 @@ class SetupDialog(QDialog):
 
     def _look_for_python(self, chosen: str) -> None:
         self._python = None
+        self.python_note.setText(self.tr("Looking for a Python…"))
         self._search = PythonSearch(chosen)
         self._search.ended.connect(self._show_python)
         QgsApplication.taskManager().addTask(self._search)
+        self._show_state()
 
     # ---- showing ---------------------------------------------------------------------------------------------------
 
@@ -174,7 +175,7 @@ class SetupDialog(QDialog):
         form.setContentsMargins(0, 0, 0, 0)
         for i, button in enumerate(self.builds.values()):
             form.addRow(self.tr("PyTorch") if i == 0 else "", button)
-        form.addRow(self.tr("Server's wheel"), self.wheel)
+        form.addRow(self.tr("Server file (.whl)"), self.wheel)
         form.addRow(self.tr("Python"), self.python)
         form.addRow("", self.python_note)
         column = QVBoxLayout(self)

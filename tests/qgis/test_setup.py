@@ -242,5 +242,7 @@ def test_the_window_says_when_the_chosen_python_is_none(newcomer, tmp_path):
     (tmp_path / "tool").write_text("#!/bin/sh\necho hello\n")
     (tmp_path / "tool").chmod(0o755)
     dialog.python.setFilePath(str(tmp_path / "tool"))
+    assert not dialog.install.isEnabled()  # until it was looked at
+    assert dialog.python_note.text().startswith("Looking")
     until(lambda: "is no Python" in dialog.python_note.text(), "it was looked at")
     assert not dialog.install.isEnabled()
