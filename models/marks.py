@@ -5,55 +5,55 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress
+from itertools import chain, compress
 
 import numpy as np
 from numpy.typing import NDArray
 
-from terrafine.shared.annotation import Annotation
+from terrafine.shared.annotation import KINDS, Annotation
+
+POINT, STROKE, POLYGON = (KINDS.index(kind) for kind in ("point", "stroke", "polygon"))
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Of n marks, p of which are points.
+    """Of n marks that have v vertices.
 
     class_ids  int16 (n,)
-    places     int64 (p,), ascending: which of the marks are points
-    xs, ys     float64 (p,): where these lie, in raster pixels
-    shapes     the strokes and polygons, each behind its place among the marks
+    kinds      int8 (n,): POINT, STROKE or POLYGON
+    widths     float64 (n,), in raster pixels: 0 where the mark is no stroke
+    counts     int64 (n,): how many of the vertices are whose
+    vertices   float64 (v, 2): x, y in raster pixels
     """
 
     class_ids: NDArray[np.int16]
-    places: NDArray[np.int64]
-    xs: NDArray[np.float64]
-    ys: NDArray[np.float64]
-    shapes: tuple[tuple[int, Annotation], ...]
+    kinds: NDArray[np.int8]
+    widths: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    vertices: NDArray[np.float64]
 
     @classmethod
-    def of(cls, marks: Sequence[Annotation], first: int = 0) -> Columns:
-        """`first`: the place of the first of them."""
-        class_ids = np.array([mark.class_id for mark in marks], np.int16)
-        places = np.array([place for place, mark in enumerate(marks, first) if mark.kind == "point"], np.int64)
-        points = np.array([mark.vertices[0] for mark in marks if mark.kind == "point"], np.float64).reshape(-1, 2)
-        shapes = tuple((place, mark) for place, mark in enumerate(marks, first) if mark.kind != "point")
-        return cls(class_ids, places, points[:, 0].copy(), points[:, 1].copy(), shapes)
+    def of(cls, marks: Sequence[Annotation]) -> Columns:
+        kinds = np.array([KINDS.index(mark.kind) for mark in marks], np.int8)
+        widths = np.array([mark.width_px for mark in marks], np.float64)
+        vertices = np.array(list(chain.from_iterable(mark.vertices for mark in marks)), np.float64).reshape(-1, 2)
+        return cls(
+            np.array([mark.class_id for mark in marks], np.int16),
+            kinds,
+            np.where(kinds == STROKE, widths, 0.0),
+            np.array([len(mark.vertices) for mark in marks], np.int64),
+            vertices,
+        )
 
     def plus(self, marks: Sequence[Annotation]) -> Columns:
         """With more of them behind these."""
-        more = Columns.of(marks, len(self.class_ids))
-        return Columns(
-            np.concatenate([self.class_ids, more.class_ids]),
-            np.concatenate([self.places, more.places]),
-            np.concatenate([self.xs, more.xs]),
-            np.concatenate([self.ys, more.ys]),
-            self.shapes + more.shapes,
-        )
+        both = zip(vars(self).values(), vars(Columns.of(marks)).values())
+        return Columns(*(np.concatenate(pair) for pair in both))
 
     def where(self, kept: NDArray[np.bool_]) -> Columns:
         """Of those of the n marks alone."""
-        points, places = kept[self.places], np.cumsum(kept) - 1
-        shapes = tuple((int(places[place]), mark) for place, mark in self.shapes if kept[place])
-        return Columns(self.class_ids[kept], places[self.places[points]], self.xs[points], self.ys[points], shapes)
+        vertices = self.vertices[np.repeat(kept, self.counts)]
+        return Columns(self.class_ids[kept], self.kinds[kept], self.widths[kept], self.counts[kept], vertices)
 
 
 class Marks(tuple[Annotation, ...]):

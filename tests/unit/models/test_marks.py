@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafine.models.marks import Marks
+from terrafine.models.marks import POINT, POLYGON, STROKE, Marks
 from terrafine.shared.annotation import Annotation
 
 
@@ -24,8 +24,7 @@ def assert_equal(found: Marks, expected: Marks) -> None:
     assert found == expected
     assert hash(found) == hash(expected)
     for name, values in vars(expected.columns).items():
-        column = getattr(found.columns, name)
-        assert column == values if name == "shapes" else np.array_equal(column, values)
+        assert np.array_equal(getattr(found.columns, name), values)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sets(st.integers(0, 20), max_size=4)), max_size=8), st.booleans())
@@ -45,10 +44,12 @@ def test_columns_that_followed_are_those_of_all_marks_at_once(steps, are_known) 
     assert_equal(followed, Marks(held.values()))
 
 
-def test_columns_say_where_the_points_are_and_what_else_there_is() -> None:
-    marks = Marks([mark(1), mark(3), mark(2), mark(6)])
-    columns = marks.columns
-    assert columns.class_ids.tolist() == [1, 3, 2, 1]
-    assert columns.places.tolist() == [1, 3]
-    assert (columns.xs.tolist(), columns.ys.tolist()) == ([3.0, 6.0], [2.0, 2.0])
-    assert columns.shapes == ((0, mark(1)), (2, mark(2)))
+def test_columns_say_what_the_marks_are_and_where() -> None:
+    columns = Marks([mark(1), mark(3), Annotation("wide", "stroke", ((7.0, 8.0),), 2, 3.5), mark(2)]).columns
+    assert columns.class_ids.tolist() == [1, 3, 2, 2]
+    assert columns.kinds.tolist() == [STROKE, POINT, STROKE, POLYGON]
+    assert columns.widths.tolist() == [0.0, 0.0, 3.5, 0.0]
+    assert columns.counts.tolist() == [2, 1, 1, 3]
+    assert columns.vertices.tolist() == [
+        [1.0, 0.0], [1.0, 5.0], [3.0, 2.0], [7.0, 8.0], [2.0, 0.0], [3.0, 0.0], [2.0, 1.0],
+    ]  # fmt: skip
