@@ -123,7 +123,7 @@ def _serve(arguments: argparse.Namespace, server: Server, metrics: Optional[Metr
         threading.Thread(target=_stop_with_stdin, args=(server.stop,), name="stdin", daemon=True).start()
     with closing(server):
         server.start()
-        log.info("listening on %s", server.address)
+        log.info("ready on %s", server.address)
         if metrics is not None:
             log.info("metrics at http://127.0.0.1:%d/metrics", metrics.serve(arguments.metrics))
         if server.guard is not None:

@@ -34,7 +34,7 @@ from terrafine.server.gateway.metrics import Metrics
 from terrafine.server.gateway.outbox import Outbox
 from terrafine.server.gateway.worker import Engine, Engines, Worker, answered, timed
 from terrafine.shared import messages as m
-from terrafine.shared.errors import BadRequest, EngineRestarted, NotAllowed, ServerBusy, TerrafineError
+from terrafine.shared.errors import BadRequest, ConfigError, EngineRestarted, NotAllowed, ServerBusy, TerrafineError
 from terrafine.shared.geo import Window
 from terrafine.shared.patch import Patch
 from terrafine.shared.wire import Frame, pack, request_id_of, unpack
@@ -99,17 +99,18 @@ class Server:
     def start(self) -> None:
         """Returns once the engine is there; meanwhile whoever asks is told that it starts, and requests wait for it.
 
-        Raises what the engine finds to be wrong, unless the server was stopped meanwhile.
+        Raises what the engine finds to be wrong, ConfigError where it dies, unless the server was stopped meanwhile.
         """
+        log.info("answering on %s; the engine starts", self.address)
         with ThreadPoolExecutor(1, "start") as pool:
             starting = pool.submit(self._engine.start)
             while not starting.done():
                 self._attend(RETRY_MS)
         try:
             starting.result()
-        except EngineRestarted:
+        except EngineRestarted as error:
             if not self._stopping.is_set():
-                raise
+                raise ConfigError("The engine's process did not start.", "What stands above says why.") from error
         if self._metrics is not None:
             self._show_gauges(self._metrics)
 

@@ -47,9 +47,8 @@ def test_a_signal_ends_the_server(start_server, number: int, code: int) -> None:
 
 def test_the_address_can_be_announced_in_a_file(start_server, tmp_path: Path) -> None:
     process = start_server("--exit-with-stdin", "--announce", str(tmp_path / "address.json"))
-    deadline = time.monotonic() + 30
     while not (tmp_path / "address.json").exists():
-        assert time.monotonic() < deadline
+        assert process.poll() is None, "it ended without a word"
         time.sleep(0.05)
     client = Client(ZmqTransport(json.loads((tmp_path / "address.json").read_text())["address"]))
     assert "tiny" in [spec.name for spec in client.models()]
@@ -60,7 +59,7 @@ def test_the_address_can_be_announced_in_a_file(start_server, tmp_path: Path) ->
 
 def test_a_server_that_cannot_announce_itself_ends_with_a_message(start_server, tmp_path: Path) -> None:
     process = start_server("--announce", str(tmp_path / "nix" / "address.json"), stderr=subprocess.PIPE)
-    errors = process.communicate(timeout=30)[1]
+    errors = process.communicate()[1]
     assert process.returncode == 1
     assert "nix" in errors
     assert "Traceback" not in errors

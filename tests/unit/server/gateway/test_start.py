@@ -153,11 +153,16 @@ def test_who_is_revoked_while_the_engine_starts_is_forgotten_once_it_is_there(
     client.close()
 
 
-def test_what_the_engine_finds_to_be_wrong_ends_the_server(begin, engine: Starting, tmp_path: Path) -> None:
-    engine.trouble = ConfigError("There is no such device.")
+@pytest.mark.parametrize(
+    ("trouble", "said"), [(ConfigError("There is no such device."), "device"), (EngineRestarted(""), "did not start")]
+)
+def test_an_engine_that_cannot_start_ends_the_server(
+    begin, engine: Starting, tmp_path: Path, trouble: Exception, said: str
+) -> None:
+    engine.trouble = trouble
     _, life = begin()
     engine.let.set()
-    with pytest.raises(ConfigError, match="device"):
+    with pytest.raises(ConfigError, match=said):
         life.result(PATIENCE_S)
     assert not (tmp_path / admin.FILE).exists()
 
