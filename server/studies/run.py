@@ -65,19 +65,20 @@ class Result:
 
 
 def fitted(study: Study, place: Place, model: str, progress: Progress) -> Study:
-    """The study with finished models that know the classes of `place.base`.
+    """The study with finished models that know the classes of `place.base`, and the rows that these can do.
 
-    Those that the study names are kept where they know them; else one is trained as the configuration says.
+    Those that the study names are kept where they know them; else one is trained as the configuration says. A row that
+    goes by a measure of uncertainty which its model does not offer is left out.
 
     model  what is asked for instead; "": nothing. Raises ConfigError where its classes are others
     """
     asked = changed(study, weights=model)
-    if all(_knows_the_classes(row, place) for row in asked.rows):
-        return asked
-    if model:
-        raise ConfigError(f"'{model}' has other classes than the data.", "Without --model one is trained on the data.")
-    own = _trained(place.base, place.out / OWN, place, "the data's own model", progress)
-    return changed(study, weights=str(own))
+    if not all(_knows_the_classes(row, place) for row in asked.rows):
+        if model:
+            raise ConfigError(f"'{model}' has other classes than the data.", "Without --model one is trained on them.")
+        own = _trained(place.base, place.out / OWN, place, "the data's own model", progress)
+        asked = changed(study, weights=str(own))
+    return dataclasses.replace(asked, rows=tuple(row for row in asked.rows if _offers_the_measure(row)))
 
 
 def _knows_the_classes(row: Row, place: Place) -> bool:
@@ -87,6 +88,10 @@ def _knows_the_classes(row: Row, place: Place) -> bool:
         return True
     known = registry.describe(_folder(model, 1)).classes
     return [entry.name for entry in known] == [entry["name"] for entry in expected]
+
+
+def _offers_the_measure(row: Row) -> bool:
+    return not row.weights or row.review.method in registry.describe(_folder(row.weights, 1)).uncertainty
 
 
 def run(study: Study, place: Place, progress: Progress) -> Iterator[list[Result]]:

@@ -180,7 +180,7 @@ def elsewhere(folder):
     spec = dataclasses.replace(spec, classes=renamed)
     registry.save(folder / "elsewhere", spec, registry.build(spec))
     given = f'[[rows]]\nname = "Given"\nweights = "{folder}/elsewhere"\n'
-    begins = f'[[rows]]\nname = "From nothing"\nweights = "{folder}/base"\nlegend = "{folder}/elsewhere"\n'
+    begins = f'[[rows]]\nname = "From nothing"\nweights = "pixels"\nlegend = "{folder}/elsewhere"\n'
     (folder / "ways.toml").write_text(STUDY + given + begins)
     return folder
 
@@ -189,7 +189,7 @@ def test_data_with_other_classes_than_a_finished_model_has_one_of_its_own_traine
     first = fitted(the_study(elsewhere), place(elsewhere), "", silent)
     _, _, given, begins = first.rows
     assert given.weights == begins.legend == str(elsewhere / "out" / "own" / "model")
-    assert begins.weights == f"{elsewhere}/base"
+    assert begins.weights == "pixels"
     assert [entry.name for entry in registry.describe(Path(given.weights)).classes] == ["dark", "bright"]
     worked = []
     assert fitted(the_study(elsewhere), place(elsewhere), "", lambda *told: worked.append(told)) == first
@@ -206,6 +206,17 @@ def test_a_finished_model_is_kept_where_the_data_say_what_their_labels_are_to_it
 def test_a_model_that_is_asked_for_has_the_classes_of_the_data(elsewhere):
     with pytest.raises(ConfigError, match="other classes"):
         fitted(the_study(elsewhere), place(elsewhere), str(elsewhere / "elsewhere"), silent)
+
+
+def test_a_row_by_a_measure_that_its_model_does_not_offer_is_left_out(elsewhere):
+    measures = "".join(
+        f'[[rows]]\nname = "{name}"\nweights = "{elsewhere}/elsewhere"\nreview = {{ method = "{name}" }}\n'
+        for name in ("confidnet", "margin")
+    )
+    (elsewhere / "ways.toml").write_text(STUDY + measures)
+    told = dataclasses.replace(place(elsewhere), base={"data": {}})
+    left = fitted(the_study(elsewhere), told, "", silent).rows
+    assert [row.name for row in left] == ["One way", "The other", "margin"]
 
 
 def test_a_row_cannot_have_the_model_of_a_row_that_is_not_there(folder):
