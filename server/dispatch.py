@@ -22,7 +22,7 @@ from terrafine.server.journal.folder import StateFolder
 from terrafine.server.model_card import card_of
 from terrafine.server.rasters.pixels import BlockStore
 from terrafine.server.rasters.shared_files import DataRoots
-from terrafine.server.zoo import Zoo
+from terrafine.server.zoo import Zoo, check_name
 from terrafine.shared import messages as m
 from terrafine.shared.errors import BadRequest, OutOfMemory, TerrafineError, TooLarge
 from terrafine.shared.geo import Window
@@ -260,6 +260,7 @@ class Dispatcher:
 
     def _save(self, request: m.SaveModel, caller: Caller) -> Steps:
         session = self._kept(request, caller).session
+        check_name(request.name)
         predictor, spec = learning.saved(session, request.name, request.title)
         self.zoo.save(predictor, spec, card_of(session, spec))
         yield m.ModelSaved(spec)
