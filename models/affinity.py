@@ -3,12 +3,14 @@
 A mark says something about the pixels that look like it, near it above all. Every head h attends from a pixel x over
 all marked cells m of the tile, and over "none of them":
 
-    a_h(x, m) = κ_h · cos(e(x), e(m)) − |x − m| / ℓ_h        e: an embedding of the image, learnt
+    a_h(x, m) = κ_h · cos(e(x), e(m)) − λ_h · |c(x) − c(m)|² − |x − m| / ℓ_h
+                                                             e: an embedding of the image, learnt; c: its colour
     f(x, m)   = max(0, 1 − |x − m|² / R²)                    R: as far as any mark is believed
     s_h,c(x)  = √ Σ_{m of class c} (f(x, m) · exp a_h(x, m))²
     p_h,c(x)  = s_h,c(x) / (exp b_h + Σ_c s_h,c(x))
 
-With κ, ℓ and b learnt, p lies in [0, 1], is 0 where nothing is marked, and adds up to less than 1 over the classes.
+With κ, λ, ℓ and b learnt, p lies in [0, 1], is 0 where nothing is marked, and adds up to less than 1 over the classes.
+What the embedding tells apart was learnt on the images of training; colours differ in any image (docs/decisions/0009).
 It is near the kernel regression over annotations of "Unified" (Workman et al. 2017), on learnt features beside places.
 The root of the sum of squares, instead of the sum, keeps a long stroke's many cells from reaching much farther than a
 point's few, and still lets marks that agree add up (docs/benchmarks.md compares them, and the largest alone).
@@ -32,11 +34,13 @@ MAX_CELLS = 256  # marked cells that are attended to from one block; of more, ev
 PART, FEW_CELLS = 16, 64  # for more cells than a few, blocks are cut once more: to fit into the processor's cache
 TINY = 1e-30  # the root's slope is endless at 0
 # κ, ℓ (in cells) and b at the start: far, middle and near
-START = ((12.0, 200.0, 10.2), (8.0, 24.0, 5.2), (4.0, 6.0, 0.2))
+START = ((12.0, 200.0, 9.0), (8.0, 24.0, 4.0), (4.0, 6.0, -1.0))
+UNLIKE = 10.0  # λ at the start, for colours as the network is given them
 
 
 class MarkAffinity(nn.Module):
-    """Embedding (B, D, H, W) of unit length and marks (B, classes, H, W) → affinities (B, heads · classes, H, W)."""
+    """Embedding (B, D, H, W) of unit length, colours (B, bands, H, W), marks (B, classes, H, W) → affinities
+    (B, heads · classes, H, W)."""
 
     def __init__(self, farthest: float = math.inf) -> None:
         """`farthest`: R in cells; from there on a mark has no affinity to anything."""
@@ -44,6 +48,7 @@ class MarkAffinity(nn.Module):
         self.farthest = farthest
         start = torch.tensor(START)
         self.sharpness = nn.Parameter(start[:, 0].log())
+        self.unlike = nn.Parameter(torch.full((len(START),), UNLIKE).log())
         self.reach = nn.Parameter(start[:, 1].log())
         self.nothing = nn.Parameter(start[:, 2].clone())
 
@@ -51,18 +56,19 @@ class MarkAffinity(nn.Module):
     def heads(self) -> int:
         return len(START)
 
-    def forward(self, embedding: Tensor, marks: Tensor) -> Tensor:
+    def forward(self, embedding: Tensor, colours: Tensor, marks: Tensor) -> Tensor:
         with torch.autocast(embedding.device.type, enabled=False):  # what goes into exp needs its digits
-            return torch.stack([self._one(e, m) for e, m in zip(embedding.float(), marks.float())])
+            pixels = torch.cat([embedding.float(), colours.float()], 1)
+            return torch.stack([self._one(x, m, colours.shape[1]) for x, m in zip(pixels, marks.float())])
 
-    def _one(self, embedding: Tensor, marks: Tensor) -> Tensor:
+    def _one(self, pixels: Tensor, marks: Tensor, bands: int) -> Tensor:
         classes, rows, cols = marks.shape
         shares = marks.new_zeros(self.heads, classes, rows, cols)
         cells, whole = (marks > MARKED).nonzero(), Window(0, 0, cols, rows)  # (M, 3): class, row, column
         for part, near in self._parts(cells, whole):
             here = (..., *slices(part, whole))
-            marked, owner = embedding[:, near[:, 1], near[:, 2]].T, F.one_hot(near[:, 0], classes).T
-            shares[here] = self._shares(marked, embedding[here], _squared(near, part), owner.to(marked.dtype))
+            marked, owner = pixels[:, near[:, 1], near[:, 2]].T, F.one_hot(near[:, 0], classes).T
+            shares[here] = self._shares(marked, pixels[here], bands, _squared(near, part), owner.to(marked.dtype))
         return shares.flatten(0, 1)
 
     def _parts(self, cells: Tensor, whole: Window) -> Iterator[tuple[Window, Tensor]]:
@@ -78,22 +84,36 @@ class MarkAffinity(nn.Module):
     def _within_reach(self, cells: Tensor, part: Window) -> Tensor:
         return cells[_gap(cells, part) < self.farthest]
 
-    def _shares(self, marked: Tensor, pixels: Tensor, squared: Tensor, owner: Tensor) -> Tensor:
-        """p of all heads, (heads, classes, h, w), of `pixels` (D, h, w).
+    def _shares(self, marked: Tensor, pixels: Tensor, bands: int, squared: Tensor, owner: Tensor) -> Tensor:
+        """p of all heads, (heads, classes, h, w), of `pixels` (D + bands, h, w).
 
-        marked   (M, D): the embedding of the cells that count here
+        marked   (M, D + bands): embedding and colour of the cells that count here
         squared  (M, h · w): how far they are, squared
         owner    (classes, M): 1 where a cell is of a class
         """
-        sharpness, nothing = self.sharpness.exp()[:, None, None], self.nothing[:, None, None]
+        sharpness, unlike, nothing = self.sharpness.exp(), self.unlike.exp(), self.nothing
         largest = torch.maximum(sharpness, nothing).detach()  # score: everything is divided by exp of it
-        far = squared.sqrt() * (-2 / self.reach.exp()[:, None, None]) - 2 * largest
+        far = squared.sqrt() * (-2 / self.reach.exp()[:, None, None]) - 2 * largest[:, None, None]
         believed = (squared * (-1 / self.farthest**2)).add_(1).clamp_min_(0).square_()  # f²
-        seen = pixels.flatten(1).expand(self.heads, -1, -1)
-        squares = far.baddbmm_(2 * sharpness * marked, seen).exp_() * believed  # (heads, M, h · w)
-        by_class = (owner @ squares + TINY).sqrt()
-        shares = by_class / (by_class.sum(1, keepdim=True) + (nothing - largest).exp())
+        alike = _likeness(marked, bands, sharpness, unlike)
+        squares = far.baddbmm_(2 * alike, _seen(pixels.flatten(1), bands).expand(self.heads, -1, -1)).exp_() * believed
+        by_class = (owner @ squares + TINY).sqrt()  # (heads, classes, h · w)
+        shares = by_class / (by_class.sum(1, keepdim=True) + (nothing - largest).exp()[:, None, None])
         return shares.unflatten(-1, pixels.shape[1:])
+
+
+def _likeness(marked: Tensor, bands: int, sharpness: Tensor, unlike: Tensor) -> Tensor:
+    """(heads, M, …) that times `_seen` of pixels is κ · cos(e, e') − λ · |c − c'|², the square multiplied out."""
+    embedding, colours = marked[:, :-bands], marked[:, -bands:]
+    squared = colours.square().sum(1, keepdim=True)
+    by_colour = torch.cat([2 * colours, -squared, -torch.ones_like(squared)], 1)
+    return torch.cat([sharpness[:, None, None] * embedding, unlike[:, None, None] * by_colour], 2)
+
+
+def _seen(pixels: Tensor, bands: int) -> Tensor:
+    """(D + bands, N) → with 1 and the squared colour below: what `_likeness` of marked cells is multiplied with."""
+    squared = pixels[-bands:].square().sum(0, keepdim=True)
+    return torch.cat([pixels, torch.ones_like(squared), squared])
 
 
 def _thinned(cells: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ PROTOCOLS = ("ritm", "disir")
 OFF_CENTRE_PX = 0.75  # a straight line runs at most this far from the centres of the pixels it is rounded to
 TOP_MISTAKES = 8  # DISIR: one of the largest eight, at random
 RELABEL_REGION = 0.75  # so often one connected region has another class's name, otherwise all of the class
-RELABEL_RADIUS_PX = (24.0, 360.0)
+RELABEL_LEAST_PX = 24.0
 
 Classes = NDArray[np.uint8]
 
@@ -222,11 +222,11 @@ def some_points(side: SideInformation, count: int, rng: np.random.Generator) -> 
     return SideInformation(side.points[chosen], side.values[chosen])
 
 
-def relabelled(truth: Classes, classes: int, rng: np.random.Generator) -> Classes:
+def relabelled(truth: Classes, classes: int, farthest_px: float, rng: np.random.Generator) -> Classes:
     """`truth` with one class called by another's name: a region of it mostly, within some distance of a place in it.
 
     Whoever is shown marks drawn from it must believe them rather than the image, and must not believe them too far: the
-    radius is drawn log-uniformly from RELABEL_RADIUS_PX.
+    radius is drawn log-uniformly from RELABEL_LEAST_PX to `farthest_px`.
     """
     present = [c for c in np.unique(truth) if c != VOID]
     if not present or classes < 2:
@@ -239,7 +239,7 @@ def relabelled(truth: Classes, classes: int, rng: np.random.Generator) -> Classe
         regions, _ = ndimage.label(where)
         where = regions == regions[row, col]
     rows, cols = np.ogrid[: truth.shape[0], : truth.shape[1]]
-    radius = math.exp(rng.uniform(*np.log(RELABEL_RADIUS_PX)))
+    radius = math.exp(rng.uniform(math.log(RELABEL_LEAST_PX), math.log(farthest_px)))
     near = (rows - row) ** 2 + (cols - col) ** 2 <= radius**2
     return np.where(where & near, np.uint8(new), truth)
 

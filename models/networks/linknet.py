@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from terrafine.models.affinity import MarkAffinity
 from terrafine.models.networks.merged import Merged
 from terrafine.models.networks.network import Features, MarkedNetwork, Thinning
-from terrafine.models.networks.scene import SceneLayer, colours
+from terrafine.models.networks.scene import SceneLayer, colours, of_cells
 
 WIDTHS = (32, 48, 64, 96, 160)  # of the decoder at strides 2, 4, 8, 16, 32
 EMBEDDING = 32
@@ -91,7 +91,7 @@ class LateLinkNet(MarkedNetwork):
         if self._silence is not None and _is_empty(marks):
             quiet = self._unmarked(self._silence, marks, skips)
             return (*(skip + mark for skip, mark in zip(skips, quiet)), marks.new_zeros(()), seen)
-        affinity = self.affinity(embedding, _largest(marks, 2 ** (AFFINITY_LEVEL + 1)))
+        affinity = self.affinity(embedding, of_cells(seen), _largest(marks, 2 ** (AFFINITY_LEVEL + 1)))
         spread = affinity.to(skips[0].dtype, memory_format=torch.channels_last)
         maps = self._marks(marks.to(skips[0].dtype), spread, skips)
         # Numbers of two precisions would be added thirty times as slowly.

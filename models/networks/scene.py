@@ -32,6 +32,11 @@ def colours(image: Tensor) -> Tensor:
     return torch.cat([mean, *(box_mean(mean, radius) for radius in RADII)], 1)
 
 
+def of_cells(seen: Tensor) -> Tensor:
+    """Of those colours the cells' own, (B, bands, H / 4, W / 4)."""
+    return seen[:, : seen.shape[1] // (1 + len(RADII))]
+
+
 class SceneLayer(nn.Module):
     """So many colours (B, n, h, w) → logits of so many classes (B, classes, h, w); 0 at the start."""
 

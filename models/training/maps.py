@@ -116,8 +116,8 @@ class MapTask(Task[MarkedNetwork, Batch]):
     ) -> NDArray[np.uint8]:
         """The truth that the marks are drawn from: in some crops with marks, a class has another's name."""
         chosen = [count > 0 and rng.random() < self.options.marks.relabel for count in counts]
-        classes = len(self.spec.classes)
-        return np.stack([simulate.relabelled(c, classes, rng) if yes else c for c, yes in zip(truth, chosen)])
+        classes, farthest = len(self.spec.classes), self.options.marks.relabel_px
+        return np.stack([simulate.relabelled(c, classes, farthest, rng) if yes else c for c, yes in zip(truth, chosen)])
 
     @torch.no_grad()
     def _simulate(

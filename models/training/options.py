@@ -19,13 +19,14 @@ class MarkOptions:
     Marks drawn from the truth are equally often of each class if `balanced`, by area if not; `on_border` puts them on
     the rims of regions instead of anywhere in them.
 
-    In a share `relabel` of the crops the marks and the truth that they are drawn from have one class where another was
-    (`simulate.relabelled`): only the marks know. Without that a network that has become good on its training images
-    finds nothing large to be corrected any more, and forgets to listen.
+    In a share `relabel` of the crops the marks and the truth that they are drawn from have one class where another was,
+    up to `relabel_px` from a place (`simulate.relabelled`): only the marks know. Without that a network that has become
+    good on its training images finds nothing large to be corrected any more, and forgets to listen.
     """
 
     none: float = 0.15
     relabel: float = 0.35
+    relabel_px: float = 360.0
     most: int = 24
     rounds: int = 3
     side_points: int = 64

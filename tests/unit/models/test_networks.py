@@ -78,19 +78,22 @@ def test_folded_weights_are_copied_and_extra_bands_start_at_zero(tmp_path):
 @pytest.mark.parametrize("farthest", [math.inf, 4.0])
 def test_affinity_agrees_with_a_slow_loop(farthest):
     module = affinity.MarkAffinity(farthest)
-    embedding = torch.nn.functional.normalize(torch.randn(1, 5, 6, 7), dim=1)
+    unlike = (0.5, 1.0, 4.0)
+    module.unlike.data = torch.tensor(unlike).log()
+    embedding, colours = torch.nn.functional.normalize(torch.randn(1, 5, 6, 7), dim=1), torch.randn(1, 2, 6, 7)
     marks = marks_at((0, 1, 2), (2, 4, 5), (2, 0, 0), size=7)[:, :3, :6]
-    result = module(embedding, marks)[0].detach().numpy()
-    e, cells = embedding[0].numpy(), [(0, 1, 2), (2, 0, 0), (2, 4, 5)]
+    result = module(embedding, colours, marks)[0].detach().numpy()
+    e, c, cells = embedding[0].numpy(), colours[0].numpy(), [(0, 1, 2), (2, 0, 0), (2, 4, 5)]
     for head, (sharpness, reach, nothing) in enumerate(affinity.START):
         for row in range(6):
             for col in range(7):
-                distances = [math.hypot(row - r, col - c) for _, r, c in cells]
-                weights = [
-                    max(0.0, 1 - (far / farthest) ** 2)
-                    * math.exp(sharpness * float(e[:, row, col] @ e[:, r, c]) - far / reach)
-                    for far, (_, r, c) in zip(distances, cells)
-                ]
+                weights = []
+                for _, r, s in cells:
+                    far = math.hypot(row - r, col - s)
+                    cosine = float(e[:, row, col] @ e[:, r, s])
+                    apart = float(((c[:, row, col] - c[:, r, s]) ** 2).sum())
+                    believed = max(0.0, 1 - (far / farthest) ** 2)
+                    weights.append(believed * math.exp(sharpness * cosine - unlike[head] * apart - far / reach))
                 shares = [
                     math.sqrt(sum(w * w for w, cell in zip(weights, cells) if cell[0] == class_id))
                     for class_id in range(3)
@@ -102,7 +105,7 @@ def test_affinity_agrees_with_a_slow_loop(farthest):
 
 
 def test_affinity_is_zero_without_marks():
-    assert not affinity.MarkAffinity()(torch.randn(2, 5, 4, 4), torch.zeros(2, 3, 4, 4)).any()
+    assert not affinity.MarkAffinity()(torch.randn(2, 5, 4, 4), torch.randn(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)).any()
 
 
 def test_affinity_bounds_the_cells_it_attends_to():
@@ -115,30 +118,40 @@ def test_affinity_bounds_the_cells_it_attends_to():
 def test_affinity_does_not_depend_on_how_pixels_are_cut_into_blocks(farthest, monkeypatch):
     embedding = torch.nn.functional.normalize(torch.randn(2, 5, 12, 12), dim=1)
     marks = torch.cat([marks_at((1, 4, 4), (0, 11, 2), size=12), marks_at((3, 0, 9), size=12)])
-    whole = affinity.MarkAffinity(farthest)(embedding, marks)
+    colours = torch.rand(2, 3, 12, 12)
+    whole = affinity.MarkAffinity(farthest)(embedding, colours, marks)
     for name, value in {"BLOCK": 5, "PART": 2, "FEW_CELLS": 1}.items():
         monkeypatch.setattr(affinity, name, value)
-        assert torch.allclose(affinity.MarkAffinity(farthest)(embedding, marks), whole, rtol=0, atol=1e-6)
+        assert torch.allclose(affinity.MarkAffinity(farthest)(embedding, colours, marks), whole, rtol=0, atol=1e-6)
 
 
 def test_affinity_ends_at_its_reach_and_not_before():
     uniform = torch.nn.functional.normalize(torch.ones(1, 5, 9, 9), dim=1)
-    shares = affinity.MarkAffinity(farthest=3.0)(uniform, marks_at((1, 4, 4), size=9))
+    shares = affinity.MarkAffinity(farthest=3.0)(uniform, torch.ones(1, 3, 9, 9), marks_at((1, 4, 4), size=9))
     row, col = torch.meshgrid(torch.arange(9), torch.arange(9), indexing="ij")
     inside = torch.hypot(row - 4.0, col - 4.0) < 3.0
     assert (shares.unflatten(1, (-1, 4))[0, :, 1, inside] > 1e-3).all()
     assert (shares[0, :, ~inside] < 1e-9).all()
 
 
+def test_a_mark_is_believed_less_by_the_unlike_than_by_its_like():
+    uniform = torch.nn.functional.normalize(torch.ones(1, 5, 9, 9), dim=1)
+    road = torch.zeros(1, 3, 9, 9)
+    road[..., 4, :] = 0.5  # one row of another colour, with the mark on it
+    shares = affinity.MarkAffinity()(uniform, road, marks_at((1, 4, 4), size=9)).unflatten(1, (-1, 4))[0, :, 1]
+    along, across = shares[:, 4, 8], shares[:, 8, 4]
+    assert (along > 10 * across).all()
+
+
 def test_marks_far_away_change_no_bit_of_the_affinity_however_many(monkeypatch):
     monkeypatch.setattr(affinity, "BLOCK", 4)
-    embedding = torch.nn.functional.normalize(torch.randn(1, 5, 32, 64), dim=1)
+    embedding, colours = torch.nn.functional.normalize(torch.randn(1, 5, 32, 64), dim=1), torch.rand(1, 3, 32, 64)
     near, both = torch.zeros(1, 2, 32, 64), torch.zeros(1, 2, 32, 64)
     near[0, 0, 1, 1] = both[0, 0, 1, 1] = 1.0
     both[..., 30:] = 1.0
     module = affinity.MarkAffinity(farthest=5.0)
     assert both[0].count_nonzero() > affinity.MAX_CELLS
-    assert torch.equal(module(embedding, near)[..., :20], module(embedding, both)[..., :20])
+    assert torch.equal(module(embedding, colours, near)[..., :20], module(embedding, colours, both)[..., :20])
 
 
 @pytest.mark.parametrize(

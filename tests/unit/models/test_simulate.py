@@ -111,7 +111,7 @@ def test_the_whole_width_of_a_stroke_lies_on_its_mistake(seed, width, height):
 def test_relabelling_calls_one_class_or_one_region_of_it_by_another_name(seed):
     truth = wrong_rectangle(slice(1, 4), slice(1, 4), 1)
     truth[6:8, 6:10], truth[0, 0] = 1, VOID
-    changed = simulate.relabelled(truth, 4, rng(seed))
+    changed = simulate.relabelled(truth, 4, 360.0, rng(seed))
     where = changed != truth
     (old,), (new,) = np.unique(truth[where]), np.unique(changed[where])
     assert old != VOID
@@ -119,9 +119,17 @@ def test_relabelling_calls_one_class_or_one_region_of_it_by_another_name(seed):
     assert where.sum() in {(truth == old).sum(), 9, 8}
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.floats(25.0, 60.0))
+def test_relabelling_ends_at_its_farthest_from_a_place(seed, farthest):
+    truth = np.ones((100, 120), np.uint8)
+    rows, cols = np.nonzero(simulate.relabelled(truth, 3, farthest, rng(seed)) != truth)
+    assert 24 <= max(np.ptp(rows), np.ptp(cols)) <= 2 * farthest
+
+
 def test_relabelling_what_is_all_void_changes_nothing():
     void = np.full((3, 3), VOID, np.uint8)
-    assert np.array_equal(simulate.relabelled(void, 4, rng()), void)
+    assert np.array_equal(simulate.relabelled(void, 4, 360.0, rng()), void)
 
 
 def test_a_stroke_never_leaves_its_mistake():

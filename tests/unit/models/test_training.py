@@ -127,12 +127,12 @@ def test_a_fresh_folder_has_nothing_to_resume(tmp_path):
     assert not trainer(tmp_path).resume()
 
 
-def test_training_lowers_the_loss_and_marks_are_drawn(tmp_path):
+def test_training_lowers_the_loss_and_marks_are_drawn_and_heard(tmp_path):
     marks = dataclasses.replace(OPTIONS.marks, relabel=0.0)
     changes = {"steps": 30, "warmup": 5, "ema": 0.8, "checkpoint_every": 100, "marks": marks}
     values = [v for _, v in trainer(tmp_path, **changes).run()]
     assert np.mean([v["loss_plain"] for v in values[-5:]]) < 0.6 * values[0]["loss_plain"]
-    assert np.mean([v["loss_marked"] for v in values[-5:]]) < 0.6 * values[0]["loss_marked"]
+    assert np.mean([v["loss_marked"] for v in values]) < 0.6 * values[0]["loss_plain"]  # from the first step on
 
 
 def test_validation_reports_the_mean_iou_after_each_number_of_clicks(tmp_path):
