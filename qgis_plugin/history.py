@@ -75,13 +75,12 @@ class History:
     def do(self, verb: Verb, added: Sequence[Annotation] = (), removed: Sequence[str] = ()) -> Change:
         """Change the marks, or the locks, as one step."""
         log = self._log(verb)
-        before = log.marks
         delta = log.change(added, removed)
         classes = {mark.class_id for mark in added}
         class_id = classes.pop() if len(classes) == 1 else None
         kind = added[0].kind if added else ""
         self._append(Step(verb, kind, max(len(added), len(removed)), class_id, self._marks.revision))
-        return self._change(verb, delta, before)
+        return Change(log is self._locks, delta, log.gone)
 
     def become(self, verb: Verb, network: Network, revision: int) -> Change:
         """Have another network since `revision`, which `AnnotationLog.take_revision` gave, as one step."""
@@ -117,16 +116,10 @@ class History:
             self.network = replace(target, legend=target.legend.following(self.network.legend))
             return OF_NETWORK
         log = self._log(step.verb)
-        before = log.marks
         delta = log.undo() if back else log.redo()
         if delta is None:
             raise RuntimeError("the logs and the history went different ways")
-        return self._change(step.verb, delta, before)
-
-    def _change(self, verb: Verb, delta: Delta, before: tuple[Annotation, ...]) -> Change:
-        removed = set(delta.removed)
-        gone = tuple(mark for mark in before if mark.id in removed) if removed else ()
-        return Change(self._log(verb) is self._locks, delta, gone)
+        return Change(log is self._locks, delta, log.gone)
 
     def _log(self, verb: Verb) -> AnnotationLog:
         return self._locks if verb in (Verb.LOCK, Verb.UNLOCK) else self._marks

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Optional, Sequence
+from typing import AbstractSet, Optional, Sequence
 
 from terrafine.shared.errors import BadRequest, RevisionMismatch
 from terrafine.shared.geo import Window
@@ -91,6 +91,7 @@ class AnnotationLog:
         self._undo: deque[Delta] = deque(maxlen=UNDO_STEPS)
         self._redo: deque[Delta] = deque(maxlen=UNDO_STEPS)
         self.revision = 0
+        self.gone: tuple[Annotation, ...] = ()  # marks that the last change took away
 
     @property
     def marks(self) -> tuple[Annotation, ...]:
@@ -170,40 +171,56 @@ class AnnotationLog:
         return delta
 
     def _carry_out(self, delta: Delta) -> Delta:
-        """Change the marks and return the inverse. The common change, a new mark, looks at no other one."""
+        """Change the marks and return the inverse. A new mark, and its undoing, look at no other one."""
         removed = frozenset(delta.removed)
-        places = tuple(place for place, mark in enumerate(self._marks) if mark.id in removed) if removed else ()
+        kept, places = _parted(self._marks, removed)
         if len(places) != len(delta.removed):
             raise BadRequest("A mark to remove is not there.", "Send all marks again with 'set_annotations'.")
         added = _unique(delta.added)
         for mark_id in (added & self._ids) - removed:
             raise _twice(mark_id)
-        taken = tuple(self._marks[place] for place in places)
-        self._marks, self.revision = changed(self._marks, delta), delta.revision
+        self.gone = tuple(self._marks[place] for place in places)
+        self._marks, self.revision = _joined(kept, delta), delta.revision
         self._ids -= removed
         self._ids |= added
         return Delta(
             delta.revision,
             delta.revision + 1,
-            added=taken,
+            added=self.gone,
             removed=tuple(mark.id for mark in delta.added),
-            places=places,
+            places=tuple(places),
         )
 
 
 def changed(marks: tuple[Annotation, ...], delta: Delta) -> tuple[Annotation, ...]:
     """The marks that a change leads to; raises BadRequest for places that cannot be."""
-    removed = frozenset(delta.removed)
-    kept = [mark for mark in marks if mark.id not in removed] if removed else list(marks)
+    return _joined(_parted(marks, frozenset(delta.removed))[0], delta)
+
+
+def _parted(marks: tuple[Annotation, ...], ids: AbstractSet[str]) -> tuple[tuple[Annotation, ...], Sequence[int]]:
+    """The marks without some, and the places that these have, ascending.
+
+    Where they are the last ones, as those of an undo are, no other mark is looked at.
+    """
+    last = range(max(0, len(marks) - len(ids)), len(marks))
+    if all(marks[place].id in ids for place in last):
+        return marks[: last.start], last
+    places = tuple(place for place, mark in enumerate(marks) if mark.id in ids)
+    return tuple(mark for mark in marks if mark.id not in ids), places
+
+
+def _joined(kept: tuple[Annotation, ...], delta: Delta) -> tuple[Annotation, ...]:
+    """With those that a change adds; raises BadRequest for places that cannot be."""
     if not delta.places:
         return (*kept, *delta.added)
     if len(delta.places) != len(delta.added):
         raise BadRequest("A change needs a place for each mark that it adds, or none.")
+    marks = list(kept)
     for count, (place, mark) in enumerate(zip(delta.places, delta.added)):
-        if not 0 <= place <= len(kept) or (count and place <= delta.places[count - 1]):
-            raise BadRequest(f"A mark cannot be put at place {place} of {len(kept)}.")
-        kept.insert(place, mark)
-    return tuple(kept)
+        if not 0 <= place <= len(marks) or (count and place <= delta.places[count - 1]):
+            raise BadRequest(f"A mark cannot be put at place {place} of {len(marks)}.")
+        marks.insert(place, mark)
+    return tuple(marks)
 
 
 def _unique(marks: Sequence[Annotation]) -> set[str]:
