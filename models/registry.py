@@ -8,6 +8,7 @@ executable.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -123,6 +124,13 @@ def describe(folder: Path) -> ModelSpec:
     except OSError as error:
         hint = f"A model folder holds {DESCRIPTION} and {WEIGHTS}."
         raise NotFound(f"There is no model in '{folder}'.", hint) from error
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 of what a model's maps depend on: its description and all its weights."""
+    files = (folder / DESCRIPTION, *sorted(folder.glob("*.safetensors")))
+    parts = (hashlib.sha256(file.read_bytes()).digest() for file in files)
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def save(folder: Path, spec: ModelSpec, network: nn.Module) -> None:

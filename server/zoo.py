@@ -46,6 +46,7 @@ class Zoo:
         self.saved = saved
         self.device = _device(device)
         self._predictors: dict[str, Predictor] = {}
+        self._digests: dict[str, str] = {}
         self._finders: dict[str, ObjectFinder] = {}
 
     def specs(self) -> tuple[ModelSpec, ...]:
@@ -55,11 +56,17 @@ class Zoo:
     def predictor(self, name: str) -> Predictor:
         """The model called `name`, ready to run; raises NotFound or UnusableModel."""
         if name not in self._predictors:
-            predictor = registry.load_predictor(registry.find(name, self.folders), self.device)
+            folder = registry.find(name, self.folders)
+            predictor = registry.load_predictor(folder, self.device)
             predictor.warm_up()
             log.debug("loaded model %s on %s", name, self.device)
-            self._predictors[name] = predictor
+            self._predictors[name], self._digests[name] = predictor, registry.digest(folder)
         return self._predictors[name]
+
+    def digest(self, name: str) -> str:
+        """What tells the model from another one of that name: registry.digest, of the one in use; raises likewise."""
+        self.predictor(name)
+        return self._digests[name]
 
     def finder(self, name: str) -> ObjectFinder:
         """The model called `name`, whose task is to find objects; raises NotFound or UnusableModel."""

@@ -228,8 +228,12 @@ class Sessions:
         return kept
 
     def _rebuilt(self, key: Key, kept: Kept) -> Session:
-        predictor = self._zoo.predictor(kept.journal.state.opened.model)
-        return rebuilt(kept.journal, _fitted(predictor, kept.journal.state.opened), kept.store, self.caches, key)
+        """Raises NotFound where its model is another by now: no map is made of both."""
+        state = kept.journal.state
+        predictor = self._zoo.predictor(state.opened.model)
+        if state.model != self._zoo.digest(state.opened.model):
+            raise NotFound(f"'{state.opened.model}' is another model than it was.", "Open the session again.")
+        return rebuilt(kept.journal, _fitted(predictor, state.opened), kept.store, self.caches, key)
 
     def _find_file(self, kept: Kept) -> None:
         """That the session read from, if it is what it was; otherwise its pixels are missing."""
@@ -253,7 +257,7 @@ class Sessions:
         self._make_room(client)
         store, key = BlockStore(request.raster, self.contents, client), (client, request.session)
         session = Session(request.raster, store, predictor, self.caches, key)
-        self._kept[key] = Kept(self._state.begin(client, request), store, session)
+        self._kept[key] = Kept(self._state.begin(client, request, self._zoo.digest(request.model)), store, session)
         return self._kept[key]
 
     def _forget_oldest(self, client: str) -> None:

@@ -44,9 +44,9 @@ class StateFolder:
         self._sessions = self.folder / "sessions"
         check_format(self.folder)
 
-    def begin(self, client: str, opened: OpenSession) -> SessionJournal:
-        """The journal of a new session, in the place of one of the same name."""
-        return SessionJournal.create(self._sessions / hashed(client, opened.session), client, opened)
+    def begin(self, client: str, opened: OpenSession, model: str = "") -> SessionJournal:
+        """The journal of a new session with a model of this digest, in the place of one of the same name."""
+        return SessionJournal.create(self._sessions / hashed(client, opened.session), client, opened, model)
 
     def read_all(self) -> list[SessionJournal]:
         """The journals there are, the one used longest ago first; of a shared folder none. One that cannot be read is

@@ -29,11 +29,12 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Journal:
-    """The first record: whose session it is, and what it was opened for."""
+    """The first record: whose session it is, what it was opened for, and the digest of the model (registry.digest)."""
 
     version: int
     client: str
     opened: OpenSession
+    model: str = ""
 
 
 @dataclass(frozen=True)

@@ -41,10 +41,10 @@ class SessionJournal:
         self._is_given_up = False
 
     @classmethod
-    def create(cls, folder: Path, client: str, opened: OpenSession) -> SessionJournal:
+    def create(cls, folder: Path, client: str, opened: OpenSession, model: str = "") -> SessionJournal:
         """A new one, in the place of another that may be there."""
         shutil.rmtree(folder, ignore_errors=True)
-        journal = cls(folder, SessionState(client, opened), 0)
+        journal = cls(folder, SessionState(client, opened, model), 0)
         try:
             folder.mkdir(parents=True)
             journal.rewrite()
@@ -62,7 +62,7 @@ class SessionJournal:
         if not found or not isinstance(found[0], Journal):
             raise BadRequest("A journal begins with what it is about.")
         first, others = found[0], found[1:]
-        state = SessionState(first.client, first.opened)
+        state = SessionState(first.client, first.opened, first.model)
         for record in others:
             state.follow(record)
         return cls(folder, state, len(others))

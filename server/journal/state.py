@@ -29,6 +29,7 @@ from terrafine.shared.messages import OpenSession
 class SessionState:
     """Records go in with `follow`; `records` gives the fewest that lead to the same state.
 
+    model    digest of the one that it was opened with
     blocks   digests of the pixels by their place
     file     that the pixels come from; None for none
     log      the marks and the revision
@@ -37,9 +38,10 @@ class SessionState:
     weights  those learnt, as many as a session keeps, the one used last at the end
     """
 
-    def __init__(self, client: str, opened: OpenSession) -> None:
+    def __init__(self, client: str, opened: OpenSession, model: str = "") -> None:
         self.client = client
         self.opened = opened
+        self.model = model
         self.blocks: dict[Window, str] = {}
         self.file: Optional[File] = None
         self.log = AnnotationLog()
@@ -66,7 +68,7 @@ class SessionState:
         self._followers[type(record)](record)
 
     def records(self) -> Iterator[Record]:
-        yield Journal(VERSION, self.client, self.opened)
+        yield Journal(VERSION, self.client, self.opened, self.model)
         blocks = iter(self.blocks.items())
         while part := list(islice(blocks, MAX_WINDOWS)):
             windows, digests = zip(*part)

@@ -35,6 +35,9 @@ class OneModel:
             raise NotFound(f"There is no model '{name}'.")
         return self._predictor
 
+    def digest(self, _name: str) -> str:
+        return "of the only one"
+
 
 def block(image: np.ndarray, window: Window) -> Patch:
     rows, cols = slices(window, Window(0, 0, image.shape[2], image.shape[1]))
