@@ -10,7 +10,7 @@ all marked cells m of the tile, and over "none of them":
     p_h,c(x)  = s_h,c(x) / (exp b_h + Σ_c s_h,c(x))
 
 With κ, λ, ℓ and b learnt, p lies in [0, 1], is 0 where nothing is marked, and adds up to less than 1 over the classes.
-What the embedding tells apart was learnt on the images of training; colours differ in any image (docs/decisions/0009).
+What the embedding tells apart was learnt on the images of training; colours differ in any image (docs/decisions/0011).
 It is near the kernel regression over annotations of "Unified" (Workman et al. 2017), on learnt features beside places.
 The root of the sum of squares, instead of the sum, keeps a long stroke's many cells from reaching much farther than a
 point's few, and still lets marks that agree add up (docs/benchmarks.md compares them, and the largest alone).
