@@ -37,6 +37,11 @@ class Number(float):
         return super().__format__(code).translate(str.maketrans(signs))
 
 
+def percent(share: float, decimals: int = 0) -> str:
+    """A share of 1: 12.5% in English is 12,5 % in French, with a narrow space at which no line is broken."""
+    return tr("{number}%").format(number=f"{Number(100 * share):.{decimals}f}")
+
+
 def significant(value: float, digits: int) -> str:
     """A number to so many significant digits, however large or small it is: 20,100 rather than 2.01e+04."""
     rounded = np.format_float_positional(value, digits, unique=False, fractional=False, trim="-")

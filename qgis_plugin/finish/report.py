@@ -12,7 +12,7 @@ from qgis.PyQt.QtCore import QObject
 from terrafine.qgis_plugin.finish.charts import Bar, bars, matrix, round_up
 from terrafine.qgis_plugin.finish.labelled import Sample
 from terrafine.qgis_plugin.finish.olofsson import Assessment
-from terrafine.qgis_plugin.language import Number
+from terrafine.qgis_plugin.language import Number, percent, tr
 from terrafine.shared.geo import Window
 from terrafine.shared.spec import LandCover
 
@@ -63,8 +63,8 @@ class Report(QObject):
     def _summary(self) -> str:
         overall = self._of.assessment.overall
         right = sum(sample.agrees for sample in self._of.samples)
-        words = self.tr("Overall accuracy: {value} (95 % confidence interval)").format(
-            value=f"<b>{_percent(float(overall.value), float(overall.margin))}</b>"
+        words = self.tr("Overall accuracy: {value} ({percent} confidence interval)").format(
+            value=f"<b>{_percent(float(overall.value), float(overall.margin))}</b>", percent=percent(0.95)
         )
         counted = self.tr("{right} of {all} labelled samples agree with the map.")
         warnings = "".join(f'<p class="warning">{escape(warning)}</p>' for warning in self._of.warnings)
@@ -106,7 +106,7 @@ class Report(QObject):
 
     def _areas(self) -> str:
         found, whole = self._of.assessment, self._of.hectares
-        scale, unit = (100.0, " %") if whole is None else (whole, " ha")
+        scale, unit = (100.0, tr("{number}%").format(number="")) if whole is None else (whole, " ha")
         rows, table = [], []
         for k, item in enumerate(self._of.classes):
             mapped, area, margin = (scale * float(n[k]) for n in (found.weights, found.areas.value, found.areas.margin))
@@ -114,12 +114,13 @@ class Report(QObject):
             table.append([_chip(item), _decimal(mapped), _decimal(area), f"± {_decimal(margin)}"])
         largest = max(bar.value + (0.0 if math.isnan(bar.margin) else bar.margin) for row in rows for bar in row)
         largest = round_up(largest)
-        head = [self.tr("Class"), self.tr("Mapped") + unit, self.tr("Estimated") + unit, self.tr("95 % interval")]
+        sums = (f"{name}, {unit.strip()}" for name in (self.tr("Mapped"), self.tr("Estimated")))
+        head = [self.tr("Class"), *sums, self.tr("{percent} interval").format(percent=percent(0.95))]
         words = self.tr(
             "Counting pixels gives the mapped area, with the map's mistakes in it. The estimated area corrects it by "
             "what the samples say of these mistakes: use this one."
         )
-        chart = bars(self.tr("Mapped (grey) and estimated area (coloured)") + "," + unit, rows, largest, "")
+        chart = bars(self.tr("Mapped (grey) and estimated area (coloured)") + ", " + unit.strip(), rows, largest, "")
         return f"<h2>{self.tr('Areas')}</h2><p>{words}</p>{_figure(chart)}{_table(head, table)}"
 
     def _matrix(self) -> str:
@@ -144,7 +145,7 @@ class Report(QObject):
 
 
 def _percent(value: float, margin: float) -> str:
-    return "–" if math.isnan(value) else f"{_decimal(100 * value, 1)} ± {_decimal(100 * margin, 1)} %"
+    return "–" if math.isnan(value) else f"{percent(value, 1)} ± {percent(margin, 1)}"
 
 
 def _decimal(value: float, places: int = 2) -> str:

@@ -967,6 +967,10 @@
         <source>Where to look: {name}</source>
         <translation>Où regarder : {name}</translation>
     </message>
+    <message>
+        <source>{number}%</source>
+        <translation>{number} %</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>
@@ -1028,7 +1032,7 @@
     </message>
     <message>
         <source>Half of its 95 % interval, percent</source>
-        <translation>Moitié de son intervalle à 95 %, pour cent</translation>
+        <translation>Moitié de son intervalle à 95 %, pour cent</translation>
     </message>
     <message>
         <source>Samples without a label, left out: {count}.</source>
@@ -1046,7 +1050,7 @@ Gives overall, user's and producer's accuracy, and areas corrected by the map's 
 Columns named margin are half the width of the interval. Samples without a label are left out.</source>
         <translation>Exactitude d'une carte de classes et étendue réelle de chaque classe, d'après des échantillons aléatoires étiquetés (algorithme « Échantillons aléatoires stratifiés »).
 
-Donne l'exactitude globale, celles de l'utilisateur et du producteur, et des surfaces corrigées des erreurs de la carte, avec des intervalles de confiance à 95 %, d'après Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. Les échantillons doivent être tirés au hasard dans chaque classe de cette carte même : si la carte est corrigée, il en faut de nouveaux ; et indiquez l'emprise dont ils ont été tirés.
+Donne l'exactitude globale, celles de l'utilisateur et du producteur, et des surfaces corrigées des erreurs de la carte, avec des intervalles de confiance à 95 %, d'après Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. Les échantillons doivent être tirés au hasard dans chaque classe de cette carte même : si la carte est corrigée, il en faut de nouveaux ; et indiquez l'emprise dont ils ont été tirés.
 
 Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échantillons sans étiquette sont ignorés.</translation>
     </message>
@@ -1716,6 +1720,10 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
         <source>Merge into</source>
         <translation>Fusionner avec</translation>
     </message>
+    <message>
+        <source>Merge '{name}' into</source>
+        <translation>Fusionner « {name} » avec</translation>
+    </message>
 </context>
 <context>
     <name>LookPanel</name>
@@ -1808,8 +1816,8 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
         <translation>encore {count} carrés</translation>
     </message>
     <message>
-        <source>{percent} % of the area reviewed · {left}</source>
-        <translation>{percent} % de la zone revue · {left}</translation>
+        <source>{share} of the area reviewed · {left}</source>
+        <translation>{share} de la zone revue · {left}</translation>
     </message>
     <message>
         <source>Next (N)</source>
@@ -2373,8 +2381,8 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
         <translation>Exactitude de {map}</translation>
     </message>
     <message>
-        <source>Overall accuracy: {value} (95 % confidence interval)</source>
-        <translation>Exactitude globale : {value} (intervalle de confiance à 95 %)</translation>
+        <source>Overall accuracy: {value} ({percent} confidence interval)</source>
+        <translation>Exactitude globale : {value} (intervalle de confiance à {percent})</translation>
     </message>
     <message>
         <source>{right} of {all} labelled samples agree with the map.</source>
@@ -2417,16 +2425,12 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
         <translation>Estimé</translation>
     </message>
     <message>
-        <source>95 % interval</source>
-        <translation>Intervalle à 95 %</translation>
+        <source>{percent} interval</source>
+        <translation>Intervalle à {percent}</translation>
     </message>
     <message>
         <source>Counting pixels gives the mapped area, with the map's mistakes in it. The estimated area corrects it by what the samples say of these mistakes: use this one.</source>
         <translation>Compter les pixels donne la surface cartographiée, erreurs comprises. La surface estimée la corrige d'après ce que les échantillons disent de ces erreurs : c'est elle qu'il faut utiliser.</translation>
-    </message>
-    <message>
-        <source>Mapped (grey) and estimated area (coloured)</source>
-        <translation>Surface cartographiée (en gris) et estimée (en couleur)</translation>
     </message>
     <message>
         <source>Samples: map (rows), reference (columns)</source>
@@ -2447,6 +2451,10 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <message>
         <source>Stratified estimators of Olofsson et al. (2014), Good practices for estimating area and assessing accuracy of land change, Remote Sensing of Environment 148, 42–57, equations 1 to 10, with the map's classes as strata. Intervals are 1.96 standard errors either way. Areas are measured on the WGS 84 ellipsoid.</source>
         <translation>Estimateurs stratifiés d'Olofsson et al. (2014), Good practices for estimating area and assessing accuracy of land change, Remote Sensing of Environment 148, 42–57, équations 1 à 10, avec les classes de la carte comme strates. Les intervalles valent 1,96 erreur type de part et d'autre. Les surfaces sont mesurées sur l'ellipsoïde WGS 84.</translation>
+    </message>
+    <message>
+        <source>Mapped (grey) and estimated area (coloured)</source>
+        <translation>Surface cartographiée (en gris) et estimée (en couleur)</translation>
     </message>
 </context>
 <context>

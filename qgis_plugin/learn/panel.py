@@ -13,6 +13,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from terrafine.qgis_plugin.language import percent
 from terrafine.qgis_plugin.state import WAITED_FOR, Link, View
 from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
 from terrafine.qgis_plugin.words import sentence
@@ -75,7 +76,7 @@ class LearnPanel(QWidget):
             self.result.setText(self.tr("The map is that of the model and what it has learnt from your marks."))
             return
         words = self.tr("Of the pixels you marked, the model by itself had {before} right; now it has {after}.")
-        shares = {"before": f"{view.lesson.right_before:.0%}", "after": f"{view.lesson.right_after:.0%}"}
+        shares = {"before": percent(view.lesson.right_before), "after": percent(view.lesson.right_after)}
         self.result.setText(words.format(**shares))
 
     def _scopes(self, chosen: str) -> QComboBox:

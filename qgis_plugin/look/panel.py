@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Optional
 
 from qgis.PyQt.QtCore import Qt, pyqtSignal
@@ -17,7 +18,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from terrafine.qgis_plugin.language import Number
+from terrafine.qgis_plugin.language import Number, percent
 from terrafine.qgis_plugin.look.review import Fate, Query, Review
 from terrafine.qgis_plugin.state import WAITED_FOR, Link, View
 from terrafine.qgis_plugin.widgets import note, row, tool_button
@@ -68,8 +69,8 @@ class LookPanel(QWidget):
     def _show_review(self, review: Review) -> None:
         count = len(review.open)
         left = self.tr("1 patch left") if count == 1 else self.tr("{count} patches left").format(count=count)
-        words = self.tr("{percent} % of the area reviewed · {left}")
-        self.progress.setText(words.format(percent=int(100 * review.reviewed), left=left))
+        words = self.tr("{share} of the area reviewed · {left}")
+        self.progress.setText(words.format(share=percent(math.floor(100 * review.reviewed) / 100), left=left))
         for button in (self.done, self.skip):
             button.setEnabled(review.current is not None)
         self.next.setEnabled(bool(review.open))
@@ -130,7 +131,8 @@ class LookPanel(QWidget):
         column = QVBoxLayout(self)
         column.setSpacing(6)
         column.addLayout(self._form())
-        column.addLayout(row(self.measure, self.begin))
+        column.addWidget(self.begin)
+        column.addWidget(self.measure)
         self.reviewing = QWidget()
         review = QVBoxLayout(self.reviewing)
         review.setContentsMargins(0, 0, 0, 0)

@@ -271,7 +271,7 @@ def test_the_dock_says_how_much_of_the_area_was_reviewed(reviewing):
     window = reviewing.controller.session.review.current
     reviewing.press(reviewing.dock.look.done)
     words = reviewing.dock.look.progress.text()
-    assert words.startswith(f"{int(100 * window.pixels / 160**2)} %")
+    assert words.startswith(f"{int(100 * window.pixels / 160**2)}%")
     assert "8 patches" in words
     assert "done" in reviewing.dock.look.patches.item(0).text()
 

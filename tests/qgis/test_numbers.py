@@ -7,7 +7,7 @@ from qgis.core import QgsApplication
 
 from terrafine.qgis_plugin import language
 from terrafine.qgis_plugin.finish.charts import Bar, bars
-from terrafine.qgis_plugin.language import Number, significant
+from terrafine.qgis_plugin.language import Number, install_translator, percent, remove_translator, significant
 from terrafine.qgis_plugin.setup.recipe import gigabytes
 
 pytestmark = pytest.mark.qgis
@@ -36,6 +36,16 @@ def test_python_s_format_codes_write_the_user_s_signs(speak, name, half, many):
 def test_french_sizes_have_a_comma(speak):
     speak("fr")
     assert gigabytes(1_330_000_000).startswith("1,3")
+
+
+def test_a_percentage_is_written_as_the_language_has_it(speak, french):
+    speak("en")
+    assert percent(0.805, 1) == "80.5%"
+    speak("fr")
+    translator = install_translator("fr")
+    assert percent(0.805, 1) == f"80,5{NARROW_SPACE}%"
+    assert percent(0.95) == f"95{NARROW_SPACE}%"
+    remove_translator(translator)
 
 
 @pytest.mark.parametrize(
