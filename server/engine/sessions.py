@@ -110,9 +110,10 @@ class Sessions:
         return sum(kept.opened is not None for kept in list(self._kept.values()))  # another thread may ask
 
     def figures(self) -> dict[str, int]:
-        """For the administrator: how many are open, and what is in the caches."""
+        """For the administrator: how many are open, what they hold of what they learnt, and what is in the caches."""
         caches = {f"{name}_cache_bytes": cache.nbytes for name, cache in self.caches.by_name().items()}
-        return {"sessions": len(self), **caches}
+        opened = [session for kept in list(self._kept.values()) if (session := kept.opened)]  # for another thread
+        return {"sessions": len(opened), "weights_bytes": sum(each.weights.nbytes for each in opened), **caches}
 
     def open(self, client: str, request: OpenSession) -> Session:
         """The client's session of this name; one with another raster, model or legend begins anew."""

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ class Patient:
         self.stopped: set[int] = set()
         self.forgotten: list[tuple[str, str]] = []
         self.deaths, self.starts = 0, 0
+        self.goes_on, self.is_in_a_step = threading.Event(), threading.Event()
+        self.goes_on.set()
         self.all = (self,)
 
     def takes(self, _job: object) -> bool:
@@ -47,6 +50,8 @@ class Patient:
     restart = start
 
     def advance(self, job: int, request=(), _client: str = "", _waited: float = 0.0) -> Answer:
+        self.is_in_a_step.set()
+        assert self.goes_on.wait(20)
         if self.deaths:
             self.deaths -= 1
             self.work.clear()
@@ -204,6 +209,24 @@ def test_all_that_had_begun_is_answered_when_the_engine_dies(server: Server, eng
         with pytest.raises(EngineRestarted):
             list(replies)
     for client in clients:
+        client.close()
+
+
+def test_who_asks_how_it_goes_is_answered_in_the_middle_of_a_step(
+    server: Server, engine: Patient, tmp_path: Path
+) -> None:
+    engine.goes_on.clear()
+    busy, asking = (Client(ZmqTransport(server.address)) for _ in range(2))
+    with ThreadPoolExecutor(1) as pool:
+        models = pool.submit(busy.models)
+        assert engine.is_in_a_step.wait(20)
+        assert asking.ping().busy
+        assert asking.hello().device == "cpu"
+        assert admin.ask(tmp_path, "status")["engine"]["state"] == "at work"
+        assert not models.done()
+        engine.goes_on.set()
+        assert models.result(20) == ()
+    for client in (busy, asking):
         client.close()
 
 
