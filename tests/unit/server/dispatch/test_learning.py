@@ -98,6 +98,16 @@ def test_a_session_that_is_opened_again_says_what_it_has_learnt(client, read, in
     assert (opened.revision, opened.weights) == (2, learnt.weights)
 
 
+def test_the_administrator_is_told_what_lessons_take_until_their_session_ends(dispatcher, client, read, info) -> None:
+    assert dispatcher.sessions.figures()["weights_bytes"] == 0
+    last(client.learn("s", 1, 2, read, QUICK))
+    client.open_session("t", "tiny", info)
+    own = dispatcher.sessions.find("", "s").session.weights.nbytes
+    assert dispatcher.sessions.figures()["weights_bytes"] == own > 0
+    client.close_session("s")
+    assert dispatcher.sessions.figures()["weights_bytes"] == 0
+
+
 def test_a_saved_model_is_offered_at_once_and_gives_the_map_that_was_learnt(dispatcher, client, read, info) -> None:
     last(client.learn("s", 1, 2, read, QUICK))
     spec = client.save_model("s", "mine", "My own")
