@@ -60,8 +60,12 @@ class LegendTools(QWidget):
     def _fill_merge_menu(self) -> None:
         """The classes that the picked one can be merged into, when the menu is about to be seen."""
         self.merge_menu.clear()
-        for item in self._view.legend if self._view else ():
-            if item.id != self._view.class_id:
+        legend, picked = (self._view.legend, self._view.class_id) if self._view else ((), -1)
+        for item in legend:
+            if item.id == picked:
+                self.merge_menu.addSection(self.tr("Merge '{name}' into").format(name=item.name))
+        for item in legend:
+            if item.id != picked:
                 square = QPixmap(SWATCH_PX, SWATCH_PX)
                 square.fill(QColor(item.color))
                 action = self.merge_menu.addAction(QIcon(square), item.name)

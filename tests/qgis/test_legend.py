@@ -104,7 +104,7 @@ def test_a_merged_class_is_gone_from_map_and_legend_and_stays_so(taught, tmp_pat
     menu = taught.dock.marks.legend_tools.merge_menu
     taught.key(Qt.Key.Key_M, CONTROL, on=taught.dock.marks.legend)
     assert menu.isVisible()
-    assert [action.text() for action in menu.actions()] == ["wood", "sand"]
+    assert [action.text() for action in menu.actions()] == ["Merge 'lake' into", "wood", "sand"]
     taught.key(Qt.Key.Key_Down, on=menu)
     taught.key(Qt.Key.Key_Return, on=menu)
     taught.settle()
