@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from terrafine.server.studies import kinds
 from terrafine.server.studies.lines import Line, Values, area, by_row, lines_of, stacked, unit
-from terrafine.server.studies.run import Place, Result
+from terrafine.server.studies.run import OWN, Place, Result
 from terrafine.server.studies.study import Row, Study
 
 PICTURE = "curves.png"
@@ -61,11 +63,20 @@ def _models(study: Study, place: Place) -> list[str]:
     trained = f"trained on {', '.join(data.get('train', ()))} of `{data.get('images', '.')}`"
     budgets = dict.fromkeys(_budget(study.trainer(row), place) for row in study.rows if not row.weights)
     models = dict.fromkeys(row.weights for row in study.rows if row.weights)
-    return [f"{trained}: {budget}" for budget in budgets] + [f"the model `{model}`, as it is" for model in models]
+    return [f"{trained}: {budget}" for budget in budgets] + [_finished(model, trained, place) for model in models]
+
+
+def _finished(model: str, trained: str, place: Place) -> str:
+    if Path(model).parent == place.out / OWN:
+        return f"a model of the data's own classes, {trained}: {_told(place.base.get('training', {}))}"
+    return f"the model `{model}`, as it is"
 
 
 def _budget(row: Row, place: Place) -> str:
-    budget = {**place.base.get("training", {}), **row.changes.get("training", {})}
+    return _told({**place.base.get("training", {}), **row.changes.get("training", {})})
+
+
+def _told(budget: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {budget[key]}" for key in BUDGET if key in budget)
 
 
