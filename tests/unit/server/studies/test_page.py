@@ -61,7 +61,7 @@ def test_every_budget_and_every_model_of_the_rows_is_named():
 
 def test_a_model_that_was_trained_because_none_knew_the_classes_has_its_budget_named(tmp_path):
     own = Row("own", weights=str(tmp_path / OWN / "model"))
-    text = a_page(dataclasses.replace(STUDY, rows=(own,)), [a_result(miou=(0.5,), x=[0])], out=tmp_path)
+    text = a_page(dataclasses.replace(STUDY, rows=(own,)), [a_result("own", miou=(0.5,), x=[0])], out=tmp_path)
     assert "- a model of the data's own classes, trained on a* of `city`: steps 2, batch 2, crop_px 32" in text
     assert str(tmp_path) not in text
 
