@@ -3177,16 +3177,16 @@ Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipso�
         <translation>Les options du serveur, en bas à droite, le font revenir</translation>
     </message>
     <message>
-        <source>Start a server below: it runs the network that classifies.</source>
-        <translation>Démarrez un serveur ci-dessous : il exécute le réseau qui classe.</translation>
-    </message>
-    <message>
         <source>Open an image of your own, or the sample, and press Classify.</source>
         <translation>Ouvrez une image à vous, ou l'exemple, et pressez Classer.</translation>
     </message>
     <message>
         <source>Pick the right class and click where the map is wrong.</source>
         <translation>Choisissez la bonne classe et cliquez là où la carte se trompe.</translation>
+    </message>
+    <message>
+        <source>Start a server below, or set one up: it runs the network that classifies.</source>
+        <translation>Démarrez un serveur ci-dessous, ou installez-en un : il exécute le réseau qui classe.</translation>
     </message>
 </context>
 <context>

@@ -42,7 +42,7 @@ class WelcomePanel(QWidget):
 
     def _words(self) -> tuple[str, str, str]:
         return (
-            self.tr("Start a server below: it runs the network that classifies."),
+            self.tr("Start a server below, or set one up: it runs the network that classifies."),
             self.tr("Open an image of your own, or the sample, and press Classify."),
             self.tr("Pick the right class and click where the map is wrong."),
         )
