@@ -25,8 +25,9 @@ from qgis.core import (
 
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.learn import networks
+from terrafine.qgis_plugin.maps import origin
 from terrafine.qgis_plugin.maps.layer import MapLayer, create_map_file, discard, open_map_layer
-from terrafine.qgis_plugin.maps.origin import UNFINISHED, origin
+from terrafine.qgis_plugin.maps.origin import UNFINISHED
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks import file as marks_file
 from terrafine.qgis_plugin.marks.file import add_table, create_marks_file, move_table, open_table, path_of
@@ -65,19 +66,23 @@ class SessionLayers:
 
     def show_patch(self, patch: Patch) -> Counter[int]:
         """Write a part of the map, but where it is locked, and show it soon; returns what each class gained."""
-        self.map.note(UNFINISHED)
+        self.map.note({origin.ORIGIN: UNFINISHED})
         gains = self.map.write(patch, locked(self.session.locks.marks, patch.window))
         self.map.repaint_soon()
         return gains
 
     def show_map(self) -> None:
-        """Show the map as it is, and note what it covers, in which detail, and what it was computed from."""
+        """Show the map as it is, and note what it covers, in which detail, and what it was computed from.
+
+        The project, which may never be saved, has it for maps that come without the file that GDAL puts beside them.
+        """
         self.map.repaint()
-        window = self.session.mapped
-        self.map.note(origin(self.session.shown) if self.session.stale.is_empty else UNFINISHED)
-        numbers = (window.col, window.row, window.width, window.height)
-        self.map.layer.setCustomProperty(MAPPED, " ".join(map(str, numbers)))
-        self.map.layer.setCustomProperty(DETAIL, self.session.detail)
+        window, detail = self.session.mapped, self.session.detail
+        name = origin.origin(self.session.shown) if self.session.stale.is_empty else UNFINISHED
+        mapped = " ".join(map(str, (window.col, window.row, window.width, window.height)))
+        self.map.note({origin.ORIGIN: name, origin.MAPPED: mapped, origin.DETAIL: detail})
+        self.map.layer.setCustomProperty(MAPPED, mapped)
+        self.map.layer.setCustomProperty(DETAIL, detail)
 
     def show_network(self) -> None:
         """Show the legend as it is now, and let the project remember it and what was learnt."""

@@ -27,7 +27,8 @@ from terrafine.qgis_plugin.layers import (
     assembled,
 )
 from terrafine.qgis_plugin.learn import networks
-from terrafine.qgis_plugin.maps.origin import drawn_from, read_origin
+from terrafine.qgis_plugin.maps import origin
+from terrafine.qgis_plugin.maps.origin import drawn_from, read_note
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks.file import COLUMNS
 from terrafine.qgis_plugin.marks.layer import MarksLayer
@@ -35,7 +36,7 @@ from terrafine.qgis_plugin.rasters.raster import raster_file
 from terrafine.qgis_plugin.state import NOTHING, Session
 from terrafine.shared import spec
 from terrafine.shared.errors import NotFound, TerrafineError, UnusableModel
-from terrafine.shared.geo import Window
+from terrafine.shared.geo import Window, bounding
 from terrafine.shared.spec import ModelSpec
 
 
@@ -98,11 +99,17 @@ def _restored(
     drawn = tuple(mark for mark in found.marks.marks() if mark.class_id < len(session.history.network.legend.classes))
     session.log.replace(drawn, len(drawn))
     found.strangers = max(0, marks.featureCount() - len(drawn))
-    detail = str(result.customProperty(DETAIL, spec.PLAIN))
-    session.detail = detail if detail in spec.DETAILS else spec.PLAIN
-    session.mapped = _window(str(result.customProperty(MAPPED, "")))
-    _take_origin(session, read_origin(result.source()))
+    _take_extent(session, result)
+    _take_origin(session, read_note(result.source(), origin.ORIGIN))
     return found
+
+
+def _take_extent(session: Session, result: QgsMapLayer) -> None:
+    """How far the map goes and in which detail, even if more was classified since the project was saved."""
+    detail = read_note(result.source(), origin.DETAIL) or str(result.customProperty(DETAIL, ""))
+    session.detail = detail if detail in spec.DETAILS else spec.PLAIN
+    noted = (read_note(result.source(), origin.MAPPED), str(result.customProperty(MAPPED, "")))
+    session.mapped = bounding([_window(numbers) for numbers in noted])
 
 
 def _take_origin(session: Session, name: str) -> None:

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Mapping, Optional, Sequence
 
 import numpy as np
 from osgeo import gdal
@@ -16,7 +16,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer, QgsRectangle
 from qgis.PyQt.QtCore import QTimer
 
 from terrafine.qgis_plugin.language import tr
-from terrafine.qgis_plugin.maps.origin import write_origin
+from terrafine.qgis_plugin.maps.origin import write_notes
 from terrafine.qgis_plugin.maps.pixels import read_pixels, write_pixels
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.maps.snapshot import MapCopy
@@ -44,7 +44,7 @@ class MapLayer:
         self._repainter = repainter
         self._changed: list[Window] = []
         self._dataset: Optional[gdal.Dataset] = None
-        self._origin = ""
+        self._notes: dict[str, str] = {}
         self.copy = MapCopy()  # of the map from before the last learning
         self._soon = QTimer()
         self._soon.setSingleShot(True)
@@ -73,11 +73,11 @@ class MapLayer:
         self._changed.append(_around(differs, inside))
         return _gains(old[differs], new[differs])
 
-    def note(self, origin: str) -> None:
-        """Note beside the file what the map in it was computed from (origin.py)."""
-        if origin != self._origin:
-            write_origin(self.layer.source(), origin)
-            self._origin = origin
+    def note(self, notes: Mapping[str, str]) -> None:
+        """Note beside the file what is to be known of the map in it, by the names of origin.py."""
+        if not notes.items() <= self._notes.items():
+            write_notes(self.layer.source(), notes)
+            self._notes.update(notes)
 
     def class_at(self, x: float, y: float) -> Optional[int]:
         """The class that the map has at a position in pixels inside it; None where it has none."""

@@ -1,4 +1,4 @@
-"""What a map was computed from, noted beside the map's file.
+"""What a map was computed from, how far it goes and in which detail it is drawn, noted beside the map's file.
 
 The map changes with every mark, the project file only when the user saves it; and marks can be drawn where there is no
 server. When a project is opened again, its map need not be one of its marks and network.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from typing import Optional, Sequence
+from typing import Mapping, Optional, Sequence
 
 from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.qgis_plugin.requests import Network, Snapshot
 from terrafine.shared.annotation import Annotation
 
-DOMAIN, ITEM = "TERRAFINE", "ORIGIN"  # in the file's metadata; a domain of its own stays out of exports
+DOMAIN = "TERRAFINE"  # in the file's metadata; a domain of its own stays out of exports
+ORIGIN, MAPPED, DETAIL = "ORIGIN", "MAPPED", "DETAIL"  # items: a snapshot's name, four numbers of a window, and a word
 UNFINISHED = "unfinished"  # a part of the map is of something newer
 
 
@@ -38,16 +39,18 @@ def drawn_from(name: str, now: Snapshot) -> Optional[Snapshot]:
     return now if len(known) == len(now.marks) else Snapshot(known, len(known), now.network)
 
 
-def write_origin(path: str, name: str) -> None:
-    """GDAL puts it into the .aux.xml of a file that is open for reading: the map itself does not grow. Where that
+def write_notes(path: str, notes: Mapping[str, str]) -> None:
+    """GDAL puts them into the .aux.xml of a file that is open for reading: the map itself does not grow. Where that
     cannot be written, what it said before stays."""
     with contextlib.suppress(RuntimeError):  # where another plugin has switched GDAL's exceptions on
-        open_dataset(path).SetMetadataItem(ITEM, name, DOMAIN)
+        file = open_dataset(path)
+        for item, words in notes.items():
+            file.SetMetadataItem(item, words, DOMAIN)
 
 
-def read_origin(path: str) -> str:
-    """The name, "" where the file has none."""
-    return open_dataset(path).GetMetadataItem(ITEM, DOMAIN) or ""
+def read_note(path: str, item: str) -> str:
+    """What is noted of a map's file, "" where nothing is."""
+    return open_dataset(path).GetMetadataItem(item, DOMAIN) or ""
 
 
 def _of_network(network: Network) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qgis.core import QgsProject
+from qgis.core import QgsProject, QgsRectangle
 
-from terrafine.qgis_plugin.maps.origin import UNFINISHED, drawn_from, origin, read_origin
+from terrafine.qgis_plugin.maps.origin import ORIGIN, UNFINISHED, drawn_from, origin, read_note
 from terrafine.qgis_plugin.requests import Legend, Network, Snapshot
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.spec import LandCover
@@ -123,12 +123,34 @@ def test_a_mark_drawn_without_a_server_is_followed_when_the_project_is_opened_wi
 def test_a_map_that_was_left_half_drawn_is_drawn_anew(saved, tmp_path):
     source, whole = saved.map_layer.source(), saved.map()
     entry = saved.plugin.bench.sessions.of(saved.controller.session)
-    entry.map.note(UNFINISHED)
-    assert read_origin(source) == UNFINISHED
+    entry.map.note({ORIGIN: UNFINISHED})
+    assert read_note(source, ORIGIN) == UNFINISHED
     reopen(saved, tmp_path / "project.qgz")
     saved.settle()
     assert np.array_equal(saved.map(), whole)
-    assert read_origin(source) == origin(saved.controller.session.now)
+    assert read_note(source, ORIGIN) == origin(saved.controller.session.now)
+
+
+def test_a_project_closed_unsaved_after_more_was_classified_knows_how_far_the_map_goes(
+    analyst, address, scene, tmp_path
+):
+    analyst.connect(address)
+    whole = analyst.open(scene).extent()
+    analyst.choose_model()
+    analyst.window.look_at(QgsRectangle(whole.xMinimum(), whole.yMinimum(), whole.center().x(), whole.yMaximum()))
+    analyst.classify()
+    save(analyst, tmp_path / "project.qgz")
+    half = analyst.controller.session.mapped
+    analyst.window.look_at(whole)
+    analyst.classify()
+    all_of_it = analyst.controller.session.mapped
+    assert half.width < all_of_it.width == 160
+    reopen(analyst, tmp_path / "project.qgz")
+    assert analyst.controller.session.mapped == all_of_it
+    analyst.window.look_at(whole)
+    wrong = other_class(analyst, 150, 90)
+    analyst.mark(150.5, 90.5, wrong)
+    assert analyst.map()[90, 150] == wrong
 
 
 def test_a_map_whose_file_does_not_say_is_taken_as_it_is(saved, tmp_path):
