@@ -3,8 +3,8 @@
 DIAL finds annotations alone at their best for small mistakes in a good map, and retraining for large mistakes in a bad
 one. Neither the size of a mistake nor the quality of a map is known where there is no truth, so signs of them stand in:
 the region that the marks contradict, what they changed, and how sure the map is around. Against the
-better constant answer it is no better (docs/benchmarks.md): one mark alone is seldom enough to learn from, so the
-threshold is set to make the advice to learn rare.
+better constant answer it is no better (docs/benchmarks.md): whether one mark is enough to learn from depends on the
+scene more than on the mistake, so the threshold is set to make the advice to learn rare.
 """
 
 from __future__ import annotations
