@@ -6,8 +6,9 @@ The layer's output is added to the network's logits of the classes that are show
     + RIDGE · ‖weights − weights before‖²
 
 which is convex. Cells near a mark teach its class; of every class, those that the map without marks is surest of teach
-that the map was right (DISCA's regularisation, with confident labels in place of L1). All are seen with the marks as
-input, as the analyst sees the map; those near marks also without, so that what they say is known without them.
+that the map was right (DISCA's regularisation, with confident labels in place of L1), unless the marks as input say
+otherwise. All are seen with the marks as input, as the analyst sees the map; those near marks also without, so that
+what they say is known without them.
 
 What is found is added in full where the map is unsure, and in part where it is not: it would rather cost there.
 
@@ -33,6 +34,7 @@ from terrafine.models.networks.linknet import LateLinkNet
 from terrafine.models.networks.scene import SceneLayer
 
 SURE = 0.3  # the share of a class's cells that teach it
+LEFT = 0.25  # of a teacher's class, with the marks as input: where less is left, the analyst has said that it is wrong
 EVEN = 0.75  # a class weighs what its share of the map is to the power of 1 − EVEN: 1 would be the same for all
 MARKED = 0.25  # what cells near marks weigh beside the others, before classes are made even
 REPLAYED = 2048  # cells that the map is sure of, at most
@@ -76,9 +78,12 @@ def _silent(cells: Cells, classes: int) -> SceneLayer:
 
 
 def taught(cells: Cells, rng: np.random.Generator) -> Indices:
-    """The class that each cell teaches, NOTHING if none: that of its mark, or the one that the map is sure of there."""
-    shown, free = cells.bare.argmax(1), cells.marked == NOTHING
-    sure = np.zeros(len(shown), bool)
+    """The class that each cell teaches, NOTHING if none: that of its mark, or the one that the map is sure of there and
+    that the marks have not taken away.
+    """
+    shown = cells.bare.argmax(1)
+    left = cells.full[np.arange(len(shown)), shown] >= np.log(LEFT)
+    free, sure = (cells.marked == NOTHING) & left, np.zeros(len(shown), bool)
     for class_id in np.unique(shown[free]):
         own = free & (shown == class_id)
         sure |= own & (cells.bare[:, class_id] >= np.quantile(cells.bare[own, class_id], 1 - SURE))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,13 @@ def test_a_cell_teaches_its_mark_or_what_the_map_is_sure_of():
     sure = [[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.7, 0.3], [0.1, 0.9], [0.2, 0.8], [0.99, 0.01]]
     found = learning.taught(cells(sure, [-1, -1, -1, -1, -1, -1, 1]), np.random.default_rng(0))
     assert found.tolist() == [0, -1, -1, -1, 1, -1, 1]
+
+
+def test_a_cell_whose_class_the_marks_took_away_teaches_nothing():
+    sure = cells([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.1, 0.9]], [-1, -1, -1, -1])
+    marks = np.log([[0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0.1, 0.9]])
+    found = learning.taught(replace(sure, full=marks), np.random.default_rng(0))
+    assert found.tolist() == [-1, 0, -1, 1]
 
 
 def test_classes_weigh_as_their_shares_to_a_power_whatever_their_cells():
