@@ -971,6 +971,34 @@
         <source>{number}%</source>
         <translation>{number} %</translation>
     </message>
+    <message>
+        <source>NVIDIA's driver is not installed</source>
+        <translation>le pilote de NVIDIA n'est pas installé</translation>
+    </message>
+    <message>
+        <source>Looking for a GPU</source>
+        <translation>Recherche d'un GPU</translation>
+    </message>
+    <message>
+        <source>Trying the GPU</source>
+        <translation>Essai du GPU</translation>
+    </message>
+    <message>
+        <source>No NVIDIA GPU can be used on this computer: {why}.</source>
+        <translation>Aucun GPU NVIDIA ne peut servir sur cet ordinateur : {why}.</translation>
+    </message>
+    <message>
+        <source>Choose PyTorch for any computer, or install NVIDIA's driver and try again.</source>
+        <translation>Choisissez PyTorch pour tout ordinateur, ou installez le pilote de NVIDIA et réessayez.</translation>
+    </message>
+    <message>
+        <source>PyTorch cannot use this computer's GPU: {why}.</source>
+        <translation>PyTorch ne peut pas utiliser le GPU de cet ordinateur : {why}.</translation>
+    </message>
+    <message>
+        <source>Bring NVIDIA's driver up to date and try again, or choose PyTorch for any computer.</source>
+        <translation>Mettez à jour le pilote de NVIDIA et réessayez, ou choisissez PyTorch pour tout ordinateur.</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>

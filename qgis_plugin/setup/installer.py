@@ -154,7 +154,7 @@ class Installer(QObject):
         if code == 0 or self.is_cancelled:
             self._next()
         else:
-            self._give_up(self._output.error(self._last))
+            self._give_up((self._step.refusal or self._output.error)(self._last))
 
     # ---- the end ---------------------------------------------------------------------------------------------------
 

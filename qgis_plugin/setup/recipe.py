@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import dataclass
 from enum import Enum
@@ -15,9 +16,11 @@ from qgis.PyQt.QtNetwork import QNetworkProxy
 from terrafine.qgis_plugin.language import Number, tr
 from terrafine.qgis_plugin.link.process import clean_environment
 from terrafine.qgis_plugin.setup.place import Place, version
-from terrafine.shared.errors import ConfigError
+from terrafine.shared.errors import ConfigError, TerrafineError
 
 RAW_PROGRESS = (24, 1)  # pip since then tells its progress in numbers
+GPU_TOOL = "nvidia-smi"  # comes with NVIDIA's driver, and fails where no GPU answers
+USE_GPU = "import torch; torch.zeros(1, device='cuda')"
 
 
 class Build(Enum):
@@ -60,11 +63,14 @@ def torch_index(build: Build, platform: str = sys.platform) -> Optional[str]:
 
 @dataclass(frozen=True)
 class Step:
-    """One command. `command` is asked for when its turn comes; `has_children`: killing it would not end all of it."""
+    """One command. `command` is asked for when its turn comes; `has_children`: killing it would not end all of it.
+    `refusal` says what it means that it fails, given its last line; without it that is for pip to say.
+    """
 
     words: str
     command: Callable[[], list[str]]
     has_children: bool = False
+    refusal: Optional[Callable[[str], TerrafineError]] = None
 
 
 @dataclass(frozen=True)
@@ -86,15 +92,20 @@ class Recipe:
                 message.format(folder=self.place.folder, free=gigabytes(free), needed=gigabytes(needed)),
                 tr("Make room, then try again."),
             )
+        if self.build is Build.CUDA and shutil.which(GPU_TOOL) is None:
+            raise no_gpu(tr("NVIDIA's driver is not installed"))
 
     def steps(self) -> tuple[Step, ...]:
         index = torch_index(self.build)
         torch = ["torch", *(["--index-url", index] if index else [])]
         environment, python = str(self.place.folder), str(self.place.python)
+        wants_gpu = self.build is Build.CUDA
         return (
+            *([_look_for_gpu()] if wants_gpu else []),
             Step(tr("Making an environment"), lambda: [self.python, "-m", "venv", environment], has_children=True),
             Step(tr("Bringing pip up to date"), lambda: self._install("--upgrade", "pip")),
             Step(tr("Installing PyTorch"), lambda: self._install(*torch)),
+            *([_try_gpu(python)] if wants_gpu else []),
             Step(tr("Installing Terrafine"), lambda: self._install(self.wheel)),
             Step(tr("Trying whether it works"), lambda: [python, "-m", "terrafine.server.cli", "models"]),
         )
@@ -116,6 +127,32 @@ class Recipe:
         raw = ["--progress-bar", "raw"] if pip_version(self.place) >= RAW_PROGRESS else []
         options = ["--only-binary", ":all:", "--no-cache-dir", "--no-warn-script-location", *raw]
         return [str(self.place.python), "-m", "pip", "install", *options, *what]
+
+
+def _look_for_gpu() -> Step:
+    """Before gigabytes are fetched."""
+    return Step(tr("Looking for a GPU"), lambda: [shutil.which(GPU_TOOL) or GPU_TOOL, "-L"], refusal=no_gpu)
+
+
+def _try_gpu(python: str) -> Step:
+    """PyTorch alone knows which drivers it works with."""
+    return Step(tr("Trying the GPU"), lambda: [python, "-c", USE_GPU], refusal=unusable_gpu)
+
+
+def no_gpu(why: str) -> ConfigError:
+    """`why`, in the words of NVIDIA's tool perhaps."""
+    return ConfigError(
+        tr("No NVIDIA GPU can be used on this computer: {why}.").format(why=why.rstrip(".")),
+        tr("Choose PyTorch for any computer, or install NVIDIA's driver and try again."),
+    )
+
+
+def unusable_gpu(why: str) -> ConfigError:
+    """`why`, in PyTorch's words, which know what drivers it needs."""
+    return ConfigError(
+        tr("PyTorch cannot use this computer's GPU: {why}.").format(why=why.partition(": ")[2].rstrip(".") or why),
+        tr("Bring NVIDIA's driver up to date and try again, or choose PyTorch for any computer."),
+    )
 
 
 def check_wheel(path: str) -> None:

@@ -33,10 +33,10 @@ def wheel(folder: Path, name: str, number: str, files: dict[str, str], needs: Se
     return path
 
 
-def torch(folder: Path) -> Path:
-    """Something called torch, of some hundred kilobytes that do not compress."""
+def torch(folder: Path, code: str = "") -> Path:
+    """Something called torch, with this code and some hundred kilobytes that do not compress."""
     noise = "".join(f"# {hash((i, 'noise')):x}\n" for i in range(20_000))
-    return wheel(folder, "torch", "2.9.0", {"torch/__init__.py": noise})
+    return wheel(folder, "torch", "2.9.0", {"torch/__init__.py": code + noise})
 
 
 def server(folder: Path, models: str = MODELS) -> Path:
