@@ -18,8 +18,9 @@ from terrafine.tests.qgis.test_processing_accuracy import draw, label
 pytestmark = pytest.mark.qgis
 
 
-def test_styled_geotiff_with_class_names(mapped, tmp_path):
+def test_styled_geotiff_with_class_names(mapped, tmp_path, monkeypatch):
     """Names, colours, overviews and nodata are in the file: any program shows it as it is."""
+    monkeypatch.setattr("terrafine.qgis_plugin.maps.layer.SMALLEST_OVERVIEW_PX", 64)  # the scene has 160
     target = tmp_path / "map.tif"
     mapped.mark(50.5, 40.5, 2)
     mapped.plugin.desk.export(str(target))
@@ -32,7 +33,10 @@ def test_styled_geotiff_with_class_names(mapped, tmp_path):
     ]
     dataset = gdal.Open(str(target))
     assert np.array_equal(dataset.ReadAsArray(), mapped.map())
-    assert dataset.GetRasterBand(1).GetNoDataValue() == 255
+    band = dataset.GetRasterBand(1)
+    assert band.GetNoDataValue() == 255
+    assert [band.GetOverview(i).XSize for i in range(band.GetOverviewCount())] == [80, 40]
+    assert set(np.unique(band.GetOverview(1).ReadAsArray())) <= set(np.unique(mapped.map()))
     assert dataset.GetMetadataItem("COMPRESSION", "IMAGE_STRUCTURE") == "DEFLATE"
 
 

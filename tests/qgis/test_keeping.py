@@ -201,7 +201,7 @@ def test_the_local_server_ends_when_the_plugin_is_unloaded(own):
     until(lambda: not Path(f"/proc/{pid}").exists(), "the server has ended")
 
 
-def test_the_export_is_a_compressed_copy_with_overviews_and_class_names(mapped, tmp_path):
+def test_the_export_is_a_compressed_copy_with_class_names_and_a_style(mapped, tmp_path):
     target = tmp_path / "für andere.tif"
     mapped.mark(50.5, 40.5, 2)
     mapped.plugin.desk.export(str(target))
