@@ -5,25 +5,24 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from qgis.core import QgsApplication, QgsProject
-from qgis.PyQt.QtCore import QTimer
-from qgis.PyQt.QtTest import QTest
 
 from terrafine.qgis_plugin.state import Link
 from terrafine.shared.client import Client
 from terrafine.shared.transport import ClientKeys, ZmqTransport, new_secret_key, public_key
 from terrafine.tests.qgis import scenes
 from terrafine.tests.qgis.analyst import until
+from terrafine.tests.qgis.benchmarks.stall_watch import StallWatch
 from terrafine.tests.qgis.tunnel import tunnel
 
 pytestmark = pytest.mark.qgis
 ROOT = Path(__file__).resolve().parents[2]
 METADATA = (ROOT / "metadata.txt").read_text("utf-8")
+MOST_BUSY_S = 0.5
 OTHERS = ("torch", "torchvision", "rasterio", "scipy", "shapely", "terrafine.server", "terrafine.models")
 LOAD_EVERYTHING = """
 import importlib, pkgutil, sys
@@ -42,7 +41,6 @@ def test_inference_server_apart_from_qgis_own_or_shared_gpu(analyst, remote, box
     """Elsewhere, encrypted, with several users at a time who know nothing of each other."""
     colleague = new_secret_key()
     remote.allow("colleague", public_key(colleague))
-    QTest.qWait(1500)  # the server looks at its list of clients every second
     analyst.dock.server.connect_asked.emit(box)
     until(lambda: analyst.controller.link is Link.ONLINE, "the server lets me in")
     client = Client(ZmqTransport(remote.address, ClientKeys(remote.key, colleague)), "a colleague")
@@ -84,16 +82,8 @@ def test_does_not_freeze_qgis(analyst, address, tmp_path):
     analyst.connect(address)
     analyst.open(scenes.projected(tmp_path / "large.tif", 600))
     analyst.choose_model()
-    gaps, last = [], time.monotonic()
-
-    def tick() -> None:
-        nonlocal last
-        gaps.append(time.monotonic() - last)
-        last = time.monotonic()
-
-    timer = QTimer()
-    timer.timeout.connect(tick)
-    timer.start(5)
+    watch = StallWatch()
+    watch.start()
     analyst.press(analyst.dock.map.classify)
     until(lambda: analyst.controller.work.progress is not None, "progress is shown")
     assert analyst.dock.map.progress.isVisible()
@@ -101,9 +91,10 @@ def test_does_not_freeze_qgis(analyst, address, tmp_path):
     until(lambda: not analyst.controller.session.mapped.is_empty, "a part of the map is there")
     task.cancel()
     analyst.settle()
-    timer.stop()
+    watch.stop()
     assert (analyst.map() == 255).any()
-    assert sorted(gaps)[-2] < 1.0  # a shared machine has hiccups; docs/benchmarks.md has the measurement
+    # of the main thread's own time, which other programs hardly change; docs/benchmarks.md has the measurement
+    assert max((stall.busy_s for stall in watch.stalls), default=0.0) < MOST_BUSY_S, watch.stalls
 
 
 def test_clear_errors(analyst, address, tmp_path):
