@@ -11,7 +11,10 @@ from typing import TypeVar
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+KEPT_BYTES = 64 << 20  # of what was freed last, by each thread that computes
+LARGE_BYTES = 32 << 20  # from there on memory comes from the system, and goes back to it, by itself
 BEATS = 10  # of an engine's heart, about a second each, between two times that memory is given back
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 # Those of C++, and of oneDNN, which does not say why; what it does not know how to do is "… a primitive descriptor".
 NATIVE = ("std::bad_alloc", "could not create a primitive", "could not execute a primitive")
@@ -50,6 +53,18 @@ def give_back() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def keep() -> None:
+    """What was freed stays at hand for the next tile, until `give_back`, where this is Linux with the GNU library.
+
+    That may return it at every click otherwise, and each page of it that is needed again costs a fault.
+    """
+    if sys.platform == "linux":
+        choose = getattr(ctypes.CDLL(None), "mallopt", None)
+        if choose is not None:
+            choose(M_MMAP_THRESHOLD, LARGE_BYTES)
+            choose(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 class Returns:

@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Optional
 
-from terrafine.server.engine.memory import Returns
+from terrafine.server.engine.memory import Returns, keep
 from terrafine.server.logs import LogStyle, configure
 from terrafine.server.process.pipe import Parcel, Pipe, PipeClosed
 from terrafine.shared.errors import TerrafineError
@@ -49,6 +49,7 @@ def run(connection: Connection, options: EngineOptions, state: Path, state_lasts
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     configure(options.log)
+    keep()
     _limit_memory(options.memory_bytes)
     pipe = Pipe(connection)
     try:

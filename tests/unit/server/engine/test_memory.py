@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -81,3 +82,26 @@ def test_what_was_freed_between_arrays_in_use_goes_back_to_the_system() -> None:
     give_back()
     assert before - own_gb() > 0.15
     assert sum(block.sum() for block in kept) == 300 * 12_000
+
+
+FAULTS = """
+import resource
+import numpy as np
+from terrafine.server.engine.memory import keep
+
+def click():
+    blocks = [np.ones(1 << 20, np.uint8) for _ in range(30)]
+
+keep()
+for _ in range(3):
+    click()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+click()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of the GNU library")
+def test_what_is_freed_stays_at_hand() -> None:
+    told = subprocess.run([sys.executable, "-c", FAULTS], check=True, stdout=subprocess.PIPE)
+    assert int(told.stdout) < 500
