@@ -14,8 +14,8 @@ import collections.abc
 import dataclasses
 import json
 import math
-from functools import cache
-from typing import Any, Mapping, NoReturn, Sequence, Union, get_args, get_origin, get_type_hints
+from functools import cache, partial
+from typing import Any, Callable, Mapping, NoReturn, Sequence, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -34,14 +34,14 @@ def encode(value: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(value, np.ndarray):
         arrays.append(value)
         return len(arrays) - 1
+    if isinstance(value, (tuple, list)):
+        _check_count(value, type(value).__name__)
+        return [encode(item, arrays) for item in value]
     if dataclasses.is_dataclass(value):
         return {item.name: encode(getattr(value, item.name), arrays) for item in dataclasses.fields(value)}
-    if isinstance(value, (collections.abc.Mapping, tuple, list)):
-        _check_count(value, type(value).__name__)
     if isinstance(value, collections.abc.Mapping):
+        _check_count(value, type(value).__name__)
         return {_checked(key): encode(item, arrays) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [encode(item, arrays) for item in value]
     return _checked(value.item()) if isinstance(value, np.generic) else value
 
 
@@ -58,18 +58,28 @@ def _checked(value: Union[str, int, float]) -> Union[str, int, float]:
 
 def decode(kind: Any, value: Any, arrays: Sequence[np.ndarray] = (), path: str = "") -> Any:
     """The value of type `kind` (a type hint) that the JSON value stands for."""
+    return _decoder(kind)(value, arrays, path)
+
+
+@cache
+def _decoder(kind: Any) -> Callable[[Any, Sequence[np.ndarray], str], Any]:
+    """What reads a type; type hints are slow to say what they are."""
     origin = get_origin(kind)
     if origin is Union:
-        return _decode_union(get_args(kind), value, arrays, path)
+        return partial(_decode_union, get_args(kind))
     if origin is tuple:
-        return _decode_tuple(get_args(kind), value, arrays, path)
+        return partial(_decode_tuple, get_args(kind))
     if origin in (dict, collections.abc.Mapping):
-        return _decode_mapping(get_args(kind)[1], value, arrays, path)
+        return partial(_decode_mapping, get_args(kind)[1])
     if kind is np.ndarray:
-        return _decode_array(value, arrays, path)
+        return _decode_array
     if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(kind, value, arrays, path)
-    return _SCALARS[kind](value, path)
+        return partial(_decode_dataclass, kind)
+    return partial(_decode_scalar, _SCALARS[kind])
+
+
+def _decode_scalar(read: Callable[[Any, str], Any], value: Any, _arrays: Sequence[np.ndarray], path: str) -> Any:
+    return read(value, path)
 
 
 def parse(text: str) -> Any:

@@ -119,6 +119,9 @@ class ZmqTransport:
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._set_options()
         self._monitor: zmq.Socket[bytes] = self._socket.get_monitor_socket(_GONE | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._monitor, zmq.POLLIN)
         try:
             self._encrypt(keys)
             self._connect(connect_timeout_s)
@@ -194,10 +197,7 @@ class ZmqTransport:
             raise self._failure("does not answer")
 
     def _wait(self, timeout_s: float) -> list[zmq.Socket[bytes]]:
-        poller = zmq.Poller()
-        poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._monitor, zmq.POLLIN)
-        return [socket for socket, _ in poller.poll(int(timeout_s * 1000))]
+        return [socket for socket, _ in self._poller.poll(int(timeout_s * 1000))]
 
     def _failure(self, what: str) -> ConnectionFailed:
         return ConnectionFailed(f"The server at {self.address} {what}.", self._hint)
