@@ -65,6 +65,7 @@ def test_undo_of_a_removal_puts_the_mark_back_where_it_was():
     assert ids(log) == "abc"
     assert delta == Delta(4, 5, (point("a"),), (), (0,))
 
+
 def test_what_a_change_took_away_is_known_until_the_next():
     log = AnnotationLog()
     log.add(point("a"), point("b"), point("c"))
