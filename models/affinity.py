@@ -20,7 +20,7 @@ R is no weight but an option of the model, endless by default (docs/decisions/00
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -34,7 +34,7 @@ MAX_CELLS = 256  # marked cells that are attended to from one block; of more, ev
 PART, FEW_CELLS = 16, 64  # for more cells than a few, blocks are cut once more: to fit into the processor's cache
 TINY = 1e-30  # the root's slope is endless at 0
 # κ, ℓ (in cells) and b at the start: far, middle and near
-START = ((12.0, 200.0, 9.0), (8.0, 24.0, 4.0), (4.0, 6.0, -1.0))
+START = ((12.0, 200.0, 9.8), (8.0, 24.0, 4.8), (4.0, 6.0, -0.2))
 UNLIKE = 10.0  # λ at the start, for colours as the network is given them
 
 
@@ -58,17 +58,18 @@ class MarkAffinity(nn.Module):
 
     def forward(self, embedding: Tensor, colours: Tensor, marks: Tensor) -> Tensor:
         with torch.autocast(embedding.device.type, enabled=False):  # what goes into exp needs its digits
-            pixels = torch.cat([embedding.float(), colours.float()], 1)
-            return torch.stack([self._one(x, m, colours.shape[1]) for x, m in zip(pixels, marks.float())])
+            known = zip(embedding.float(), _with_square(colours.float()), marks.float())
+            return torch.stack([self._one((e, c), m) for e, c, m in known])
 
-    def _one(self, pixels: Tensor, marks: Tensor, bands: int) -> Tensor:
+    def _one(self, looks: tuple[Tensor, Tensor], marks: Tensor) -> Tensor:
         classes, rows, cols = marks.shape
         shares = marks.new_zeros(self.heads, classes, rows, cols)
         cells, whole = (marks > MARKED).nonzero(), Window(0, 0, cols, rows)  # (M, 3): class, row, column
         for part, near in self._parts(cells, whole):
             here = (..., *slices(part, whole))
-            marked, owner = pixels[:, near[:, 1], near[:, 2]].T, F.one_hot(near[:, 0], classes).T
-            shares[here] = self._shares(marked, pixels[here], bands, _squared(near, part), owner.to(marked.dtype))
+            marked, pixels = [x[:, near[:, 1], near[:, 2]] for x in looks], [x[here].flatten(1) for x in looks]
+            owner = F.one_hot(near[:, 0], classes).T.to(marks.dtype)
+            shares[here] = self._shares(marked, pixels, _squared(near, part), owner).unflatten(-1, part.shape)
         return shares.flatten(0, 1)
 
     def _parts(self, cells: Tensor, whole: Window) -> Iterator[tuple[Window, Tensor]]:
@@ -84,36 +85,35 @@ class MarkAffinity(nn.Module):
     def _within_reach(self, cells: Tensor, part: Window) -> Tensor:
         return cells[_gap(cells, part) < self.farthest]
 
-    def _shares(self, marked: Tensor, pixels: Tensor, bands: int, squared: Tensor, owner: Tensor) -> Tensor:
-        """p of all heads, (heads, classes, h, w), of `pixels` (D + bands, h, w).
+    def _shares(self, marked: Sequence[Tensor], pixels: Sequence[Tensor], squared: Tensor, owner: Tensor) -> Tensor:
+        """p of all heads, (heads, classes, N), of N pixels.
 
-        marked   (M, D + bands): embedding and colour of the cells that count here
-        squared  (M, h · w): how far they are, squared
+        marked   embedding (D, M) and colours with their square (bands + 2, M) of the cells that count here
+        pixels   the same of the pixels, (D, N) and (bands + 2, N)
+        squared  (M, N): how far they are, squared
         owner    (classes, M): 1 where a cell is of a class
         """
-        sharpness, unlike, nothing = self.sharpness.exp(), self.unlike.exp(), self.nothing
+        sharpness, unlike = self.sharpness.exp()[:, None, None], self.unlike.exp()[:, None, None]
+        nothing = self.nothing[:, None, None]
         largest = torch.maximum(sharpness, nothing).detach()  # score: everything is divided by exp of it
-        far = squared.sqrt() * (-2 / self.reach.exp()[:, None, None]) - 2 * largest[:, None, None]
+        score = squared.sqrt() * (-2 / self.reach.exp()[:, None, None]) - 2 * largest
+        for factor, of_mark, of_pixel in zip((sharpness, unlike), (marked[0], _against(marked[1])), pixels):
+            score = score.baddbmm_(2 * factor * of_mark.T, of_pixel.expand(self.heads, -1, -1))
         believed = (squared * (-1 / self.farthest**2)).add_(1).clamp_min_(0).square_()  # f²
-        alike = _likeness(marked, bands, sharpness, unlike)
-        squares = far.baddbmm_(2 * alike, _seen(pixels.flatten(1), bands).expand(self.heads, -1, -1)).exp_() * believed
-        by_class = (owner @ squares + TINY).sqrt()  # (heads, classes, h · w)
-        shares = by_class / (by_class.sum(1, keepdim=True) + (nothing - largest).exp()[:, None, None])
-        return shares.unflatten(-1, pixels.shape[1:])
+        squares = score.exp_() * believed  # (heads, M, N)
+        by_class = (owner @ squares + TINY).sqrt()
+        return by_class / (by_class.sum(1, keepdim=True) + (nothing - largest).exp())
 
 
-def _likeness(marked: Tensor, bands: int, sharpness: Tensor, unlike: Tensor) -> Tensor:
-    """(heads, M, …) that times `_seen` of pixels is κ · cos(e, e') − λ · |c − c'|², the square multiplied out."""
-    embedding, colours = marked[:, :-bands], marked[:, -bands:]
+def _with_square(colours: Tensor) -> Tensor:
+    """(B, bands, …) → (B, bands + 2, …): |c|² and 1 below c."""
     squared = colours.square().sum(1, keepdim=True)
-    by_colour = torch.cat([2 * colours, -squared, -torch.ones_like(squared)], 1)
-    return torch.cat([sharpness[:, None, None] * embedding, unlike[:, None, None] * by_colour], 2)
+    return torch.cat([colours, squared, torch.ones_like(squared)], 1)
 
 
-def _seen(pixels: Tensor, bands: int) -> Tensor:
-    """(D + bands, N) → with 1 and the squared colour below: what `_likeness` of marked cells is multiplied with."""
-    squared = pixels[-bands:].square().sum(0, keepdim=True)
-    return torch.cat([pixels, torch.ones_like(squared), squared])
+def _against(colours: Tensor) -> Tensor:
+    """Of colours with their square (bands + 2, M) what times another's is −|c − c'|², multiplied out."""
+    return torch.cat([2 * colours[:-2], -colours[-1:], -colours[-2:-1]])
 
 
 def _thinned(cells: Tensor) -> Tensor:
