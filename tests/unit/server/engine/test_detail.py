@@ -264,7 +264,9 @@ def test_work_that_is_to_stop_stops(make_session, noise, predictor) -> None:
 def test_a_client_gets_the_detail_that_it_asks_for(make_session, noise, predictor, info_of, tmp_path) -> None:
     image = noise(90, 70)
     model, info = predictor(Detail()), info_of(image)
-    zoo = SimpleNamespace(device="cpu", predictor=lambda name: model, specs=lambda: (model.spec,))
+    zoo = SimpleNamespace(
+        device="cpu", predictor=lambda name: model, specs=lambda: (model.spec,), digest=lambda name: "d"
+    )
     dispatcher = Dispatcher(zoo, StateFolder(tmp_path / "state"))
     client = Client(LocalTransport(dispatcher.handle))
     client.open_session("s", "tiny", info)
