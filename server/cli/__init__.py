@@ -39,8 +39,9 @@ COMMANDS = {
     "demo": "classify and refine a raster with a scripted analyst, and show the result",
 }
 # Threads that spin while they wait for each other take ten times as long, and QGIS's time, as soon as anything else
-# wants a core. OpenBLAS's always do, and it shares out the smallest products: what is large here is torch's.
-THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
+# wants a core; but to sleep between two layers of a network takes a quarter of a click: a few microseconds, then.
+# OpenBLAS's always spin, and it shares out the smallest products: what is large here is torch's.
+THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000", "OPENBLAS_NUM_THREADS": "1"}
 log = logging.getLogger(__name__)
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
