@@ -278,10 +278,11 @@ def test_help_does_not_load_torch() -> None:
     ("name", "given", "used"),
     [
         ("OMP_WAIT_POLICY", None, "PASSIVE"), ("OMP_WAIT_POLICY", "ACTIVE", "ACTIVE"),
+        ("GOMP_SPINCOUNT", None, "2000"), ("GOMP_SPINCOUNT", "0", "0"),
         ("OPENBLAS_NUM_THREADS", None, "1"), ("OPENBLAS_NUM_THREADS", "4", "4"),
     ],
 )  # fmt: skip
-def test_waiting_threads_do_not_spin_unless_the_user_wants_it(monkeypatch, name, given, used) -> None:
+def test_waiting_threads_hardly_spin_unless_the_user_wants_it(monkeypatch, name, given, used) -> None:
     for each in cli.THREADS:
         monkeypatch.delenv(each, raising=False)
     if given:
