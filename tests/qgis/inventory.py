@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import re
 import tempfile
 import threading
 from collections import Counter
@@ -17,6 +18,7 @@ from qgis.PyQt.QtCore import QCoreApplication, QEvent, QObject
 from qgis.PyQt.QtWidgets import QAction, QApplication, QMainWindow, QMenu, QToolBar, QWidget
 
 PLUGIN = "terrafine.qgis_plugin"
+OF_A_PROJECT = re.compile(r"[^/]+/\w+(?=_styles\.db$)")  # names by chance, others for every project; since QGIS 3.26
 ROUNDS = 3  # of what Qt puts off, and what that puts off
 
 
@@ -81,7 +83,7 @@ def _process() -> dict[str, int]:
 
 def _kind(link: Path) -> str:
     try:
-        return os.readlink(link).split(":")[0]
+        return OF_A_PROJECT.sub("…", os.readlink(link).split(":")[0])
     except OSError:  # the one that lists this folder
         return "gone"
 
