@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -20,14 +19,6 @@ from terrafine.shared.annotation import Annotation, AnnotationLog
 from terrafine.shared.errors import Cancelled
 from terrafine.shared.geo import slices
 from terrafine.shared.patch import Patch
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 def classified(session, onto: np.ndarray | None = None, **options) -> np.ndarray:

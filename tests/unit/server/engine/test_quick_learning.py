@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 
@@ -60,14 +58,6 @@ def test_maps_that_nobody_looked_at_are_learnt_from_all_the_same(session, make_s
     assert (unseen.right_before, unseen.right_after) == (again.right_before, again.right_after)
     for mine, other in zip(session.predictor.network.scene.parameters(), seen.predictor.network.scene.parameters()):
         assert torch.equal(mine, other)
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("scope", "threads"), [("head", 1), ("decoder", 2)])
