@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from terrafine.models.networks.layers import conv_norm_relu
 from terrafine.models.networks.network import Features
 from terrafine.models.networks.object_network import ObjectNetwork
 
@@ -34,11 +35,11 @@ class IOG(ObjectNetwork):
     def __init__(self, encoder: nn.Module, channels: tuple[int, ...]) -> None:
         super().__init__()
         self.encoder = encoder
-        self.laterals = nn.ModuleList(_unit(c, width, 1) for c, width in zip(channels[LEVELS], WIDTHS))
+        self.laterals = nn.ModuleList(conv_norm_relu(c, width, 1) for c, width in zip(channels[LEVELS], WIDTHS))
         self.clicks = _click_branch()
         self.pooling = PyramidPooling(WIDTHS[-1] + CLICKS_OUT, WIDTHS[-1])
-        self.reduce = nn.ModuleList(_unit(deep, width, 1) for width, deep in zip(WIDTHS, WIDTHS[1:]))
-        self.fuse = nn.ModuleList(_unit(2 * width, width, 3) for width in WIDTHS[:-1])
+        self.reduce = nn.ModuleList(conv_norm_relu(deep, width, 1) for width, deep in zip(WIDTHS, WIDTHS[1:]))
+        self.fuse = nn.ModuleList(conv_norm_relu(2 * width, width, 3) for width in WIDTHS[:-1])
         self.sides = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in WIDTHS)
         self.fine = FineNet()
 
@@ -71,7 +72,7 @@ class PyramidPooling(nn.Module):
         share = outputs // len(BINS)
         # One bin gives each channel a single value an image: no norm, which needs more of them in training.
         self.pooled = nn.ModuleList(nn.Sequential(nn.Conv2d(inputs, share, 1), nn.ReLU()) for _ in BINS)
-        self.mix = _unit(inputs + share * len(BINS), outputs, 3)
+        self.mix = conv_norm_relu(inputs + share * len(BINS), outputs, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         means = [_grown(unit(F.adaptive_avg_pool2d(x, bins)), x) for unit, bins in zip(self.pooled, BINS)]
@@ -85,7 +86,7 @@ class FineNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.levels = nn.ModuleList(
-            nn.Sequential(*(Bottleneck(width) for _ in range(count)), _unit(width, FINE, 1))
+            nn.Sequential(*(Bottleneck(width) for _ in range(count)), conv_norm_relu(width, FINE, 1))
             for width, count in zip(WIDTHS, FINE_BLOCKS)
         )
         self.last = Bottleneck(FINE * len(WIDTHS))
@@ -103,7 +104,7 @@ class Bottleneck(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         middle = width // 4
-        self.narrow = nn.Sequential(_unit(width, middle, 1), _unit(middle, middle, 3))
+        self.narrow = nn.Sequential(conv_norm_relu(width, middle, 1), conv_norm_relu(middle, middle, 3))
         self.widen = nn.Sequential(nn.Conv2d(middle, width, 1, bias=False), nn.BatchNorm2d(width))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,14 +113,8 @@ class Bottleneck(nn.Module):
 
 def _click_branch() -> nn.Sequential:
     """Heat maps (B, 2, T, T) → (B, CLICKS_OUT, T / 16, T / 16)."""
-    strided = [_unit(i, o, 3, stride=2) for i, o in zip((2, *CLICK_WIDTHS[:-1]), CLICK_WIDTHS)]
-    return nn.Sequential(*strided, _unit(CLICK_WIDTHS[-1], CLICKS_OUT, 1))
-
-
-def _unit(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU."""
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+    strided = [conv_norm_relu(i, o, 3, stride=2) for i, o in zip((2, *CLICK_WIDTHS[:-1]), CLICK_WIDTHS)]
+    return nn.Sequential(*strided, conv_norm_relu(CLICK_WIDTHS[-1], CLICKS_OUT, 1))
 
 
 def _grown(x: Tensor, like: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from terrafine.models.networks.layers import conv_norm_relu
+
 WIDTH, NARROW, WIDE = 64, 32, 128
 FLOOR = 1e-6  # of probabilities, before the logarithm
 
@@ -34,8 +36,8 @@ class Refiner(nn.Module):
         self.weights = nn.Parameter(torch.tensor([0.5, 0.5]))  # of the coarser map and the finer
         self.register_buffer("strength", torch.tensor(1.0))  # of what the layers add; without any they need not run
         self.norm = nn.BatchNorm2d(2 * classes)
-        self.stem = _unit(2 * classes, WIDTH, 2 * stride + 1, stride)
-        self.mix = _unit(WIDTH, WIDTH, 3)
+        self.stem = conv_norm_relu(2 * classes, WIDTH, 2 * stride + 1, stride)
+        self.mix = conv_norm_relu(WIDTH, WIDTH, 3)
         self.blocks = nn.Sequential(Bottleneck(WIDTH), Bottleneck(WIDE))
         self.head = nn.ConvTranspose2d(WIDE, classes, stride, stride)
         nn.init.zeros_(self.head.weight)
@@ -57,7 +59,9 @@ class Bottleneck(nn.Module):
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
-        self.inner = nn.Sequential(_unit(inputs, NARROW, 1), _unit(NARROW, NARROW, 3), *_linear(NARROW, WIDE))
+        self.inner = nn.Sequential(
+            conv_norm_relu(inputs, NARROW, 1), conv_norm_relu(NARROW, NARROW, 3), *_linear(NARROW, WIDE)
+        )
         self.shortcut = nn.Sequential(*_linear(inputs, WIDE)) if inputs != WIDE else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,12 +79,6 @@ def load(path: Path) -> Refiner:
     refiner = Refiner(classes, stride)
     refiner.load_state_dict(tensors)
     return refiner.eval()
-
-
-def _unit(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU."""
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def _linear(inputs: int, outputs: int) -> tuple[nn.Conv2d, nn.BatchNorm2d]:

@@ -11,10 +11,13 @@ from typing import cast
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from terrafine.models.networks.staged import Staged
+
 # (expansion, channels, repeats, stride) of each group of inverted residuals: table 2 of the paper
 GROUPS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 STEM = 32
 STAGES = ((0,), (1,), (2,), (3, 4), (5, 6))  # the groups that make up each stride
+CHANNELS = (16, 24, 32, 96, 320)  # of the last group of each
 
 
 class ConvNorm(nn.Sequential):
@@ -57,18 +60,14 @@ class InvertedResidual(nn.Module):
         return x + self.layers(x) if self.residual else self.layers(x)
 
 
-class MobileNetV2(nn.Module):
-    """Image (B, bands, H, W), H and W multiples of 32 → five maps (B, channels[i], H / 2^(i+1), W / 2^(i+1)).
+class MobileNetV2(Staged):
+    """The encoder of an image of so many `bands`.
 
     With an `output_stride` of 16 the last map is as fine as the one before: it is the same at each second pixel, and
     has what lies between, too.
     """
 
-    channels = (16, 24, 32, 96, 320)
-
     def __init__(self, bands: int, output_stride: int = 32) -> None:
-        super().__init__()
-        self.bands = bands
         inputs, groups = STEM, []
         for expansion, outputs, repeats, stride in GROUPS:
             blocks = [InvertedResidual(inputs, outputs, stride, expansion)]
@@ -77,16 +76,10 @@ class MobileNetV2(nn.Module):
             inputs = outputs
         stages = [nn.Sequential(*(groups[index] for index in stage)) for stage in STAGES]
         stages[0] = nn.Sequential(ConvNorm(bands, STEM, 3, 2), *stages[0])
-        self.stages = nn.ModuleList(stages)
+        super().__init__(stages, CHANNELS)
+        self.bands = bands
         if output_stride == 16:
             _dilate(self.stages[-1])
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return maps
 
 
 def _dilate(stage: nn.Module) -> None:

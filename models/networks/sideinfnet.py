@@ -11,7 +11,6 @@ The head is a DeepLab's: an atrous pyramid at stride 16, and a decoder at stride
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Union
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from terrafine.models.networks.diffusion import ROUNDS, Diffusion, KernelRegression, Silence
 from terrafine.models.networks.gates import Gate, gated
-from terrafine.models.networks.mobilenet import MobileNetV2
+from terrafine.models.networks.layers import conv_norm_relu
 from terrafine.models.networks.network import Features, MarkedNetwork, Thinning
 from terrafine.models.networks.staged import Staged, is_residual, units, used_piecewise
 from terrafine.shared.errors import UnusableModel
@@ -44,7 +43,7 @@ class SideInfNet(MarkedNetwork):
 
     def __init__(
         self,
-        encoder: Union[MobileNetV2, Staged],
+        encoder: Staged,
         side: nn.Module,
         dimension: int,
         inputs: int,
@@ -57,9 +56,9 @@ class SideInfNet(MarkedNetwork):
         low, middle, deep = (encoder.channels[level] for level in (1, 3, 4))
         self.fuse = _fusion(low, dimension)
         self.gates = nn.ModuleDict(self._new_gates() if rate else {})
-        self.middle, self.deep = _unit(middle, WIDTH), _unit(deep, WIDTH)
+        self.middle, self.deep = conv_norm_relu(middle, WIDTH), conv_norm_relu(deep, WIDTH)
         self.pyramid = _Pyramid(WIDTH)
-        self.skip, self.refine = _unit(low, SKIP), _Separable(WIDTH + SKIP, WIDTH)
+        self.skip, self.refine = conv_norm_relu(low, SKIP), _Separable(WIDTH + SKIP, WIDTH)
         self.head = nn.Sequential(
             nn.Conv2d(WIDTH, classes, 1), nn.Upsample(scale_factor=4, mode="bilinear", align_corners=False)
         )
@@ -127,7 +126,7 @@ class SideInfNet(MarkedNetwork):
         }
 
 
-def build(encoder: Union[MobileNetV2, Staged], inputs: int, classes: int, options: Mapping[str, Option]) -> SideInfNet:
+def build(encoder: Staged, inputs: int, classes: int, options: Mapping[str, Option]) -> SideInfNet:
     """The network that a ModelSpec's options describe; raises UnusableModel where they make no sense.
 
     inputs     K, channels of annotations
@@ -167,11 +166,7 @@ class _Separable(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, dilation: int = 1) -> None:
         depthwise = nn.Conv2d(inputs, inputs, 3, padding=dilation, dilation=dilation, groups=inputs, bias=False)
-        super().__init__(depthwise, *_unit(inputs, outputs))
-
-
-def _unit(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+        super().__init__(depthwise, *conv_norm_relu(inputs, outputs))
 
 
 def _fusion(image: int, side: int) -> nn.Conv2d:

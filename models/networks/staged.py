@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
-from terrafine.models.networks.mobilenet import InvertedResidual
 from terrafine.shared.errors import UnusableModel
 
 PIECEWISE = "piecewise"  # an attribute of such modules, see `used_piecewise`
@@ -75,6 +74,6 @@ def units(stage: nn.Module) -> Iterator[nn.Module]:
 
 def is_residual(unit: nn.Module) -> bool:
     """Does the unit add something to its input? Then it can be left out."""
-    if isinstance(unit, InvertedResidual):
-        return unit.residual
+    if hasattr(unit, "residual"):  # MobileNetV2's
+        return bool(unit.residual)
     return getattr(unit, "downsample", unit) is None  # of torchvision's blocks

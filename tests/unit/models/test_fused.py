@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from terrafine.models.infer import Predictor
 from terrafine.models.networks.fused import FusedConvolution, fused
 from terrafine.models.networks.linknet import LateLinkNet, LinkNet
-from terrafine.models.networks.mobilenet import MobileNetV2
+from terrafine.models.networks.mobilenet import CHANNELS, MobileNetV2
 from terrafine.models.networks.network import EarlyFusion, Features, MarkedNetwork
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 
@@ -33,13 +33,13 @@ def lived(network: MarkedNetwork) -> MarkedNetwork:
 
 
 def late() -> LateLinkNet:
-    network = LateLinkNet(MobileNetV2(3), MobileNetV2.channels, CLASSES)
+    network = LateLinkNet(MobileNetV2(3), CHANNELS, CLASSES)
     assert isinstance(lived(network), LateLinkNet)
     return network
 
 
 def early() -> MarkedNetwork:
-    return lived(EarlyFusion(LinkNet(MobileNetV2(3 + CLASSES), MobileNetV2.channels, CLASSES)))
+    return lived(EarlyFusion(LinkNet(MobileNetV2(3 + CLASSES), CHANNELS, CLASSES)))
 
 
 def image(batch: int = 1) -> Tensor:
