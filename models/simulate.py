@@ -16,12 +16,9 @@ from scipy import ndimage
 from terrafine.models.encoding import HAIRLINE_PX
 from terrafine.models.metrics import VOID
 from terrafine.shared.annotation import Annotation
-from terrafine.shared.errors import ConfigError
 from terrafine.shared.side import SideInformation
 
-PROTOCOLS = ("ritm", "disir")
 OFF_CENTRE_PX = 0.75  # a straight line runs at most this far from the centres of the pixels it is rounded to
-TOP_MISTAKES = 8  # DISIR: one of the largest eight, at random
 RELABEL_REGION = 0.75  # so often one connected region has another class's name, otherwise all of the class
 RELABEL_LEAST_PX = 24.0
 
@@ -59,25 +56,15 @@ def mistakes(prediction: Classes, truth: Classes, classes: Sequence[int] | None 
     return sorted(found, key=lambda m: (-m.area, m.box[0].start, m.box[1].start))
 
 
-def next_click(
-    prediction: Classes, truth: Classes, rng: np.random.Generator, protocol: str = "ritm", class_id: int | None = None
-) -> Annotation | None:
-    """The point that an annotator would click next; None where nothing is wrong.
+def next_click(prediction: Classes, truth: Classes, rng: np.random.Generator) -> Annotation | None:
+    """A point deepest inside the largest mistake (RITM: Sofiiuk et al. 2021); None where nothing is wrong.
 
     prediction, truth  uint8 (rows, columns), VOID (255) in the truth where it says nothing
-    protocol           "ritm": deepest inside the largest mistake (Sofiiuk et al. 2021);
-                       "disir": anywhere in one of the eight largest (Lenczner et al. 2020, section 3)
-    class_id           only mistakes of this true class (DISIR's class-dependent clicks)
+
+    Annotators who click elsewhere are `server/evaluation/annotator.py`'s.
     """
-    if protocol not in PROTOCOLS:
-        raise ConfigError(f"There is no protocol '{protocol}'.", f"Use one of {', '.join(PROTOCOLS)}.")
-    found = mistakes(prediction, truth, None if class_id is None else [class_id])
-    if not found:
-        return None
-    if protocol == "ritm":
-        return point_in(found[0], deepest(found[0]), rng)
-    mistake = found[rng.integers(min(TOP_MISTAKES, len(found)))]
-    return point_in(mistake, anywhere(mistake, rng), rng)
+    found = mistakes(prediction, truth)
+    return point_in(found[0], deepest(found[0]), rng) if found else None
 
 
 def deepest(mistake: Mistake) -> tuple[int, int]:
@@ -196,11 +183,12 @@ def strokes_in(truth: Classes, rng: np.random.Generator, options: Strokes) -> li
             square = truth[top : top + options.square_px, left : left + options.square_px]
             for region in mistakes(nothing[: square.shape[0], : square.shape[1]], square):
                 if region.area >= options.smallest_px:
-                    found.append(_moved(stroke_in(region, rng, options.width_px), left, top))
+                    found.append(moved(stroke_in(region, rng, options.width_px), left, top))
     return found
 
 
-def _moved(mark: Annotation, x: float, y: float) -> Annotation:
+def moved(mark: Annotation, x: float, y: float) -> Annotation:
+    """The mark so many pixels further right and down."""
     return replace(mark, vertices=tuple((px + x, py + y) for px, py in mark.vertices))
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from terrafine.models import registry, simulate
-from terrafine.server.evaluation.annotator import POSITIONS, Annotator
+from terrafine.models import registry
+from terrafine.server.evaluation.annotator import POSITIONS, PROTOCOLS, Annotator
 from terrafine.server.evaluation.evaluate import Curve, Step, annotate, summarise
 from terrafine.server.evaluation.refinement import Refinement, load_subject
 from terrafine.server.training.configuration import DataOptions
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path, required=True, help="folder of their labels")
     parser.add_argument("--labels-are", choices=("indices", "colours"), default="indices")
     parser.add_argument("--clicks", type=int, default=30, help="clicks a raster (default: 30)")
-    parser.add_argument("--protocol", choices=simulate.PROTOCOLS, default="ritm", help="which mistake is clicked")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="ritm", help="which mistake is clicked")
     parser.add_argument("--position", choices=POSITIONS[1:], default="", help="where in it (default: as the protocol)")
     parser.add_argument("--by-class", action="store_true", help="draw the class first, then the mistake")
     parser.add_argument("--offset", type=float, default=0.0, metavar="PX", help="a click misses its place by so much")

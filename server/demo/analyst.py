@@ -28,7 +28,7 @@ class Analyst:
 
     def next_mark(self, prediction: Classes) -> Optional[Annotation]:
         """The next mark for this map, uint8 (rows, columns), at the same origin; None where nothing is wrong."""
-        return next_click(prediction, self._truth, self._rng, "ritm")
+        return next_click(prediction, self._truth, self._rng)
 
 
 def scripted_truth(prediction: Classes, uncertainty: Classes) -> Classes:

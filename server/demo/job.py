@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from terrafine.models.normalise import to_unit
+from terrafine.models.simulate import moved
 from terrafine.server.demo import report, source
 from terrafine.server.demo.analyst import Analyst, scripted_truth
 from terrafine.server.demo.live import Click, LiveMap, choose_model, connect, local_server
@@ -88,10 +89,6 @@ def middle(window: Window) -> Window:
     """The middle of a window, at most LARGEST_PX pixels a side."""
     width, height = min(window.width, LARGEST_PX), min(window.height, LARGEST_PX)
     return Window(window.col + (window.width - width) // 2, window.row + (window.height - height) // 2, width, height)
-
-
-def moved(mark: Annotation, by_x: float, by_y: float) -> Annotation:
-    return replace(mark, vertices=tuple((x + by_x, y + by_y) for x, y in mark.vertices))
 
 
 def _show(bar: tqdm, done: int, total: int) -> None:

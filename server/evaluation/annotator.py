@@ -16,6 +16,8 @@ from terrafine.models.simulate import Mistake
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import ConfigError
 
+PROTOCOLS = ("ritm", "disir")
+TOP_MISTAKES = 8  # DISIR: one of the largest eight, at random
 POSITIONS = ("", "inside", "border", "anywhere")
 Classes = NDArray[np.uint8]
 
@@ -40,7 +42,7 @@ class Annotator:
     wrong_class: float = 0.0
 
     def __post_init__(self) -> None:
-        for value, known in ((self.protocol, simulate.PROTOCOLS), (self.position, POSITIONS)):
+        for value, known in ((self.protocol, PROTOCOLS), (self.position, POSITIONS)):
             if value not in known:
                 raise ConfigError(f"The annotator knows no '{value}'.", f"Use one of {', '.join(filter(None, known))}.")
 
@@ -62,7 +64,7 @@ class Annotator:
         if not wrong.size:
             return None
         found = simulate.mistakes(prediction, truth, [int(rng.choice(wrong))] if self.by_class else None)
-        return found[0 if self.protocol == "ritm" else rng.integers(min(simulate.TOP_MISTAKES, len(found)))]
+        return found[0 if self.protocol == "ritm" else rng.integers(min(TOP_MISTAKES, len(found)))]
 
     def _place(self, mistake: Mistake, rng: np.random.Generator) -> tuple[int, int]:
         position = self.position or ("inside" if self.protocol == "ritm" else "anywhere")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from terrafine.models import metrics
-from terrafine.models.simulate import deepest, mistakes, point_in
+from terrafine.models.simulate import deepest, mistakes, moved, point_in
 from terrafine.server.evaluation.evaluate import Step, step_of, summarise
 from terrafine.server.evaluation.refinement import Classes, Refinement, Subject
 from terrafine.server.studies.clicks import measured
@@ -92,10 +92,4 @@ class _Reviewer:
             found = found[:1]
         else:
             found = [mistake for mistake in found if mistake.area >= self._review.smallest_px]
-        return [_moved(point_in(mistake, deepest(mistake), self._rng), patch) for mistake in found]
-
-
-def _moved(mark: Annotation, patch: Window) -> Annotation:
-    """A mark in the raster's coordinates, given in the patch's."""
-    (x, y), *_ = mark.vertices
-    return Annotation(mark.id, mark.kind, ((x + patch.col, y + patch.row),), mark.class_id)
+        return [moved(point_in(mistake, deepest(mistake), self._rng), patch.col, patch.row) for mistake in found]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from terrafine.models import simulate
 from terrafine.models.encoding import marked_pixels
 from terrafine.models.metrics import VOID
-from terrafine.shared.errors import ConfigError
+from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window
 
 RIGHT = np.zeros((9, 12), np.uint8)
@@ -57,26 +57,10 @@ def test_touching_regions_of_two_true_classes_are_two_mistakes():
     assert [(m.class_id, m.area) for m in simulate.mistakes(RIGHT, truth)] == [(2, 6), (1, 4)]
 
 
-def test_disir_clicks_go_to_the_eight_largest_only():
-    truth = np.zeros((3, 60), np.uint8)
-    for index in range(10):
-        truth[1, 6 * index : 6 * index + 5 - index // 2] = 1
-    sizes = sorted((m.area for m in simulate.mistakes(np.zeros_like(truth), truth)), reverse=True)
-    clicks = [simulate.next_click(np.zeros_like(truth), truth, rng(seed), "disir") for seed in range(200)]
-    assert len(sizes) == 10
-    assert {pixel(click)[1] // 6 for click in clicks} == set(range(8))
-
-
-def test_class_dependent_clicks_stay_with_their_class():
+def test_mistakes_of_some_classes_are_those_alone():
     truth = wrong_rectangle(slice(0, 6), slice(0, 6), 1)
     truth[8, 8] = 2
-    assert simulate.next_click(RIGHT, truth, rng(), class_id=2).class_id == 2
-    assert simulate.next_click(RIGHT, truth, rng(), class_id=4) is None
-
-
-def test_an_unknown_protocol_is_refused():
-    with pytest.raises(ConfigError):
-        simulate.next_click(RIGHT, RIGHT, rng(), "guess")
+    assert [(m.class_id, m.area) for m in simulate.mistakes(RIGHT, truth, [2, 4])] == [(2, 1)]
 
 
 @settings(deadline=None, max_examples=50)
@@ -171,3 +155,8 @@ def test_a_point_on_the_border_of_a_mistake_lies_on_its_rim():
     places = {simulate.on_border(mistake, rng(seed)) for seed in range(60)}
     assert all(0 in place or 6 in place for place in places)
     assert len(places) > 10
+
+
+def test_a_moved_mark_keeps_its_shape():
+    stroke = Annotation("m", "stroke", ((1.0, 2.0), (3.0, 4.0)), 1, 2.0)
+    assert simulate.moved(stroke, 10, 20) == Annotation("m", "stroke", ((11.0, 22.0), (13.0, 24.0)), 1, 2.0)

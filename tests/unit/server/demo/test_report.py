@@ -8,7 +8,7 @@ import rasterio
 
 from terrafine.server.demo import report, source
 from terrafine.server.demo.analyst import Analyst, scripted_truth
-from terrafine.server.demo.job import LARGEST_PX, middle, moved
+from terrafine.server.demo.job import LARGEST_PX, middle
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.geo import Window
@@ -105,11 +105,6 @@ def test_the_script_says_nothing_where_there_is_no_data():
 
 def test_the_middle_of_a_large_raster_is_taken():
     assert middle(Window(0, 0, LARGEST_PX + 100, 50)) == Window(50, 0, LARGEST_PX, 50)
-
-
-def test_a_moved_mark_keeps_its_shape():
-    stroke = Annotation("m", "stroke", ((1.0, 2.0), (3.0, 4.0)), 1, 2.0)
-    assert moved(stroke, 10, 20) == Annotation("m", "stroke", ((11.0, 22.0), (13.0, 24.0)), 1, 2.0)
 
 
 def test_a_made_up_raster_says_so_and_brings_its_truth(tmp_path):

@@ -27,6 +27,14 @@ def test_a_careful_annotator_clicks_the_middle_of_the_largest_mistake(truth):
     assert (mark.vertices, mark.class_id) == (((25.5, 25.5),), 1)
 
 
+def test_disir_clicks_go_to_the_eight_largest_mistakes_only():
+    truth = np.zeros((3, 60), np.uint8)
+    for index in range(10):
+        truth[1, 6 * index : 6 * index + 5 - index // 2] = 1
+    clicks = [click(truth, seed, protocol="disir") for seed in range(200)]
+    assert {int(mark.vertices[0][0]) // 6 for mark in clicks} == set(range(8))
+
+
 def test_by_class_small_mistakes_have_their_turn(truth):
     found = [click(truth, seed, by_class=True).class_id for seed in range(100)]
     assert 30 < found.count(2) < 70
