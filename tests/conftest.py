@@ -1,4 +1,4 @@
-"""What the tests in QGIS's Python share: a server in a process and a Python of its own, and small models for it."""
+"""What all tests share: how examples are drawn. In QGIS's Python also a server, with a Python of its own, and models."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 QUIET = {"OMP_NUM_THREADS": "1"}
+
+# The same examples in each run, on a loaded machine too; others with `pytest --hypothesis-profile default`.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def rasterised(shapes: list, shape: tuple[int, int]) -> np.ndarray:
 
 
 @given(maps())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_polygons_cover_exactly_their_pixels(classes):
     shapes = polygons(classes)
     assert all(polygon.is_valid for _, polygon in shapes)
@@ -48,14 +48,14 @@ def test_polygons_cover_exactly_their_pixels(classes):
 
 
 @given(maps())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_pixels_that_touch_at_a_corner_only_are_regions_of_their_own(classes):
     found = features.shapes(classes, mask=classes != NO_CLASS, connectivity=4)
     assert len(polygons(classes)) == sum(1 for _ in found)
 
 
 @given(maps(), st.floats(0.1, 10.0))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_simplified_polygons_are_valid_and_neither_overlap_nor_vanish(classes, tolerance_px):
     shapes = [polygon for _, polygon in polygons(classes, tolerance_px)]
     assert len(shapes) == len(polygons(classes))
@@ -64,7 +64,7 @@ def test_simplified_polygons_are_valid_and_neither_overlap_nor_vanish(classes, t
 
 
 @given(maps(values=(0, 1, 7)), st.floats(0.1, 10.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_simplified_polygons_of_a_full_map_leave_no_gaps(classes, tolerance_px):
     together = shapely.union_all([polygon for _, polygon in polygons(classes, tolerance_px)])
     assert together.geom_type == "Polygon"

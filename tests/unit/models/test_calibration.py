@@ -44,7 +44,7 @@ def slow_error(logits, truth, temperature):
     return error
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 999), st.floats(0.3, 4))
 def test_the_calibration_error_agrees_with_a_slow_loop(seed, temperature):
     logits, truth = sample(seed)

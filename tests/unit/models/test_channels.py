@@ -64,14 +64,14 @@ number = st.integers(-1920, 1920).map(lambda steps: steps / 64)  # exact: -1e-44
 sides = st.lists(st.tuples(number, number, number, number), min_size=1, max_size=20).map(lambda rows: told(*rows))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(sides)
 def test_they_agree_with_a_slow_loop(side):
     window = Window(-9, 4, 12, 10)
     np.testing.assert_allclose(side_channels(side, FIELDS, window), slow_channels(side, window), atol=1e-4)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(sides, st.floats(0.3, 3), st.integers(0, 20), st.integers(0, 20))
 def test_those_of_a_sub_window_are_the_sub_window_of_those(side, scale, col, row):
     full, sub = Window(-10, -10, 30, 30), Window(col - 10, row - 10, 10, 10)

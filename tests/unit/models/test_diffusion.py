@@ -83,7 +83,7 @@ def slow_sum(image):
 pixel = st.tuples(st.integers(0, CLASSES - 1), st.integers(0, 11), st.integers(0, 11))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(pixel, max_size=30, unique_by=lambda p: p[1:]))
 def test_diffusion_agrees_with_slow_loops_in_the_papers_order(pixels):
     module = spreading(1.0, -0.4, 0.7)

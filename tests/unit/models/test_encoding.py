@@ -34,7 +34,7 @@ def annotations(draw):
 specs = st.builds(EncodingSpec, st.sampled_from(["distance", "binary", "onehot"]), st.floats(0.5, 20))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(annotations(), max_size=4), specs, st.floats(0.3, 3), st.data())
 def test_the_encoding_of_a_sub_window_is_the_sub_window_of_the_encoding(marks, spec, scale, data):
     full = Window(-7, 3, 40, 32)
@@ -77,7 +77,7 @@ def test_it_agrees_with_a_slow_loop_over_pixels(mark, kind):
     assert not channels[[0, 2]].any()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(annotations())
 def test_one_hot_channels_hold_the_pixels_that_a_mark_covers(mark):
     window = Window(-7, 3, 40, 32)
@@ -93,7 +93,7 @@ points = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(points, max_size=30), st.sampled_from(["distance", "binary"]), st.floats(0.5, 20), st.floats(0.3, 3))
 def test_many_points_are_the_distance_to_the_nearest_of_their_class(marks, kind, radius, scale):
     window = Window(-7, 3, 40, 32)
@@ -174,7 +174,7 @@ def test_of_two_marks_on_a_pixel_the_later_wins():
     assert marked_pixels(marks, Window(0, 0, 3, 3))[1, 1] == 3
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(annotations(), max_size=4))
 def test_marked_pixels_of_a_sub_window_are_the_sub_window_of_marked_pixels(marks):
     full, sub = Window(-5, -5, 40, 40), Window(3, 7, 9, 11)
@@ -267,7 +267,7 @@ def slow_component(values, classes, radius):
     return kept
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.lists(annotations(), min_size=1, max_size=3), st.floats(1, 20))
 def test_components_agree_with_a_slow_flood(seed, marks, radius):
     window, classes = Window(0, 0, 24, 20), np.random.default_rng(seed).integers(0, 2, (20, 24))
@@ -280,7 +280,7 @@ def test_components_agree_with_a_slow_flood(seed, marks, radius):
 contexts = st.integers(0, 10_000).map(lambda seed: np.random.default_rng(seed))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(annotations(), min_size=1, max_size=3), contexts)
 def test_a_guided_sub_window_is_the_sub_window_away_from_its_border(marks, rng):
     full, sub = Window(0, 0, 40, 36), Window(7, 5, 25, 24)
@@ -291,7 +291,7 @@ def test_a_guided_sub_window_is_the_sub_window_away_from_its_border(marks, rng):
     assert np.allclose(part[:, 7:-7, 7:-7], whole[:, 7:-7, 7:-7], atol=1e-6)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(annotations(), min_size=1, max_size=3), contexts)
 def test_a_component_in_a_sub_window_is_never_more_than_in_the_whole(marks, rng):
     full, sub = Window(0, 0, 40, 36), Window(7, 5, 25, 24)

@@ -37,7 +37,7 @@ def sample(seed, pixels=200, features=5, classes=3):
     return values, (values[:, :classes] + rng.normal(0, 0.5, (pixels, classes))).argmax(1)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.integers(0, 1000), st.integers(1, 4))
 def test_its_probabilities_are_scikit_learns(seed, classes):
     ensemble = pytest.importorskip("sklearn.ensemble")

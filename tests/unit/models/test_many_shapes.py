@@ -53,7 +53,7 @@ few_or_many = st.integers(0, 40)
 seeds = st.integers(0, 10_000)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seeds, few_or_many, st.sampled_from([1.0, 6.0, 16.0]), st.floats(0.3, 3))
 def test_a_channel_is_the_distance_to_the_nearest_shape_of_its_class(seed, count, radius, scale):
     marks = shapes(seed, count)
@@ -62,7 +62,7 @@ def test_a_channel_is_the_distance_to_the_nearest_shape_of_its_class(seed, count
     assert np.allclose(found, expected, rtol=0, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seeds, few_or_many, st.sampled_from([1.0, 6.0, 16.0]))
 def test_disks_end_where_the_distance_does(seed, count, radius):
     marks = shapes(seed, count)
@@ -72,7 +72,7 @@ def test_disks_end_where_the_distance_does(seed, count, radius):
     assert np.array_equal(found[certain], (distance <= radius)[certain])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seeds, few_or_many)
 def test_marked_pixels_are_of_the_last_shape_that_covers_them(seed, count):
     marks = shapes(seed, count)

@@ -63,7 +63,7 @@ def test_mistakes_of_some_classes_are_those_alone():
     assert [(m.class_id, m.area) for m in simulate.mistakes(RIGHT, truth, [2, 4])] == [(2, 1)]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_marks_from_errors_lie_on_mistakes_of_their_class(seed, stroke_share):
     generator = np.random.default_rng(seed)
@@ -79,7 +79,7 @@ def test_marks_from_truth_draw_rare_classes_as_often_as_common_ones():
     assert 140 < classes.count(5) < 260
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(3, 11))
 def test_the_whole_width_of_a_stroke_lies_on_its_mistake(seed, width, height):
     truth = np.zeros((20, 40), np.uint8)
@@ -90,7 +90,7 @@ def test_the_whole_width_of_a_stroke_lies_on_its_mistake(seed, width, height):
     assert (truth[covered] == 1).all()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1))
 def test_relabelling_calls_one_class_or_one_region_of_it_by_another_name(seed):
     truth = wrong_rectangle(slice(1, 4), slice(1, 4), 1)
@@ -103,7 +103,7 @@ def test_relabelling_calls_one_class_or_one_region_of_it_by_another_name(seed):
     assert where.sum() in {(truth == old).sum(), 9, 8}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.floats(25.0, 60.0))
 def test_relabelling_ends_at_its_farthest_from_a_place(seed, farthest):
     truth = np.ones((100, 120), np.uint8)

@@ -38,7 +38,7 @@ def spec(**changes):
     return ModelSpec(**{**values, **changes})
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(any_logits, temperatures)
 def test_entropy_agrees_with_scipy(logits, temperature):
     probabilities = scipy.special.softmax(logits.astype(np.float64) / temperature, axis=0)
@@ -46,7 +46,7 @@ def test_entropy_agrees_with_scipy(logits, temperature):
     assert np.allclose(uncertainty.entropy(torch.from_numpy(logits), temperature), expected, atol=2e-5)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(any_logits, temperatures)
 def test_margin_agrees_with_sorted_probabilities(logits, temperature):
     probabilities = np.sort(scipy.special.softmax(logits.astype(np.float64) / temperature, axis=0), axis=0)

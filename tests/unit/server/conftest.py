@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import rasterio
 import torch
-from hypothesis import settings
 from rasterio.errors import NotGeoreferencedWarning
 
 from terrafine.models import registry
@@ -23,9 +22,6 @@ from terrafine.shared.messages import UPLOAD_BLOCK_PX
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.spec import EncodingSpec, LandCover, ModelSpec, Normalisation
-
-settings.register_profile("unhurried", deadline=None, max_examples=40)  # a loaded machine is no reason to fail
-settings.load_profile("unhurried")
 
 CLASSES = (LandCover(0, "water", "#0000ff"), LandCover(1, "bare land", "#c0a060"), LandCover(2, "trees", "#008000"))
 SPEC = ModelSpec(
