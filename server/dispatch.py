@@ -54,13 +54,14 @@ class Dispatcher:
         zoo: Zoo,
         state: Optional[StateFolder] = None,
         roots: Optional[DataRoots] = None,
-        predict: Callable[..., Iterator[Union[m.Progress, Patch, m.Done, Wanted]]] = engine.steps,
+        predict: Callable[..., Iterator[Union[m.Reply, Patch, Wanted]]] = engine.steps,
     ) -> None:
         """`state` is where sessions are written down; by default, in a temporary folder. `roots` holds the rasters that
         clients may name; by default, none. `predict` is what makes maps, as engine.steps does.
         """
         self.zoo = zoo
         self._make_map = predict
+        self._begins_early = predict is engine.steps  # others need all pixels of a map before they share it out
         self.roots = roots if roots is not None else DataRoots()
         self.sessions = Sessions(zoo, state, self.roots)
         self._handlers: dict[type, Handler] = {
@@ -204,6 +205,9 @@ class Dispatcher:
         session = self._kept(request, caller).session
         method = request.method if request.uncertainty else ""
         window, since = request.window, request.changed_since
+        if request.after is not None and self._begins_early:
+            given = session, window, since, method, caller.work, request.detail
+            return _unless(session, (), engine.steps(*given, after=request.after))
         missing = engine.missing_pixels(session, window, since, request.detail)
         return _unless(session, missing, self._make_map(session, window, since, method, caller.work, request.detail))
 

@@ -121,7 +121,8 @@ class Predict:
     With `changed_since` only those parts of `window` are sent that differ from the map of that revision, in the same
     `detail`, one of spec.DETAILS; all but "plain" only where the model has ModelSpec.detail. A newer ChangeAnnotations
     or Predict of the same session supersedes this one (error "superseded"). With `uncertainty`, a second band has that
-    of `method`, one of the model's ModelSpec.uncertainty. Raises ValueError for another detail.
+    of `method`, one of the model's ModelSpec.uncertainty. With `after`, the map is made as its pixels come, without its
+    first `after` patches, and ends with MissingPixels where they fail it. Raises ValueError for another detail.
     """
 
     session: str
@@ -130,10 +131,13 @@ class Predict:
     uncertainty: bool = False
     detail: str = PLAIN
     method: str = "entropy"
+    after: Optional[int] = None
 
     def __post_init__(self) -> None:
         if self.detail not in DETAILS:
             raise ValueError(f"detail is one of {', '.join(DETAILS)}, not '{self.detail}'")
+        if (self.after or 0) < 0:
+            raise ValueError(f"no map has {self.after} patches")
 
 
 @dataclass(frozen=True)

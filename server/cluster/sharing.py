@@ -23,7 +23,7 @@ from terrafine.server.engine.sessions import Key
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters.tiling import pieces, tiles_of
 from terrafine.shared.geo import Window
-from terrafine.shared.messages import Done, Progress
+from terrafine.shared.messages import Done, MissingPixels, Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import PLAIN
 
@@ -32,7 +32,7 @@ WHOLE_TILES = (
 )
 HOLDER = -1  # of the session, among the engines' numbers
 WAIT_S = 0.1  # for others, before others' jobs have a turn
-Items = Iterator[Union[Progress, Patch, Done, Wanted]]
+Items = Iterator[Union[Progress, Patch, Done, MissingPixels, Wanted]]
 
 
 class SharedPredict:

@@ -8,8 +8,9 @@ logits of all its tiles.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice, takewhile
 from typing import Optional, Union
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from terrafine.models.certainty.uncertainty import PER_LOGITS
 from terrafine.models.cuda import download, lane
-from terrafine.models.encoding import marked_pixels
+from terrafine.models.encoding import obey
 from terrafine.server.engine import batches, crew, uncertainty
 from terrafine.server.engine.batches import TileOf, Wanted
 from terrafine.server.engine.detail import runner_of
@@ -27,12 +28,15 @@ from terrafine.server.engine.tile_runner import Mask, TileRunner
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters import tiling
 from terrafine.shared.geo import Window, intersection, slices
-from terrafine.shared.messages import Done, Progress
+from terrafine.shared.messages import Done, MissingPixels, Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import NODATA_CLASS, PLAIN
 
 STAGES = ("read", "encode", "features", "decode", "blend")
 PARTS_A_TILE = 4  # that a tile reaches into
+LACKED = 256  # blocks, at most, that a map which has been begun names: as many tiles' time passes until it names more
+Step = Union[Progress, Patch, Wanted]
+Make = Callable[[Iterable[Window]], Iterator[Union[list[Patch], Wanted]]]
 
 
 def predict(
@@ -57,7 +61,7 @@ def predict(
     to stop, and what the pixel source raises.
     """
     items = steps(session, window, changed_since, method, work, detail, finished)
-    return (item for item in items if not isinstance(item, Wanted))
+    return (item for item in items if isinstance(item, (Progress, Patch, Done)))
 
 
 def steps(
@@ -68,25 +72,26 @@ def steps(
     work: Optional[Work] = None,
     detail: str = PLAIN,
     finished: Container[Window] = frozenset(),
-) -> Iterator[Union[Progress, Patch, Done, Wanted]]:
-    """What `predict` does, and before each batch of patches the tiles that it will make for it."""
+    after: Optional[int] = None,
+) -> Iterator[Union[Step, Done, MissingPixels]]:
+    """What `predict` does, and before each batch of patches the tiles that it will make for it.
+
+    after  so many of the first patches are left out: an earlier request made them. The others come as far as their
+           pixels are there by then, and at the end, instead of Done, the blocks that the next ones lack. By default,
+           all pixels must be there.
+    """
     work = work if work is not None else Work()
     classifier = Classifier(runner_of(session, work, detail))
     measure = uncertainty.Measure(classifier.runner, method) if method else None
     pieces = _pieces(classifier.runner, window, _dirty(session, changed_since))
     parts = [part for part in pieces if part not in finished]
     is_plain = detail == PLAIN and (not method or method in PER_LOGITS)  # the logits of its tiles are all that it needs
-    made = _side_by_side(classifier, measure, parts) if is_plain else _one_by_one(classifier, measure, parts)
-    done = 0
-    yield Progress(done, len(parts))
-    for batch in made:
-        if isinstance(batch, Wanted):
-            yield batch
-            continue
-        yield from batch
-        done += len(batch)
-        yield Progress(done, len(parts))
-    yield Done(session.log.revision, {**dict.fromkeys(STAGES, 0.0), **work.seconds()})
+    make = partial(_side_by_side if is_plain else _one_by_one, classifier, measure)
+    is_ready = partial(_has_pixels, classifier.runner) if after is not None else None
+    done = yield from _in_order(make, parts, after or 0, is_ready)
+    lacked = tuple(islice(_lacked(classifier.runner, parts[done:]), LACKED))
+    seconds = {**dict.fromkeys(STAGES, 0.0), **work.seconds()}
+    yield MissingPixels(lacked, seconds) if lacked else Done(session.log.revision, seconds)
 
 
 def missing_pixels(
@@ -94,11 +99,9 @@ def missing_pixels(
 ) -> list[Window]:
     """The blocks that `predict` with the same arguments would lack, each once, as the tiles that need them come."""
     dirty, runner = _dirty(session, changed_since), runner_of(session, Work(), detail)
-    if dirty is None:
-        return missing_for(runner, tiling.tiles_of(session.tiling, _inside(session, window)))
-    parts = _pieces(runner, window, dirty)
-    needed = dict.fromkeys(tile for part in parts for tile in tiling.tiles_of(session.tiling, part))
-    return list(dict.fromkeys(block for tile in needed for block in missing_for(runner, [tile])))
+    if dirty is None and not missing_for(runner, tiling.tiles_of(session.tiling, _inside(session, window))):
+        return []
+    return list(_lacked(runner, _pieces(runner, window, dirty)))
 
 
 def missing_for(runner: TileRunner, tiles: list[Window]) -> list[Window]:
@@ -116,13 +119,50 @@ class Classifier:
         """Of the runner's logits: the most likely class, or the marked one: a mark is obeyed."""
         classes: NDArray[np.uint8] = download(self.runner.session.legend.classified(logits))
         for tile, home in tiling.homes(self.runner.lattice, part):
-            marked = marked_pixels(self.runner.marks.of(tile), home)
-            np.copyto(classes[slices(home, part)], marked, casting="unsafe", where=marked >= 0)
+            obey(classes[slices(home, part)], self.runner.marks.of(tile), home)
         return classes
 
 
+def _in_order(
+    make: Make, parts: Sequence[Window], done: int, is_ready: Optional[Callable[[Window], bool]]
+) -> Generator[Step, None, int]:
+    """Make the parts after the first `done`, as long as the next is ready when its turn comes; how many are done then?
+
+    Pixels may come between two steps: what is not ready for one batch is looked at again for the next.
+    """
+    yield Progress(done, len(parts))
+    before = -1
+    while before < done < len(parts):
+        before = done
+        left = islice(parts, done, None)
+        for batch in make(takewhile(is_ready, left) if is_ready is not None else left):
+            if isinstance(batch, Wanted):
+                yield batch
+                continue
+            yield from batch
+            done += len(batch)
+            yield Progress(done, len(parts))
+    return done
+
+
+def _has_pixels(runner: TileRunner, part: Window) -> bool:
+    return not missing_for(runner, tiling.tiles_of(runner.lattice, part))
+
+
+def _lacked(runner: TileRunner, parts: Iterable[Window]) -> Iterator[Window]:
+    """The blocks that the parts lack, each once, as they come."""
+    tiles, named = set[Window](), set[Window]()
+    for part in parts:
+        for tile in tiling.tiles_of(runner.lattice, part):
+            if tile not in tiles:
+                tiles.add(tile)
+                found = [block for block in missing_for(runner, [tile]) if block not in named]
+                named.update(found)
+                yield from found
+
+
 def _one_by_one(
-    classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Sequence[Window]
+    classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Iterable[Window]
 ) -> Iterator[Union[list[Patch], Wanted]]:
     """Each with tiles that cannot be made with those of others."""
     for part in parts:
@@ -131,7 +171,7 @@ def _one_by_one(
 
 
 def _side_by_side(
-    classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Sequence[Window]
+    classifier: Classifier, measure: Optional[uncertainty.Measure], parts: Iterable[Window]
 ) -> Iterator[Union[list[Patch], Wanted]]:
     """Likewise, batch by batch: first the tiles that a batch of patches lacks, then the patches."""
     runner = classifier.runner
@@ -143,7 +183,7 @@ def _side_by_side(
         yield crew.side_by_side([partial(_patch, classifier, measure, part) for part in batch])
 
 
-def _batches(runner: TileRunner, parts: Sequence[Window], at_once: int) -> Iterator[tuple[list[Window], list[Window]]]:
+def _batches(runner: TileRunner, parts: Iterable[Window], at_once: int) -> Iterator[tuple[list[Window], list[Window]]]:
     """The parts in turn, as many together as no more than `at_once` tiles are yet to be made for; and those tiles."""
     batch: list[Window] = []
     tiles: dict[Window, None] = {}

@@ -29,6 +29,7 @@ CHANGES = (
     *BEGINNING_OR_END,
 )
 LOOKS = (m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise)
+PIXELS = (m.OfferPixels, m.PutPixels)
 _NUMBERS = count(1)
 
 
@@ -91,7 +92,8 @@ class JobQueue:
     """Jobs for takers that give them turns. Safe between threads.
 
     Whose turn it is: the most urgent; among those, the client's whose turn was longest ago; of its jobs, the one that
-    has waited longest since it came or had a turn. Each session's are worked in the order they came, one at a time.
+    has waited longest since it came or had a turn. Each session's are worked in the order they came, one at a time; but
+    pixels do not wait for the maps that may be made of them.
     """
 
     def __init__(self, stop: Callable[[int], None] = lambda _number: None) -> None:
@@ -201,10 +203,14 @@ class JobQueue:
     def _candidates(self, taker: Taker) -> Iterator[Job]:
         """The first job of each line that this one may take, but for those held back."""
         seen = {job.line for job in self._running.values()}
+        seen_by_pixels = set(seen)
         for job in sorted(self._waiting, key=lambda job: job.number):
-            if job.line not in seen and job.connection not in self._held and _may(taker, job):
+            before = seen_by_pixels if isinstance(job.message, PIXELS) else seen
+            if job.line not in before and job.connection not in self._held and _may(taker, job):
                 yield job
             seen.add(job.line)
+            if not isinstance(job.message, LOOKS):
+                seen_by_pixels.add(job.line)
 
     def _next(self, taker: Taker) -> Optional[Job]:
         now = time.perf_counter()

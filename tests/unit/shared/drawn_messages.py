@@ -35,6 +35,7 @@ KINDS = (*get_args(Request), *get_args(Reply))
 NUMBERS = st.floats(-1e9, 1e9)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 COUNTS = st.integers(-codec.MAX_INTEGER, codec.MAX_INTEGER)
+PATCHES = st.integers(0, codec.MAX_INTEGER)
 WINDOWS = st.builds(Window, COUNTS, COUNTS, st.integers(0, 2**31), st.integers(0, 2**31))
 VERTICES = st.tuples(NUMBERS, NUMBERS)
 MARKS = st.one_of(
@@ -57,7 +58,9 @@ LEGENDS = st.lists(st.tuples(st.builds(LandCover), st.integers(-1, 254)), max_si
 
 
 MEASUREMENTS = st.builds(MeasureUncertainty, TEXT, WINDOWS, TEXT, st.integers(1, MOST_FACTOR))
-PREDICTIONS = st.builds(Predict, TEXT, WINDOWS, st.none() | COUNTS, st.booleans(), st.sampled_from(DETAILS))
+PREDICTIONS = st.builds(
+    Predict, TEXT, WINDOWS, st.none() | COUNTS, st.booleans(), st.sampled_from(DETAILS), TEXT, st.none() | PATCHES
+)
 SIDES, PLACES = st.floats(SMALLEST_BOX_PX, LARGEST_BOX_PX / 2, width=32), st.integers(-10_000, 10_000)
 BOXES = st.tuples(PLACES, PLACES, SIDES, SIDES).map(lambda b: (float(b[0]), float(b[1]), b[0] + b[2], b[1] + b[3]))
 CLICKS = st.lists(VERTICES, max_size=3).map(tuple)

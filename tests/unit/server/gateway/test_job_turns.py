@@ -133,3 +133,29 @@ def test_what_an_engine_was_at_work_on_is_lost_with_it_and_nothing_else() -> Non
     queue.put(waiting)
     assert set(queue.lose()) == {suspended, running}
     assert queue.take(0) is waiting
+
+
+@pytest.mark.parametrize("pixels", [m.PutPixels("s", None), m.OfferPixels("s", (), ())])
+def test_pixels_do_not_wait_for_the_map_that_is_made_of_them(pixels: m.Message) -> None:
+    queue = JobQueue()
+    whole, sent = begun(queue, m.Predict("s", WHOLE, after=0)), job(pixels)
+    queue.put(sent)
+    assert queue.take(0) is sent
+    assert queue.take(0) is whole
+
+
+@pytest.mark.parametrize("before", [m.OpenSession("s", "", None), m.Learn("s", 0, 1), m.SetAnnotations("s", (), 1)])
+def test_pixels_wait_for_what_changes_their_session(before: m.Message) -> None:
+    queue = JobQueue()
+    first, sent = begun(queue, before), job(m.PutPixels("s", None))
+    queue.put(sent)
+    assert queue.take(0) is first
+    assert queue.take(0) is sent
+
+
+def test_what_changes_a_session_waits_for_the_pixels_that_came_before() -> None:
+    queue = JobQueue()
+    sent, change = job(m.PutPixels("s", None)), job(m.ChangeAnnotations("s", Delta(0, 1)))
+    for each in (sent, change):
+        queue.put(each)
+    assert [queue.take(0), queue.take(0)] == [sent, change]
