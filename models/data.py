@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from terrafine.models.metrics import VOID
 from terrafine.shared.side import NOWHERE, SideInformation
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 POINTS_PER_CLASS = 4096  # remembered places of each class of a scene, to centre crops on
 
 
@@ -54,9 +56,11 @@ class CropSampler:
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """One crop: image float32 (bands, crop, crop) in [0, 1] and truth uint8 (crop, crop)."""
-        return self.draw_told(rng)[:2]
+        return self.draw_with_side(rng)[:2]
 
-    def draw_told(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8], SideInformation]:
+    def draw_with_side(
+        self, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], SideInformation]:
         """Like `draw`, with the scene's points that lie in the crop, in the crop's pixels."""
         scene, row, col = self._centre(rng)
         factor = self.augmentation.scale ** rng.uniform(-1, 1)
@@ -64,7 +68,7 @@ class CropSampler:
         top, left = _inside(scene, row - size // 2, col - size // 2, size)
         image, truth = _resize(*_cut(scene, top, left, size), self.crop_px)
         which = int(rng.integers(8))
-        image, truth = _turn(image, truth, which)
+        image, truth = turned(image, which), turned(truth, which)
         side = _points(scene.side, (top, left), size, self.crop_px, which)
         return recolour(image, self.augmentation, rng), np.ascontiguousarray(truth), side
 
@@ -116,16 +120,14 @@ def _resize(
     return grown[0].numpy(), nearest[0, 0].numpy()
 
 
-def _turn(
-    image: NDArray[np.float32], truth: NDArray[np.uint8], which: int
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """One of the eight symmetries of the square."""
-    image, truth = np.rot90(image, which % 4, (1, 2)), np.rot90(truth, which % 4)
-    return (image[:, :, ::-1], truth[:, ::-1]) if which >= 4 else (image, truth)
+def turned(values: NDArray[Scalar], which: int) -> NDArray[Scalar]:
+    """One of the eight symmetries of a square (…, rows, columns); a view."""
+    rotated = np.rot90(values, which % 4, (-2, -1))
+    return rotated[..., ::-1] if which >= 4 else rotated
 
 
 def _points(side: SideInformation, corner: tuple[int, int], size: int, crop_px: int, which: int) -> SideInformation:
-    """The points in the square of the scene at that corner (row, column), where `_resize` and `_turn` put them."""
+    """The points in the square of the scene at that corner (row, column), where `_resize` and `turned` put them."""
     if not len(side):
         return NOWHERE
     places = (side.points - np.array(corner[::-1], np.float32)) * np.float32(crop_px / size)

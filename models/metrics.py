@@ -1,4 +1,4 @@
-"""How right a map is, from one confusion matrix: int64 (classes, classes), rows are the truth."""
+"""How right a map is, from one confusion matrix: int64 (classes, classes), rows are the truth; and curves of that."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ def mean_iou(matrix: Confusion, classes: int | None = None) -> float:
     counted = slice(0, classes)
     present = matrix.sum(1)[counted] > 0
     return float(iou(matrix)[counted][present].mean()) if present.any() else float("nan")
+
+
+def mean_height(values: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The area under a curve over its last axis ÷ its width, by the trapezium rule; of a single point, its value."""
+    if len(x) < 2:
+        return np.asarray(values[..., 0])
+    widths = np.diff(x)
+    return np.asarray(((values[..., :-1] + values[..., 1:]) / 2 * widths).sum(-1) / widths.sum())
 
 
 def accuracy(matrix: Confusion) -> float:

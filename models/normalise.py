@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
 from terrafine.shared.raster import RasterInfo
@@ -33,6 +35,15 @@ def to_network(unit: NDArray[np.float32], valid: NDArray[np.bool_], spec: ModelS
     normalised = unit - mean
     normalised /= std
     return normalised if valid.all() else np.where(valid, normalised, np.float32(0.0))
+
+
+def resized(values: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:
+    """(bands, rows, columns) → (bands, size_px, size_px), bilinearly, and by the mean of what a pixel covers."""
+    if values.shape[1:] == (size_px, size_px):
+        return values
+    tensor = torch.from_numpy(np.ascontiguousarray(values))[None]
+    result: NDArray[np.float32] = F.interpolate(tensor, (size_px, size_px), mode="bilinear", antialias=True)[0].numpy()
+    return result
 
 
 def _look_up(indices: NDArray[np.uint8], palette: tuple[tuple[int, int, int], ...]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from terrafine.models.data import Augmentation, CropSampler, Scene
 from terrafine.models.networks.network import MarkedNetwork
-from terrafine.models.normalise import to_network
+from terrafine.models.normalise import resized, to_network
 from terrafine.shared.spec import ModelSpec
 
 Floats = NDArray[np.float32]
@@ -72,9 +72,9 @@ def lesson(
     ratio, size = round(coarse / fine), spec.tile_px
     col, row = (int(rng.integers(0, size * (ratio - 1) + 1)) for _ in range(2))
     inside = slice(row, row + size), slice(col, col + size)
-    context = _logits(network, spec, _resized(image, size))
+    context = _logits(network, spec, resized(image, size))
     upsampled = F.interpolate(context, scale_factor=ratio, mode="bilinear", align_corners=False)
-    detail = _logits(network, spec, _resized(image, ratio * size)[(slice(None), *inside)])
+    detail = _logits(network, spec, resized(image, ratio * size)[(slice(None), *inside)])
     known = F.interpolate(torch.from_numpy(truth)[None, None], (ratio * size,) * 2, mode="nearest-exact")
     return Lesson(
         _halves(upsampled[(slice(None), slice(None), *inside)]),
@@ -90,15 +90,6 @@ def _logits(network: MarkedNetwork, spec: ModelSpec, image: Floats) -> Tensor:
     batch = torch.from_numpy(normal)[None].to(device, memory_format=torch.channels_last)
     empty = torch.zeros(1, len(spec.classes), *image.shape[1:], device=device)
     return network(batch, empty).float()
-
-
-def _resized(image: Floats, size: int) -> Floats:
-    """A square image with sides of `size` pixels."""
-    if image.shape[1] == size:
-        return image
-    batch = torch.from_numpy(image)[None]
-    resized: Floats = F.interpolate(batch, (size, size), mode="bilinear", antialias=True)[0].numpy()
-    return resized
 
 
 def _halves(logits: Tensor) -> NDArray[np.float16]:

@@ -96,8 +96,8 @@ class SideInfNet(MarkedNetwork):
 
     def _encoded(self, features: Features, marks: Tensor) -> tuple[Tensor, Tensor]:
         """The context at stride 16 and the fused map at stride 4, narrowed."""
-        told = F.pad(marks, (0, 0, 0, 0, 0, self.inputs - marks.shape[1]))
-        fused = self.fuse(torch.cat([features[0], self.side(told).to(features[0].dtype)], 1))
+        annotations = F.pad(marks, (0, 0, 0, 0, 0, self.inputs - marks.shape[1]))
+        fused = self.fuse(torch.cat([features[0], self.side(annotations).to(features[0].dtype)], 1))
         _, middle, deep = self._later_stages(fused)
         deep = F.interpolate(self.deep(deep), middle.shape[-2:], mode="bilinear", align_corners=False)
         return self.pyramid(self.middle(middle) + deep), self.skip(fused)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
-from terrafine.models.normalise import to_network
+from terrafine.models.normalise import resized, to_network
 from terrafine.shared.geo import Window
 from terrafine.shared.objects import Box, Points
 from terrafine.shared.spec import ModelSpec
@@ -61,15 +61,6 @@ def image_of(unit: Floats, valid: Mask, crop: Crop, spec: ModelSpec) -> Floats:
     valid  bool of that shape; also False outside the image
     """
     return resized(to_network(unit, valid, spec), crop.size_px)
-
-
-def resized(values: Floats, size_px: int) -> Floats:
-    """(bands, rows, columns) → (bands, size_px, size_px), bilinearly, and by the mean of what a pixel covers."""
-    if values.shape[1:] == (size_px, size_px):
-        return values
-    tensor = torch.from_numpy(np.ascontiguousarray(values))[None]
-    result: Floats = F.interpolate(tensor, (size_px, size_px), mode="bilinear", antialias=True)[0].numpy()
-    return result
 
 
 def restored(logits: Floats, crop: Crop) -> Floats:

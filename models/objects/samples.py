@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from terrafine.models.data import Augmentation, Scene, recolour
+from terrafine.models.data import Augmentation, Scene, recolour, turned
 from terrafine.models.metrics import VOID
 from terrafine.models.objects import clicks
 from terrafine.models.objects.crop import Crop, image_of
@@ -133,10 +132,5 @@ def _truth(found: SceneObject, crop: Crop) -> Truth:
 
 
 def _turned(sample: Sample, which: int) -> Sample:
-    """One of the eight symmetries of the square."""
-    return Sample(_turn(sample.image, which), _turn(sample.guidance, which), _turn(sample.truth, which))
-
-
-def _turn(values: NDArray[Any], which: int) -> NDArray[Any]:
-    turned = np.rot90(values, which % 4, (-2, -1))
-    return np.ascontiguousarray(turned[..., ::-1] if which >= 4 else turned)
+    image, guidance, truth = (turned(values, which) for values in (sample.image, sample.guidance, sample.truth))
+    return Sample(*(np.ascontiguousarray(values) for values in (image, guidance, truth)))

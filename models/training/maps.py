@@ -69,7 +69,7 @@ class MapTask(Task[MarkedNetwork, Batch]):
         return self.options.affinity_lr if is_one else super().rate(name)
 
     def draw(self, rng: np.random.Generator) -> Batch:
-        images, truth, sides = zip(*(self.sampler.draw_told(rng) for _ in range(self.options.batch)))
+        images, truth, sides = zip(*(self.sampler.draw_with_side(rng) for _ in range(self.options.batch)))
         everywhere = np.ones(truth[0].shape, bool)
         normal = np.stack([to_network(image, everywhere, self.spec) for image in images])
         return Batch(torch.from_numpy(normal), torch.from_numpy(np.stack(truth)), sides)
@@ -143,20 +143,20 @@ class MapTask(Task[MarkedNetwork, Batch]):
                     marks += simulate.marks_from_errors(seen, right, share, rng, options.stroke_share)
                 else:
                     marks += simulate.marks_from_truth(right, share, rng, options.balanced, options.on_border)
-            told = self._encode(drawn, beside, truth.shape[1:])
+            encoded = self._encode(drawn, beside, truth.shape[1:])
             if index < rounds - 1:
-                prediction = self.network.decode(features, told)
-        return told
+                prediction = self.network.decode(features, encoded)
+        return encoded
 
     def _encode(
         self, drawn: Sequence[Sequence[Annotation]], beside: Sequence[Beside], shape: tuple[int, ...]
     ) -> Tensor:
         window = Window(0, 0, shape[1], shape[0])
-        told = [
+        encoded = [
             channels.channels_of(self.spec, marks, window, context=context, side=side)
             for marks, (context, side) in zip(drawn, beside)
         ]
-        return torch.from_numpy(np.stack(told)).to(self.device)
+        return torch.from_numpy(np.stack(encoded)).to(self.device)
 
 
 def _accuracy(logits: Tensor, truth: Tensor) -> float:

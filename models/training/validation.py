@@ -35,8 +35,8 @@ def validate(
         context = context_within(spec, torch.from_numpy(image), network.decode(features, empty)[0])
         marks: list[Annotation] = []
         for count in range(clicks + 1):
-            told = channels.channels_of(spec, marks, window, context=context)
-            logits = network.decode(features, torch.from_numpy(told)[None].to(device))
+            encoded = channels.channels_of(spec, marks, window, context=context)
+            logits = network.decode(features, torch.from_numpy(encoded)[None].to(device))
             prediction = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
             if count in pooled:
                 pooled[count] += metrics.confusion(scene.truth, prediction, len(spec.classes))

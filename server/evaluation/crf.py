@@ -30,8 +30,8 @@ def refined(logits: Floats, image: Floats, temperature: float = 1.0) -> Floats:
     energy = unary
     for _ in range(STEPS):
         believed = energy.softmax(0)
-        told = sum(_moved(believed, *offset) * weight for offset, weight in kernel)
-        energy = unary + STRENGTH * told / total
+        messages = sum(_moved(believed, *offset) * weight for offset, weight in kernel)
+        energy = unary + STRENGTH * messages / total
     result: Floats = (energy * temperature).numpy()
     return result
 

@@ -53,14 +53,6 @@ def deviation(values: Values) -> Values:
     return values.std(0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
 
 
-def area(values: Values, x: Sequence[float]) -> Values:
-    """The area under the curve over its last axis ÷ its width: its mean height, by the trapezium rule."""
-    if len(x) < 2:
-        return np.asarray(values[..., 0])
-    widths = np.diff(np.asarray(x, np.float64))
-    return np.asarray(((values[..., :-1] + values[..., 1:]) / 2 * widths).sum(-1) / widths.sum())
-
-
 def is_share(curve: str) -> bool:
     return curve.startswith(("miou", "iou", "accuracy"))
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from terrafine.models.metrics import mean_height
 from terrafine.server.studies import kinds
-from terrafine.server.studies.lines import Line, Values, area, by_row, lines_of, stacked, unit
+from terrafine.server.studies.lines import Line, Values, by_row, lines_of, stacked, unit
 from terrafine.server.studies.run import OWN, Place, Result
 from terrafine.server.studies.study import Row, Study
 
@@ -68,21 +69,21 @@ def _models(study: Study, place: Place) -> list[str]:
 
 def _finished(model: str, trained: str, place: Place) -> str:
     if Path(model).parent == place.out / OWN:
-        return f"a model of the data's own classes, {trained}: {_told(place.base.get('training', {}))}"
+        return f"a model of the data's own classes, {trained}: {_in_words(place.base.get('training', {}))}"
     return f"the model `{model}`, as it is"
 
 
 def _budget(row: Row, place: Place) -> str:
-    return _told({**place.base.get("training", {}), **row.changes.get("training", {})})
+    return _in_words({**place.base.get("training", {}), **row.changes.get("training", {})})
 
 
-def _told(budget: Mapping[str, Any]) -> str:
+def _in_words(budget: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {budget[key]}" for key in BUDGET if key in budget)
 
 
 def _table(study: Study, results: Sequence[Result]) -> str:
     lines, gains = lines_of(study, results), kinds.find(study.kind).gains
-    stops, areas = _stops(lines), {line.name: area(line.values, line.x) for line in lines}
+    stops, areas = _stops(lines), {line.name: mean_height(line.values, np.asarray(line.x)) for line in lines}
     digits = 1 if gains or max(abs(line.values).max() for line in lines) >= SMALL else 3
     low, high = (areas[end].mean() if end in areas else np.nan for end in (study.floor, study.ceiling))
     placed = bool(low < high)

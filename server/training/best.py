@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from terrafine.models import metrics
 from terrafine.models.training.loop import Values
 from terrafine.server.training.log import rows_of
 
@@ -44,10 +45,10 @@ class Best:
 
 
 def area(values: Values) -> float:
-    """The mean height of IoU against clicks, by the trapezium rule; −1 where the values are none of a validation."""
+    """The mean height of IoU against clicks; −1 where the values are none of a validation."""
     matches = ((AFTER_CLICKS.fullmatch(name), value) for name, value in values.items())
     points = sorted((int(match[1] or match[2]), value) for match, value in matches if match)
-    if len(points) < 2:
-        return points[0][1] if points else -1.0
+    if not points:
+        return -1.0
     clicks, ious = np.array(points, np.float64).T
-    return float(((ious[1:] + ious[:-1]) / 2 * np.diff(clicks)).sum() / (clicks[-1] - clicks[0]))
+    return float(metrics.mean_height(ious, clicks))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafine.models.objects.crop import Crop, around_box, resized, restored
+from terrafine.models.normalise import resized
+from terrafine.models.objects.crop import Crop, around_box, restored
 from terrafine.models.objects.view import View, corners, heat_map
 from terrafine.shared.geo import Window
 from terrafine.shared.objects import ObjectGuide

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from terrafine.server.studies import lines, page, report
@@ -31,12 +30,6 @@ def a_page(study, results, out=Path("nowhere"), **more):
 def cells(text, row):
     line = next(line for line in text.splitlines() if line.startswith(f"| {row} |"))
     return [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def test_the_area_is_the_mean_height_of_the_curve():
-    assert lines.area(np.array([0.0, 1.0, 1.0]), [0, 1, 2]) == pytest.approx(0.75)
-    assert lines.area(np.array([0.0, 1.0, 1.0]), [0, 1, 10]) == pytest.approx(0.95)
-    assert lines.area(np.array([0.4]), [0]) == pytest.approx(0.4)
 
 
 def test_the_page_says_what_was_measured_on_what():
