@@ -161,6 +161,12 @@ def find(name: str, extra: Sequence[Path] = ()) -> Path:
     return known[name]
 
 
+def find_or_open(model: str) -> Path:
+    """The folder of a model of the zoo by its name, or a model folder by its path; raises NotFound."""
+    path = Path(model)
+    return path if (path / DESCRIPTION).is_file() else find(model)
+
+
 def _build_linknet(spec: ModelSpec) -> MarkedNetwork:
     """Late fusion by default, its affinity as far as the option reach_px says; the option fusion = "early" gives
     DISIR's, of the library if it has the encoder.

@@ -31,7 +31,7 @@ class GrabCut(MarkedNetwork):
 
     def __init__(self, normalisation: Normalisation) -> None:
         super().__init__()
-        self.library = _library()
+        opencv()  # missing? better now than at the first mark
         self.mean, self.std = (torch.tensor(values[:3]) for values in (normalisation.mean, normalisation.std))
 
     def features(self, image: Tensor) -> Features:
@@ -55,17 +55,29 @@ class GrabCut(MarkedNetwork):
             logits[class_id] = CLAIM * claimed - ndimage.distance_transform_edt(~own)
         return logits
 
-    def _cut(self, image: Bytes, own: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        cv = self.library
+    @staticmethod
+    def _cut(image: Bytes, own: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        cv = opencv()
         labels = np.where(own, cv.GC_FGD, np.where(others, cv.GC_BGD, cv.GC_PR_BGD)).astype(np.uint8)
-        cv.setRNGSeed(0)  # its clusters start at random
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv.grabCut(np.ascontiguousarray(image[..., ::-1]), labels, None, *models, ROUNDS, cv.GC_INIT_WITH_MASK)
-        found: NDArray[np.bool_] = (labels == cv.GC_FGD) | (labels == cv.GC_PR_FGD)
-        return found
+        return foreground(image, labels, ROUNDS)
 
 
-def _library() -> Any:
+def foreground(image: Bytes, labels: Bytes, rounds: int) -> NDArray[np.bool_]:
+    """What GrabCut takes for foreground, bool (H, W), of an image (H, W, red green blue).
+
+    labels  (H, W), OpenCV's GC_BGD, GC_FGD, GC_PR_BGD or GC_PR_FGD of each pixel; written over
+    """
+    cv = opencv()
+    cv.setRNGSeed(0)  # its clusters start at random
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    blue_first = np.ascontiguousarray(image[..., ::-1])
+    cv.grabCut(blue_first, labels, None, *models, rounds, cv.GC_INIT_WITH_MASK)
+    found: NDArray[np.bool_] = (labels == cv.GC_FGD) | (labels == cv.GC_PR_FGD)
+    return found
+
+
+def opencv() -> Any:
+    """OpenCV, which only this needs; raises UnusableModel where it is missing."""
     try:
         import cv2
     except ImportError as error:

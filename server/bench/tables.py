@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from terrafine.server.bench.clicks import ClickFigures
 from terrafine.server.bench.clients import CrowdFigures, reached
@@ -15,12 +12,6 @@ from terrafine.server.bench.faults import FaultFigures
 from terrafine.server.bench.learning import CLASSES, IMAGE_PX, REFERENCE, TILE_PX, LearningFigures
 from terrafine.server.bench.raster import RasterFigures
 from terrafine.server.bench.throughput import ThroughputFigures
-
-
-def machine() -> str:
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    processor = platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores{gpu}, torch {torch.__version__}"
 
 
 def click_table(figures: ClickFigures) -> str:

@@ -1,4 +1,4 @@
-"""Costs of single things, from which docs/scale.py reckons what many machines would do."""
+"""Costs of single things, from which tools/scale_model.py reckons what many machines would do."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from terrafine.models import registry
+from terrafine.server import machine
 from terrafine.server.bench import clicks, clients, faults, learning, raster, tables, throughput
 from terrafine.server.zoo import known_folders
 from terrafine.shared.spec import DETAILS, PLAIN
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         figures, table = MEASURED[arguments.target](arguments, folder)
-    print(tables.machine(), table, sep="\n\n")
+    print(machine.described(), table, sep="\n\n")
     if arguments.json:
         plain = (
             [dataclasses.asdict(one) for one in figures] if isinstance(figures, list) else dataclasses.asdict(figures)

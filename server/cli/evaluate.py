@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    predictor = registry.load_predictor(_folder(arguments.model), arguments.device)
+    predictor = registry.load_predictor(registry.find_or_open(arguments.model), arguments.device)
     spec = predictor.spec
     counted = arguments.counted or len(spec.classes)
     subjects = [_labels(path, arguments.labels) for path in sorted(arguments.images)]
@@ -73,11 +73,6 @@ def _annotator(arguments: argparse.Namespace) -> Annotator:
     return Annotator(
         arguments.protocol, arguments.position, arguments.by_class, arguments.offset, arguments.wrong_class
     )
-
-
-def _folder(model: str) -> Path:
-    path = Path(model)
-    return path if (path / registry.DESCRIPTION).is_file() else registry.find(model)
 
 
 def _labels(image: Path, folder: Path) -> tuple[Path, Path]:

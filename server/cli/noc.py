@@ -90,8 +90,7 @@ def _methods(arguments: argparse.Namespace) -> dict[str, tuple[Method, int]]:
     """What finds an object, and with how many clicks it begins, by name."""
     methods: dict[str, tuple[Method, int]] = {}
     for name in arguments.model:
-        folder = Path(name) if Path(name).is_dir() else registry.find(name)
-        finder = load_finder(folder, arguments.device)
+        finder = load_finder(registry.find_or_open(name), arguments.device)
         methods[name] = measure.SceneFinder(finder), BOX_CLICKS if finder.view.box else 1
     if arguments.grabcut:
         methods["grabcut"] = grabcut, BOX_CLICKS

@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-import os
-import platform
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from terrafine.models import registry
+from terrafine.server import machine
 from terrafine.server.engine.learning import with_legend
 from terrafine.server.studies import kinds
 from terrafine.server.studies.study import Row, Study, changed, merged, settings
@@ -152,21 +149,12 @@ def _measured(study: Study, row: Row, seed: int, model: Path, place: Place, word
     found = kinds.find(study.kind).measure(Task(row, predictor, images, data, study.length, seed, tick))
     names = [image.stem for image, _ in images]
     today = datetime.datetime.now().astimezone().date().isoformat()
-    return Result(row.name, seed, found.x, found.curves, found.figures, names, machine(), today)
+    return Result(row.name, seed, found.x, found.curves, found.figures, names, machine.described(), today)
 
 
 def _folder(model: str, seed: int) -> Path:
     """The folder of a model, by its name or path, in which "{seed}" stands for the seed's number."""
-    name = model.format(seed=seed)
-    path = Path(name)
-    return path if (path / registry.DESCRIPTION).is_file() else registry.find(name)
-
-
-def machine() -> str:
-    """The machine that figures were measured on, in words."""
-    kind = platform.processor() or platform.machine()
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    return f"{kind}, {os.cpu_count()} cores, {device}, torch {torch.__version__}"
+    return registry.find_or_open(model.format(seed=seed))
 
 
 def _slug(name: str) -> str:
