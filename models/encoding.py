@@ -34,7 +34,7 @@ from terrafine.models.context import IN_CONTEXT, Context
 from terrafine.models.lines import Indices, Lines, interiors
 from terrafine.models.marks import POINT, Columns, Marks
 from terrafine.shared.annotation import Annotation
-from terrafine.shared.geo import Window
+from terrafine.shared.geo import Window, slices
 from terrafine.shared.spec import EncodingSpec
 
 UNMARKED = -1
@@ -120,20 +120,42 @@ def _in_context(channels: Floats, spec: EncodingSpec, context: Optional[Context]
 
 
 def marked_pixels(marks: Sequence[Annotation], window: Window) -> NDArray[np.int16]:
-    """Return the class of every raster pixel that a mark covers, int16 (rows, columns), UNMARKED (−1) elsewhere.
+    """Return the class of every raster pixel that a mark covers, int16 (rows, columns), UNMARKED (−1) elsewhere."""
+    marked = np.full(window.shape, np.int16(UNMARKED))
+    obey(marked, marks, window)
+    return marked
+
+
+def obey(classes: NDArray[Any], marks: Sequence[Annotation], window: Window) -> None:
+    """Write the class of every raster pixel that a mark covers into `classes`, (rows, columns) of `window`.
 
     A point covers the pixel it lies in, a stroke the pixels whose centres lie within half its width, a polygon those
     whose centres it holds. Later marks win.
     """
-    columns = Marks.of(marks).columns
-    newest = Cells.zeros(1, window, np.int32)  # the number, from 1, of the last mark on each pixel
+    columns, part = _within(Marks.of(marks).columns, window)
+    if part.is_empty:
+        return
+    newest = Cells.zeros(1, part, np.int32)  # the number, from 1, of the last mark on each pixel
     lines, (image,) = _shapes(columns, 1.0, True), newest.image
     for some, keys, distances in measured(newest, lines, np.zeros_like(lines.owners), ON_EDGE, False, np.float64):
         numbers = lines.owners[some].astype(np.int32)[:, None, None] + 1
         newest.raise_to(keys, np.where(distances <= ON_EDGE, numbers, 0))
-    for places, rows, cols in chain(interiors(columns, 1.0, window), [_point_pixels(columns, window, 1.0)]):
+    for places, rows, cols in chain(interiors(columns, 1.0, part), [_point_pixels(columns, part, 1.0)]):
         image[rows, cols] = np.maximum(image[rows, cols], places + 1)  # they come in their order: the last is kept
-    return np.concatenate([[np.int16(UNMARKED)], columns.class_ids])[image]
+    is_marked = image > 0
+    classes[slices(part, window)][is_marked] = columns.class_ids[image[is_marked] - 1]
+
+
+def _within(columns: Columns, window: Window) -> tuple[Columns, Window]:
+    """The marks that may cover a raster pixel of `window`, and the part of it that these may cover."""
+    lows, highs = columns.boxes(HAIRLINE_PX)
+    corner, end = np.array([[window.col, window.row], [window.col_end, window.row_end]])
+    firsts, ends = np.floor(np.maximum(lows, corner)), np.floor(np.minimum(highs, end - 1)) + 1
+    is_near = (firsts < ends).all(axis=1)
+    if not is_near.any():
+        return columns.where(is_near), Window(window.col, window.row, 0, 0)
+    (col, row), (col_end, row_end) = firsts[is_near].min(axis=0), ends[is_near].max(axis=0)
+    return columns.where(is_near), Window(int(col), int(row), int(col_end - col), int(row_end - row))
 
 
 def _shapes(columns: Columns, scale: float, is_cover: bool) -> Lines:

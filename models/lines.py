@@ -97,6 +97,8 @@ def interiors(columns: Columns, scale: float, window: Window) -> Iterator[tuple[
 
     The polygons come in their order. Of one that crosses itself, what is inside an odd number of its loops counts.
     """
+    if not (columns.kinds == POLYGON).any():
+        return
     places, rows, firsts, lasts = _runs(columns, scale, window)
     sizes = lasts - firsts
     for some in parts_of(sizes, PIXELS):

@@ -50,6 +50,13 @@ class Columns:
         both = zip(vars(self).values(), vars(Columns.of(marks)).values())
         return Columns(*(np.concatenate(pair) for pair in both))
 
+    def boxes(self, hairline: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The least and the largest x and y of each mark, (n, 2); strokes are at least `hairline` pixels wide."""
+        grow = np.where(self.kinds == STROKE, np.maximum(self.widths, hairline), 0.0)[:, None] / 2
+        firsts = np.cumsum(self.counts) - self.counts
+        lows, highs = (extreme.reduceat(self.vertices, firsts) for extreme in (np.minimum, np.maximum))
+        return lows - grow, highs + grow
+
     def where(self, kept: NDArray[np.bool_]) -> Columns:
         """Of those of the n marks alone."""
         vertices = self.vertices[np.repeat(kept, self.counts)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from terrafine.models import encoding
 from terrafine.models.context import context_of, guided_filter
-from terrafine.models.encoding import UNMARKED, encode, marked_pixels
+from terrafine.models.encoding import UNMARKED, encode, marked_pixels, obey
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window, slices
 from terrafine.shared.spec import EncodingSpec, LandCover, ModelSpec, Normalisation
@@ -172,6 +172,13 @@ def test_a_polygon_marks_the_centres_it_holds():
 def test_of_two_marks_on_a_pixel_the_later_wins():
     marks = [Annotation("a", "point", ((1.5, 1.5),), 0), Annotation("b", "point", ((1.2, 1.7),), 3)]
     assert marked_pixels(marks, Window(0, 0, 3, 3))[1, 1] == 3
+
+
+def test_what_no_mark_covers_stays_as_it_was():
+    classes, marks = np.full((4, 5), 7, np.uint8), [Annotation("p", "point", ((22.5, 11.5),), 3)]
+    obey(classes, [*marks, Annotation("far", "point", ((90.0, 11.0),), 1)], Window(20, 10, 5, 4))
+    assert classes[1, 2] == 3
+    assert (classes == 7).sum() == 19
 
 
 @settings(max_examples=40)
