@@ -7,7 +7,7 @@ batches are filled up, so that the shapes never vary.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Optional
 
@@ -21,6 +21,7 @@ from terrafine.models.certainty import uncertainty
 from terrafine.models.certainty.confidence import ConfidNet, gain
 from terrafine.models.certainty.uncertainty import Shown, as_they_are
 from terrafine.models.cuda import Replayed, download, lane, lent, upload
+from terrafine.models.lasting import Lasting
 from terrafine.models.networks.fused import fused
 from terrafine.models.networks.magnet import Refiner
 from terrafine.models.networks.network import Features, MarkedNetwork
@@ -32,15 +33,8 @@ BATCH = 4  # tiles at once on CUDA: most clicks touch no more
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class TileFeatures:
+class TileFeatures(Lasting):
     """What the network made of one tile's image; opaque, to be kept and given back to `Predictor.logits`."""
-
-    tensors: tuple[Tensor, ...]
-
-    @property
-    def nbytes(self) -> int:
-        return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors)
 
 
 class Predictor:

@@ -25,7 +25,7 @@ from terrafine.models.cuda import download, upload
 from terrafine.models.detail.selection import best, merged
 from terrafine.models.precision import to_halves
 from terrafine.server.engine.session import Session
-from terrafine.server.engine.tile_runner import EMPTY, UNMARKED, TileRunner
+from terrafine.server.engine.tile_runner import EMPTY, UNMARKED, TileRunner, keep, kept
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters.tiling import Tiling, coarser, influence, sampled, tiles_of
 from terrafine.shared.errors import BadRequest
@@ -113,11 +113,11 @@ class Refined(TileRunner):
         """The map so far, and in its most doubtful pixels what the refinement module says."""
         session, cache = self.session, self.session.caches.logits
         key = (session.name, self.lattice.scale, session.network, tile, self._how)
-        cached = cache.get(key)
-        if cached is None:
-            cached = self._looked_at(tile) if self._is_doubtful(tile) else to_halves(self._before(tile))
-            cache.put(key, cached, cached.nbytes)
-        return cached
+        logits = kept(cache, key)
+        if logits is None:
+            logits = self._looked_at(tile) if self._is_doubtful(tile) else to_halves(self._before(tile))
+            keep(cache, key, logits)
+        return logits
 
     def _looked_at(self, tile: Window) -> Tensor:
         plain = super().tile_logits(tile)

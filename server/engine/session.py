@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Optional
 
 import numpy as np
-from torch import Tensor
 
 from terrafine.models.infer import Predictor, TileFeatures
+from terrafine.models.lasting import Lasting
 from terrafine.models.objects.finder import Seen
 from terrafine.server.engine.caches import (
     FEATURES_BYTES,
@@ -45,8 +45,8 @@ class Caches:
     """
 
     features: ByteLru[TileFeatures] = field(default_factory=lambda: ByteLru(FEATURES_BYTES))
-    logits: ByteLru[Tensor] = field(default_factory=lambda: ByteLru(LOGITS_BYTES))
-    uncertainty: ByteLru[Tensor] = field(default_factory=lambda: ByteLru(UNCERTAINTY_BYTES))
+    logits: ByteLru[Lasting] = field(default_factory=lambda: ByteLru(LOGITS_BYTES))
+    uncertainty: ByteLru[Lasting] = field(default_factory=lambda: ByteLru(UNCERTAINTY_BYTES))
     scores: ByteLru[float] = field(default_factory=lambda: ByteLru(SCORES_BYTES))
     objects: ByteLru[Seen] = field(default_factory=lambda: ByteLru(OBJECTS_BYTES))
 

@@ -21,6 +21,7 @@ from terrafine.models.channels import channels_of
 from terrafine.models.context import IN_CONTEXT, Context, context_of
 from terrafine.models.cuda import download
 from terrafine.models.infer import TileFeatures
+from terrafine.models.lasting import Lasting
 from terrafine.models.normalise import to_network, to_unit
 from terrafine.server.engine import crew
 from terrafine.server.engine.blending import Blender
@@ -160,7 +161,7 @@ class TileRunner:
         return self._kept(self.session.caches.logits, self._logits_key(tile), tile, self._decoded)
 
     def keep_logits(self, tile: Window, logits: Tensor) -> None:
-        self.session.caches.logits.put(self._logits_key(tile), logits, logits.nbytes)
+        keep(self.session.caches.logits, self._logits_key(tile), logits)
 
     def _logits_key(self, tile: Window) -> tuple[Hashable, ...]:
         return self.session.name, self.lattice.scale, self.session.network, tile, self.marks.of(tile)
@@ -196,17 +197,17 @@ class TileRunner:
 
     def _kept(
         self,
-        cache: ByteLru[Tensor],
+        cache: ByteLru[Lasting],
         key: tuple[Hashable, ...],
         tile: Window,
         compute: Callable[[Window, TileFeatures], Tensor],
     ) -> Tensor:
         """From the cache, or computed and kept; EMPTY for a tile without data."""
-        cached = cache.get(key)
-        if cached is None:
-            (cached,) = crew.side_by_side([partial(self._made, tile, compute)], self.may_spread)
-            cache.put(key, cached, cached.nbytes)
-        return cached
+        values = kept(cache, key)
+        if values is None:
+            (values,) = crew.side_by_side([partial(self._made, tile, compute)], self.may_spread)
+            keep(cache, key, values)
+        return values
 
     def _made(self, tile: Window, compute: Callable[[Window, TileFeatures], Tensor]) -> Tensor:
         features = self.features(tile)
@@ -242,6 +243,17 @@ class TileRunner:
         """By one thread at a time: a raster file can bear no more."""
         with self._reading:
             return self.session.source.read(window)
+
+
+def kept(cache: ByteLru[Lasting], key: tuple[Hashable, ...]) -> Optional[Tensor]:
+    """The one tensor that lies there."""
+    found = cache.get(key)
+    return found.tensors[0] if found is not None else None
+
+
+def keep(cache: ByteLru[Lasting], key: tuple[Hashable, ...], values: Tensor) -> None:
+    lasting = Lasting([values])
+    cache.put(key, lasting, lasting.nbytes)
 
 
 @lru_cache(maxsize=8)
