@@ -48,7 +48,7 @@ class CancelWork:
 
 @dataclass(frozen=True)
 class CreateLayers:
-    """Make the files and layers of the current session."""
+    """Make the files and layers of the current session; ends in `made`."""
 
 
 @dataclass(frozen=True)

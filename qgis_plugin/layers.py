@@ -6,14 +6,12 @@ files lie beside the project and are referred to by QGIS's relative paths.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 from qgis.core import (
-    QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
     QgsLayerTreeGroup,
@@ -26,19 +24,19 @@ from qgis.core import (
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.learn import networks
 from terrafine.qgis_plugin.maps import origin
-from terrafine.qgis_plugin.maps.layer import MapLayer, create_map_file, discard, open_map_layer
+from terrafine.qgis_plugin.maps.layer import MapLayer, open_map_layer
 from terrafine.qgis_plugin.maps.origin import UNFINISHED
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks import file as marks_file
-from terrafine.qgis_plugin.marks.file import add_table, create_marks_file, move_table, open_table, path_of
+from terrafine.qgis_plugin.marks.file import add_table, move_table, open_table, path_of
 from terrafine.qgis_plugin.marks.layer import MarksLayer
 from terrafine.qgis_plugin.marks.locks import locked
 from terrafine.qgis_plugin.rasters.placement import Locator, Placement
 from terrafine.qgis_plugin.rasters.raster import open_dataset
+from terrafine.qgis_plugin.session_files import SessionFiles
 from terrafine.qgis_plugin.state import Session
 from terrafine.qgis_plugin.styles import locks_renderer, marks_renderer
 from terrafine.shared import spec
-from terrafine.shared.errors import TerrafineError
 from terrafine.shared.patch import Patch
 
 ROLE, SESSION, RASTER, MODEL, MAPPED, NETWORK, OWN_LEGEND, DETAIL = (
@@ -114,28 +112,20 @@ class SessionLayers:
         return {self.marks.layer.id(), self.map.layer.id()}
 
 
-def create(
-    session: Session, raster: QgsRasterLayer, folder: Path, project: QgsProject, repainter: Repainter
+def add(
+    session: Session, raster_id: str, files: SessionFiles, project: QgsProject, repainter: Repainter
 ) -> SessionLayers:
-    """Make the files and layers of a new session; raises TerrafineError where the folder cannot be written."""
-    classes, crs = session.model.classes, session.raster.crs
-    marks_path, map_path = _paths(folder, session)
-    try:
-        create_marks_file(marks_path, crs)
-        create_map_file(map_path, session.raster.path, crs, classes)
-    except TerrafineError:
-        for path in (marks_path, map_path):
-            discard(path)
-        raise
-    name = tr("Marks: {name}").format(name=raster.name())
-    marks = open_table(marks_path, marks_file.MARKS, name, marks_renderer(classes))
-    result = open_map_layer(map_path, tr("Land cover: {name}").format(name=raster.name()), classes)
+    """Show the files of a new session in the project; raises TerrafineError where its raster cannot be opened."""
+    classes, of = session.model.classes, session.raster.name
+    marks = open_table(files.marks, marks_file.MARKS, tr("Marks: {name}").format(name=of), marks_renderer(classes))
+    result = open_map_layer(files.map, tr("Land cover: {name}").format(name=of), classes)
     for layer, role in ((marks, MARKS), (result, MAP)):
-        layer.setCrs(crs)
-        remember(layer, role, session, raster.id())
+        layer.setCrs(session.raster.crs)
+        remember(layer, role, session, raster_id)
     result.setOpacity(OPACITY)
-    _add_group(f"Terrafine: {raster.name()}", (marks, result), project)
-    return assembled(session, raster.id(), marks, result, repainter)
+    entry = assembled(session, raster_id, marks, result, repainter)
+    _add_group(f"Terrafine: {of}", (marks, result), project)
+    return entry
 
 
 def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
@@ -153,34 +143,6 @@ def add_locks(entry: SessionLayers, project: QgsProject) -> MarksLayer:
     locks = MarksLayer(layer, entry.placement, (), entry.marks.repainter)
     locks.replace(session.locks.marks)
     return locks
-
-
-def session_folder(project: QgsProject, chosen: str) -> Path:
-    """Where files go: beside the project, or into the waiting folder until it is saved; made if need be."""
-    beside = Path(project.absolutePath()) / f"{project.baseName()}_terrafine"
-    folder = beside if project.absolutePath() else waiting_folder(chosen)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = tr("The folder {folder} cannot be made: {why}.").format(folder=folder, why=error.strerror)
-        raise TerrafineError(why, tr("Save the project where you may write.")) from error
-    return folder
-
-
-def waiting_folder(chosen: str) -> Path:
-    """The user's choice, else one in the QGIS profile, which nothing cleans up."""
-    return Path(chosen) if chosen else Path(QgsApplication.qgisSettingsDirPath()) / "terrafine"
-
-
-def plain(name: str) -> str:
-    """A layer's name as a part of a file's name."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "raster"
-
-
-def _paths(folder: Path, session: Session) -> tuple[Path, Path]:
-    """Names that a person recognises and that do not collide."""
-    stem = f"{plain(session.raster.name)}_{session.id[:8]}"
-    return folder / f"{stem}_marks.gpkg", folder / f"{stem}_map.tif"
 
 
 def remember(layer: QgsMapLayer, role: str, session: Session, raster_id: str) -> None:

@@ -15,14 +15,16 @@ from terrafine.qgis_plugin.effects import Tell, told
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.layers import SessionLayers
 from terrafine.qgis_plugin.look.layers import LookLayers
+from terrafine.qgis_plugin.making import Making
 from terrafine.qgis_plugin.maps.layer import discard
 from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks.edits import MarksEdits
 from terrafine.qgis_plugin.marks.file import path_of
 from terrafine.qgis_plugin.rasters.room import check_room
+from terrafine.qgis_plugin.session_files import SessionFiles, plain, session_folder, waiting_folder
 from terrafine.qgis_plugin.state import Session
 from terrafine.shared.annotation import Delta
-from terrafine.shared.errors import TerrafineError
+from terrafine.shared.errors import NotFound, TerrafineError
 from terrafine.shared.geo import Window
 
 
@@ -31,10 +33,12 @@ class Sessions(QObject):
 
     changed  sessions have come or gone with the project or with their layers
     edited   SessionLayers whose marks were edited with QGIS's tools: marks added, ids removed, edits that are no marks
+    made     a Session whose layers are there, and None; or why they cannot be, a TerrafineError
     news     a Tell: what the user should know of layers and files that are gone, or cannot be had or written
     """
 
     changed = pyqtSignal()
+    made = pyqtSignal(object, object)
     news = pyqtSignal(object)
     edited = pyqtSignal(object, object, object, int)
 
@@ -45,6 +49,7 @@ class Sessions(QObject):
         self._all: dict[str, SessionLayers] = {}
         self._edits: dict[str, MarksEdits] = {}
         self._looks: dict[str, LookLayers] = {}
+        self._making: Optional[Making] = None
         self._going: set[str] = set()  # layers that are in the project still, but not for long
         self._left: list[Path] = []  # files that nobody needs once the project is saved again
         self._again = QTimer(self)  # when QGIS has finished writing the project
@@ -60,10 +65,17 @@ class Sessions(QObject):
             self.news.emit(told(problem))
         self.changed.emit()
 
+    @property
+    def is_making(self) -> bool:
+        """Are the files of a new session being made?"""
+        return self._making is not None
+
     def create(self, session: Session, raster: QgsRasterLayer) -> None:
-        """Make a session's files and layers; raises TerrafineError where they cannot be written."""
-        folder = layers.session_folder(self._project, self._chosen_folder)
-        self._add(layers.create(session, raster, folder, self._project, self.repainter))
+        """Begin to make a session's files and layers; `made` follows. Raises TerrafineError where they cannot lie."""
+        files = SessionFiles.of(session, session_folder(self._project, self._chosen_folder))
+        self._making = Making(session, raster.id(), files)
+        self._making.ended.connect(self._end_making)
+        self._making.start()
 
     def store_locks(self, session: Session, delta: Delta) -> None:
         """Write a change of a session's locked regions; raises TerrafineError where it cannot be written."""
@@ -102,12 +114,12 @@ class Sessions(QObject):
 
     def check_room(self, window: Window) -> None:
         """Raises TerrafineError where there is no room for the map of a window, or nothing can be written at all."""
-        check_room(layers.session_folder(self._project, self._chosen_folder), window)
+        check_room(session_folder(self._project, self._chosen_folder), window)
 
     def sample_path(self, name: str) -> Path:
         """Where the pixels of a base map go; raises TerrafineError where nothing can be written."""
-        folder = layers.session_folder(self._project, self._chosen_folder)
-        return folder / f"{layers.plain(name)}_{uuid.uuid4().hex[:8]}_sample.tif"
+        folder = session_folder(self._project, self._chosen_folder)
+        return folder / f"{plain(name)}_{uuid.uuid4().hex[:8]}_sample.tif"
 
     def add_sample(self, path: str, name: str) -> QgsRasterLayer:
         """Show the sample of a base map, as an image like any other."""
@@ -121,11 +133,33 @@ class Sessions(QObject):
         self._project.readProject.disconnect(self.find)
         self._project.projectSaved.disconnect(self._adopt)
         self._again.stop()
+        if self._making is not None:
+            self._making.ended.disconnect(self._end_making)
+            self._making.drop()
         for look in self._looks.values():
             look.close()
         for key in list(self._all):
             self._let_go(key)
         self.repainter.close()
+
+    def _end_making(self, making: Making, why_not: Optional[TerrafineError]) -> None:
+        self._making = None
+        if why_not is None:
+            why_not = self._show(making)
+        self.made.emit(making.session, why_not)
+
+    def _show(self, making: Making) -> Optional[TerrafineError]:
+        """Show new files in layers; returns why that cannot be, and then they are gone."""
+        session, raster_id = making.session, making.raster_id
+        try:
+            if self._project.mapLayer(raster_id) is None:
+                why = tr("The image of the map '{name}' is no longer in the project.")
+                raise NotFound(why.format(name=session.raster.name))
+            self._add(layers.add(session, raster_id, making.files, self._project, self.repainter))
+        except TerrafineError as error:
+            making.files.discard()
+            return error
+        return None
 
     def _add(self, entry: SessionLayers) -> None:
         if entry.strangers:
@@ -164,8 +198,8 @@ class Sessions(QObject):
 
     def _brought_home(self, entry: SessionLayers, look: LookLayers) -> list[Path]:
         """Returns the files that can go when the project is saved. Raises TerrafineError."""
-        home = layers.session_folder(self._project, self._chosen_folder)
-        is_waiting = entry.is_in(layers.waiting_folder(self._chosen_folder))
+        home = session_folder(self._project, self._chosen_folder)
+        is_waiting = entry.is_in(waiting_folder(self._chosen_folder))
         if is_waiting or (entry.marks.writer.left and not entry.is_in(home)):
             left = [*entry.move_to(home), *look.move_to(home)]
             return left if is_waiting else []  # another project may have the others
@@ -213,7 +247,7 @@ class Sessions(QObject):
             for entry in gone:
                 self.news.emit(_parting(entry))
             return
-        waiting = layers.waiting_folder(self._chosen_folder)
+        waiting = waiting_folder(self._chosen_folder)
         files = [_marks_path(entry) for entry in gone if entry.is_in(waiting) and entry.session.log.marks]
         if files:
             hint = tr("Its marks are kept in {files}.").format(files=", ".join(files))

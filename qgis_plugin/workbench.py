@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from operator import methodcaller
 from typing import Any, Callable, Optional
 
 from qgis.core import Qgis, QgsProject
@@ -24,7 +26,7 @@ from terrafine.qgis_plugin.rasters.area import Area
 from terrafine.qgis_plugin.rasters.placement import Locator
 from terrafine.qgis_plugin.sessions import Sessions
 from terrafine.qgis_plugin.settings import Settings
-from terrafine.qgis_plugin.state import NOTHING, Kind
+from terrafine.qgis_plugin.state import NOTHING, Kind, Session
 from terrafine.qgis_plugin.tasks import TaskMirror
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import TerrafineError
@@ -54,18 +56,20 @@ class Workbench(QObject):
         self.worker, self.server = Worker(CLIENT), ServerProcess()
         self.sessions = Sessions(QgsProject.instance(), settings.folder, iface)
         self.sessions.news.connect(self.tell)
+        self.sessions.made.connect(self._know_made)
+        self._unheard: deque[Event] = deque()
         self.area = Area(iface.mapCanvas(), settings.area)
         self.toolbox = Toolbox(iface.mapCanvas(), self)
         self.task = TaskMirror(lambda: self.handle(Controller.cancel))
         self._performers = self._effect_performers()
-        self.worker.happened.connect(self.handle)
+        self.worker.happened.connect(self._hear)
         self.server.started.connect(lambda address: self.handle(lambda c: c.server_started(address)))
         self.server.ended.connect(lambda error: self.handle(lambda c: c.connection_failed(error)))
 
     def close(self) -> None:
         """Stop everything and let go of QGIS; layers and files stay."""
         self.task.show("", None)
-        self.worker.happened.disconnect(self.handle)
+        self.worker.happened.disconnect(self._hear)
         self.worker.close()
         self.server.close()
         self.toolbox.close()
@@ -103,6 +107,19 @@ class Workbench(QObject):
             except TerrafineError as error:
                 self.tell(told(error))
         self.show()
+
+    def _hear(self, event: Event) -> None:
+        """What the server says waits for the layers that it may be about."""
+        self._unheard.append(event)
+        self._hear_on()
+
+    def _hear_on(self) -> None:
+        while self._unheard and not self.sessions.is_making:
+            self.handle(self._unheard.popleft())
+
+    def _know_made(self, session: Session, why_not: Optional[TerrafineError]) -> None:
+        self.handle(methodcaller("made", session, why_not))
+        self._hear_on()
 
     def show(self) -> None:
         view, current = self.controller.view(), self.sessions.of(self.controller.session)
@@ -166,9 +183,8 @@ class Workbench(QObject):
         try:
             if session is not None and raster is not None:
                 self.sessions.create(session, raster)
-        except TerrafineError as failure:
-            error = failure
-            self.handle(lambda controller: controller.refused(error))
+        except TerrafineError as error:
+            self.handle(methodcaller("made", session, error))
 
     def _current(self) -> SessionLayers:
         """The layers of the session at work; they are made before anything is shown or stored in them."""

@@ -173,16 +173,19 @@ class WorkEvents(ABC):
     # ---- what comes back -------------------------------------------------------------------------------------------
 
     def described(self, job: int, info: RasterInfo) -> list[Effect]:
-        """The raster can be used. The first time, its layers are made, before any patch arrives."""
+        """The raster can be used. The first time, its layers are made; the server is not heard before `made`."""
         if not self._is_current(job):
             return []
-        known, self.session.info, self.session.is_kept = self.session.is_kept, info, True
-        return [] if known else [CreateLayers()]
+        self.session.info = info
+        return [] if self.session.is_kept else [CreateLayers()]
 
-    def refused(self, error: TerrafineError) -> list[Effect]:
-        """The session's layers could not be made."""
+    def made(self, session: Session, why_not: Optional[TerrafineError]) -> list[Effect]:
+        """The layers of a session are there, or cannot be; those of an earlier one nobody misses."""
+        session.is_kept = why_not is None
+        if why_not is None or session is not self.session:
+            return []
         self.session = self.work = None
-        return [CancelWork(), told(error)]
+        return [CancelWork(), told(why_not)]
 
     def warned(self, job: int, warnings: tuple[str, ...]) -> list[Effect]:
         return [Tell(warning_in_users_words(warning)) for warning in warnings]
@@ -267,10 +270,8 @@ class WorkEvents(ABC):
         return []
 
     def _rank(self) -> list[Effect]:
-        session = self.session
-        request = RankPatches(
-            self._next_job(), session.subject, session.now, session.review.area, session.review.options
-        )
+        session, review = self.session, self.session.review
+        request = RankPatches(self._next_job(), session.subject, session.now, review.area, review.options)
         return self._begin(Kind.RANKING, request)
 
     def _end(self) -> Work:

@@ -29,6 +29,7 @@ def finish(controller: Controller) -> list:
     """The server sends the map that was asked for."""
     work = controller.work
     effects = controller.described(work.job, INFO)
+    effects += controller.made(controller.session, None) if effects else []
     effects += controller.patched(work.job, patch(work.window))
     return effects + controller.done(work.job)
 

@@ -24,10 +24,10 @@ from terrafine.qgis_plugin.link.mirror import difference
 from terrafine.qgis_plugin.link.servers import Server
 from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.shared.annotation import AnnotationLog
-from terrafine.shared.errors import Cancelled, ConnectionFailed, UnusableRaster
+from terrafine.shared.errors import Cancelled, ConnectionFailed, TerrafineError, UnusableRaster
 from terrafine.shared.geo import Window
 from terrafine.shared.messages import Progress
-from terrafine.tests.qgis.controllers import LEFT, MODEL, RASTER, finish, kinds, patch
+from terrafine.tests.qgis.controllers import INFO, LEFT, MODEL, RASTER, finish, kinds, patch
 
 pytestmark = pytest.mark.qgis
 
@@ -87,6 +87,32 @@ def test_layers_are_made_before_the_first_patch_is_shown(online):
     (asked,) = online.classify(RASTER, LEFT)
     assert asked.request.shown is None
     assert kinds(finish(online)) == [CreateLayers, ShowPatch, ShowMap]
+
+
+def test_a_session_begins_when_its_layers_are_made(online):
+    online.classify(RASTER, LEFT)
+    assert online.described(online.work.job, INFO) == [CreateLayers()]
+    assert not online.view().has_session
+    assert online.made(online.session, None) == []
+    assert online.view().has_session
+
+
+def test_layers_that_cannot_be_made_end_the_work_and_the_session(online):
+    online.classify(RASTER, LEFT)
+    online.described(online.work.job, INFO)
+    effects = online.made(online.session, TerrafineError("The disk is full.", "Make room."))
+    assert effects == [CancelWork(), Tell("The disk is full.", "Make room.")]
+    assert online.session is None
+    assert online.work is None
+
+
+def test_layers_that_cannot_be_made_of_an_earlier_session_are_nobody_s_business(online):
+    online.classify(RASTER, LEFT)
+    online.described(online.work.job, INFO)
+    earlier, online.session = online.session, None
+    online.classify(RASTER, LEFT)
+    assert online.made(earlier, TerrafineError("The disk is full.")) == []
+    assert online.work is not None
 
 
 def test_a_second_area_on_the_same_raster_is_the_same_session(mapped):

@@ -39,6 +39,7 @@ def classify(controller: Controller, area: Window):
     (asked,) = controller.classify(RASTER, area)
     job = controller.work.job
     controller.described(job, INFO)
+    controller.made(controller.session, None)
     found = np.zeros((1, *area.shape), np.uint8)
     controller.patched(job, Patch(area, found, np.ones(area.shape, bool)))
     controller.done(job)
