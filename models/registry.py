@@ -23,14 +23,12 @@ from torch import nn
 from terrafine.models import channels
 from terrafine.models.certainty import confidence
 from terrafine.models.certainty.confidence import ConfidNet
-from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
-from terrafine.models.networks import magnet, sideinfnet
+from terrafine.models.networks import encoders, magnet, sideinfnet
+from terrafine.models.networks.forest import PixelForest
 from terrafine.models.networks.grabcut import GrabCut
-from terrafine.models.networks.linknet import WIDTHS, LateLinkNet, LinkNet
-from terrafine.models.networks.mobilenet import MobileNetV2
+from terrafine.models.networks.linknet import LateLinkNet, LinkNet
 from terrafine.models.networks.network import EarlyFusion, MarkedNetwork
-from terrafine.models.networks.staged import staged
 from terrafine.models.precision import half
 from terrafine.shared import spec as specs
 from terrafine.shared.errors import NotFound, TerrafineError, UnusableModel
@@ -41,7 +39,6 @@ log = logging.getLogger(__name__)
 ZOO = Path(__file__).parent / "zoo"
 DESCRIPTION, WEIGHTS, CARD, CONFIDENCE = "model.json", "weights.safetensors", "card.md", "confidence.safetensors"
 REFINER = "refiner.safetensors"
-OWN_ENCODER = "mobilenet_v2_same"  # models/networks/mobilenet.py; all other names are the library's
 
 
 def build(spec: ModelSpec) -> MarkedNetwork:
@@ -171,15 +168,14 @@ def _build_linknet(spec: ModelSpec) -> MarkedNetwork:
     """Late fusion by default, its affinity as far as the option reach_px says; the option fusion = "early" gives
     DISIR's, of the library if it has the encoder.
     """
-    early = spec.options.get("fusion") == "early"
-    if early and spec.encoder != OWN_ENCODER:
-        return _build_from_library(spec)
-    if not early:
+    if spec.options.get("fusion") != "early":
         return _build_late(spec)
+    if spec.encoder != encoders.OWN:
+        return _build_from_library(spec)
     if set(spec.options) != {"fusion"}:
         raise UnusableModel("LinkNet with early fusion has no further options.")
     classes = len(spec.classes)
-    encoder, channels = encoder_of(spec.encoder, len(spec.bands) + classes)
+    encoder, channels = encoders.with_maps(spec.encoder, len(spec.bands) + classes)
     return EarlyFusion(LinkNet(encoder, channels, classes))
 
 
@@ -189,52 +185,18 @@ def _build_late(spec: ModelSpec) -> LateLinkNet:
     if options != {"fusion": "late"} or isinstance(reach_px, (str, bool)) or not reach_px > 0:
         hint = 'fusion is "late" or "early", reach_px a positive number of pixels.'
         raise UnusableModel("LinkNet has no options but 'fusion' and 'reach_px'.", hint)
-    encoder, channels = encoder_of(spec.encoder, len(spec.bands))
+    encoder, channels = encoders.with_maps(spec.encoder, len(spec.bands))
     return LateLinkNet(encoder, channels, len(spec.classes), reach_px)
 
 
-def encoder_of(name: str, bands: int, output_stride: int = 32) -> tuple[nn.Module, tuple[int, ...]]:
-    """An encoder with five maps and their channels; raises UnusableModel for a name that has none."""
-    if name == OWN_ENCODER:
-        encoder = MobileNetV2(bands, output_stride)
-        return encoder, encoder.channels
-    inner = _library_encoder(name, bands, output_stride)
-    channels = tuple(inner.out_channels[1:])
-    if len(channels) != len(WIDTHS) or 0 in channels:
-        raise UnusableModel(f"The encoder '{name}' lacks a map at one of the strides 2 to 32.", "Use early fusion.")
-    return _WithoutInput(inner), channels
-
-
-def _library_encoder(name: str, bands: int, output_stride: int = 32) -> Any:
-    try:
-        return _library(name).encoders.get_encoder(
-            name, in_channels=bands, depth=5, weights=None, output_stride=output_stride
-        )
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise UnusableModel(f"There is no encoder '{name}' for late fusion: {error}.") from error
-
-
 def _build_sideinfnet(spec: ModelSpec) -> MarkedNetwork:
-    name, bands, classes = spec.encoder, len(spec.bands), len(spec.classes)
-    encoder = MobileNetV2(bands) if name == OWN_ENCODER else staged(_library_encoder(name, bands), name)
-    return sideinfnet.build(encoder, channels.count(spec), classes, spec.options)
-
-
-class _WithoutInput(nn.Module):
-    """The library's encoders return the image first; ours do not."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
-        maps: list[torch.Tensor] = list(self.inner(image))[1:]
-        return maps
+    encoder = encoders.in_stages(spec.encoder, len(spec.bands))
+    return sideinfnet.build(encoder, channels.count(spec), len(spec.classes), spec.options)
 
 
 def _build_from_library(spec: ModelSpec) -> MarkedNetwork:
     """Any architecture of segmentation-models-pytorch, marks stacked under the image; options go to its builder."""
-    library = _library(spec.architecture)
+    library = encoders.library(spec.architecture)
     inputs = len(spec.bands) + len(spec.classes)
     try:
         network = library.create_model(
@@ -244,17 +206,6 @@ def _build_from_library(spec: ModelSpec) -> MarkedNetwork:
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise UnusableModel(f"'{spec.architecture}' with encoder '{spec.encoder}' cannot be built: {error}.") from error
     return EarlyFusion(network)
-
-
-def _library(wanted: str):  # type: ignore[no-untyped-def]
-    try:
-        import segmentation_models_pytorch
-    except ImportError as error:
-        raise UnusableModel(
-            f"'{wanted}' comes from segmentation-models-pytorch, which is not installed.",
-            "pip install 'terrafine[backbones]'",
-        ) from error
-    return segmentation_models_pytorch
 
 
 def _build_forest(spec: ModelSpec) -> MarkedNetwork:

@@ -16,9 +16,9 @@ from typing import Optional, Union, cast
 import torch
 from torch import Tensor, nn
 
-from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
 from terrafine.models.networks.diffusion import Diffusion, KernelRegression
+from terrafine.models.networks.forest import PixelForest
 from terrafine.models.networks.linknet import LateLinkNet
 from terrafine.models.networks.merged import Merged, linear_layer, with_layer
 from terrafine.models.networks.network import EarlyFusion, replace_module

@@ -30,10 +30,10 @@ import torch
 from torch import Tensor, nn
 
 from terrafine.models.encoding import UNMARKED
-from terrafine.models.forest import PixelForest
 from terrafine.models.infer import Predictor
 from terrafine.models.learning import last_layer, scene
 from terrafine.models.learning.lesson import Example, Lesson, precision, prepare, share_right, shown_as
+from terrafine.models.networks.forest import PixelForest
 from terrafine.models.networks.linknet import LateLinkNet
 from terrafine.models.networks.network import Features, MarkedNetwork
 from terrafine.shared.errors import BadRequest, Cancelled

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from terrafine.models.pixel_features import box_mean
+from terrafine.models.networks.pixel_features import box_mean
 
 CELL_PX = 4
 RADII = (1, 3)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from terrafine.models import registry
+from terrafine.models.networks import encoders
 from terrafine.models.networks.click_channels import ClickChannels
 from terrafine.models.networks.iog import IOG
 from terrafine.models.networks.linknet import LinkNet
@@ -37,11 +38,11 @@ def load_finder(folder: Path, device: str = "cpu") -> ObjectFinder:
 
 
 def _iog(spec: ModelSpec) -> ObjectNetwork:
-    return IOG(*registry.encoder_of(spec.encoder, len(spec.bands) + CLICK_CHANNELS, output_stride=16))
+    return IOG(*encoders.with_maps(spec.encoder, len(spec.bands) + CLICK_CHANNELS, output_stride=16))
 
 
 def _click_channels(spec: ModelSpec) -> ObjectNetwork:
-    return ClickChannels(LinkNet(*registry.encoder_of(spec.encoder, len(spec.bands) + CLICK_CHANNELS), 1))
+    return ClickChannels(LinkNet(*encoders.with_maps(spec.encoder, len(spec.bands) + CLICK_CHANNELS), 1))
 
 
 ARCHITECTURES: dict[str, Callable[[ModelSpec], ObjectNetwork]] = {"iog": _iog, "click-channels": _click_channels}

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from terrafine.models import losses
 from terrafine.models.networks.network import Features
 from terrafine.models.networks.object_network import ObjectNetwork
 from terrafine.models.objects import clicks
 from terrafine.models.objects.samples import ObjectSampler, SceneObject
 from terrafine.models.objects.view import View
+from terrafine.models.training import losses
 from terrafine.models.training.loop import Task, Values
 from terrafine.models.training.options import TrainOptions
 from terrafine.shared.spec import ModelSpec

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from terrafine.models import checkpoint
+from terrafine.models.training import checkpoint
 from terrafine.models.training.options import TrainOptions
 from terrafine.shared.spec import ModelSpec
 

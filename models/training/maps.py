@@ -18,11 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from terrafine.models import channels, losses, metrics, simulate
+from terrafine.models import channels, metrics, simulate
 from terrafine.models.context import Context, context_of
 from terrafine.models.data import CropSampler, Scene
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.models.normalise import to_network
+from terrafine.models.training import losses
 from terrafine.models.training.loop import Task, Values
 from terrafine.models.training.options import MarkOptions, TrainOptions
 from terrafine.shared.annotation import Annotation

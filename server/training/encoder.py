@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from terrafine.models import registry
-from terrafine.models.networks import pretrained
+from terrafine.models.networks import encoders, pretrained
 from terrafine.models.networks.mobilenet import MobileNetV2
 from terrafine.server.training.configuration import TrainingConfig
 from terrafine.shared.errors import ConfigError
@@ -33,7 +33,7 @@ def start_encoder(config: TrainingConfig, root: Path, network: nn.Module, shown:
     if encoder is None or not (config.encoder_weights in known or path.is_file()):
         raise ConfigError(
             f"encoder_weights = '{config.encoder_weights}' cannot be used.",
-            f"It needs the encoder '{registry.OWN_ENCODER}', and the name of a zoo model or the file '{path}'.",
+            f"It needs the encoder '{encoders.OWN}', and the name of a zoo model or the file '{path}'.",
         )
     bands = len(config.spec.bands)
     if config.encoder_weights in known:

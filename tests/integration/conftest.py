@@ -37,7 +37,7 @@ SPEC = ModelSpec(
     "tiny",
     "Untrained",
     "linknet",
-    registry.OWN_ENCODER,
+    "mobilenet_v2_same",
     ("red", "green", "blue"),
     CLASSES,
     0.5,

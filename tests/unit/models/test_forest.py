@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from terrafine.models import registry
 from terrafine.models.certainty.uncertainty import entropy
-from terrafine.models.forest import DEPTH, FLOOR, MOST_PIXELS, TREES, PixelForest
 from terrafine.models.infer import Predictor
 from terrafine.models.learning.grow import with_classes
 from terrafine.models.learning.learn import learn
 from terrafine.models.learning.lesson import Example
-from terrafine.models.pixel_features import RADII, count, pairs, pixel_features
+from terrafine.models.networks.forest import DEPTH, FLOOR, MOST_PIXELS, TREES, PixelForest
+from terrafine.models.networks.pixel_features import RADII, count, pairs, pixel_features
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.learning import LearnOptions
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from terrafine.models import losses, registry
+from terrafine.models import registry
 from terrafine.models.metrics import VOID
 from terrafine.models.networks.iog import FINE_BLOCKS, IOG, Bottleneck, PyramidPooling
 from terrafine.models.networks.mobilenet import MobileNetV2
 from terrafine.models.objects import build
+from terrafine.models.training import losses
 from terrafine.shared.errors import UnusableModel
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation
 

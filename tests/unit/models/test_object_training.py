@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from terrafine.models import losses
 from terrafine.models.data import Scene
 from terrafine.models.networks.object_network import ObjectNetwork
 from terrafine.models.objects.samples import ObjectOptions, objects_of
 from terrafine.models.objects.train import ObjectTask
 from terrafine.models.objects.view import heat_map
+from terrafine.models.training import losses
 from terrafine.models.training.loop import Trainer
 from terrafine.models.training.options import TrainOptions
 from terrafine.shared.spec import LandCover, ModelSpec, Normalisation

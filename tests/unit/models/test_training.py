@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from terrafine.models import losses, registry
+from terrafine.models import registry
 from terrafine.models.data import Augmentation, CropSampler, Scene, recolour
 from terrafine.models.metrics import VOID
+from terrafine.models.training import losses
 from terrafine.models.training.loop import Trainer, schedule
 from terrafine.models.training.maps import MapTask
 from terrafine.models.training.options import MarkOptions, TrainOptions

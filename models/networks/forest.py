@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from terrafine.models.networks.network import Features, MarkedNetwork
-from terrafine.models.pixel_features import pixel_features
+from terrafine.models.networks.pixel_features import pixel_features
 
 TREES, DEPTH = 32, 12
 MOST_PIXELS = 2000  # of a class that a forest is grown from
