@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from terrafine.models import channels
 from terrafine.models.certainty import uncertainty
 from terrafine.models.certainty.confidence import ConfidNet, gain
 from terrafine.models.certainty.uncertainty import Shown, as_they_are
 from terrafine.models.cuda import Replayed, download, lane, lent, upload
+from terrafine.models.encoding import channels
 from terrafine.models.lasting import Lasting
 from terrafine.models.networks.fused import fused
 from terrafine.models.networks.magnet import Refiner

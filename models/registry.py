@@ -20,9 +20,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from terrafine.models import channels
 from terrafine.models.certainty import confidence
 from terrafine.models.certainty.confidence import ConfidNet
+from terrafine.models.encoding import channels
 from terrafine.models.infer import Predictor
 from terrafine.models.networks import encoders, magnet, sideinfnet
 from terrafine.models.networks.forest import PixelForest

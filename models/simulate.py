@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from terrafine.models.encoding import HAIRLINE_PX
+from terrafine.models.encoding.encode import HAIRLINE_PX
 from terrafine.models.metrics import VOID
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.side import SideInformation

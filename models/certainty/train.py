@@ -10,10 +10,11 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
-from terrafine.models import channels, simulate
+from terrafine.models import simulate
 from terrafine.models.certainty.confidence import ConfidNet, true_probability
-from terrafine.models.context import context_of
 from terrafine.models.data import CropSampler, Scene
+from terrafine.models.encoding import channels
+from terrafine.models.encoding.context import context_of
 from terrafine.models.metrics import VOID
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.models.normalise import to_network

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from terrafine.models.encoding import UNMARKED
+from terrafine.models.encoding.encode import UNMARKED
 
 AROUND_PX = 32  # model pixels around what changed that count as its neighbourhood
 SMALL_PX = 1000.0  # a mistake of fewer model pixels is small

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from terrafine.models.encoding import UNMARKED
+from terrafine.models.encoding.encode import UNMARKED
 from terrafine.models.infer import Predictor
 from terrafine.models.learning import last_layer, scene
 from terrafine.models.learning.lesson import Example, Lesson, precision, prepare, share_right, shown_as

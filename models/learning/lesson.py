@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from terrafine.models.encoding import UNMARKED
+from terrafine.models.encoding.encode import UNMARKED
 from terrafine.models.infer import TileFeatures
 from terrafine.models.networks.network import Features, MarkedNetwork
 

@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from terrafine.models import channels, metrics, simulate
-from terrafine.models.context import Context, context_of
+from terrafine.models import metrics, simulate
 from terrafine.models.data import CropSampler, Scene
+from terrafine.models.encoding import channels
+from terrafine.models.encoding.context import Context, context_of
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.models.normalise import to_network
 from terrafine.models.training import losses

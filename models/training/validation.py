@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from terrafine.models import channels, metrics, simulate
+from terrafine.models import metrics, simulate
 from terrafine.models.data import Scene
+from terrafine.models.encoding import channels
 from terrafine.models.networks.network import MarkedNetwork
 from terrafine.models.normalise import to_network
 from terrafine.models.training.maps import context_within

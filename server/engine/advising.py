@@ -8,7 +8,7 @@ from typing import Optional, Union
 import numpy as np
 
 from terrafine.models.cuda import download
-from terrafine.models.encoding import marked_pixels
+from terrafine.models.encoding.encode import marked_pixels
 from terrafine.models.learning import advice
 from terrafine.server.engine.engine import Classifier
 from terrafine.server.engine.session import Session

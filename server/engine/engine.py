@@ -19,7 +19,7 @@ from torch import Tensor
 
 from terrafine.models.certainty.uncertainty import PER_LOGITS
 from terrafine.models.cuda import download, lane
-from terrafine.models.encoding import obey
+from terrafine.models.encoding.encode import obey
 from terrafine.server.engine import batches, crew, uncertainty
 from terrafine.server.engine.batches import TileOf, Wanted
 from terrafine.server.engine.detail import runner_of

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from terrafine.models.encoding import UNMARKED, marked_pixels
+from terrafine.models.encoding.encode import UNMARKED, marked_pixels
 from terrafine.models.infer import Predictor
 from terrafine.models.learning.grow import as_shown, with_classes
 from terrafine.models.learning.learn import Example, Relations, has_scene

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from terrafine.models.marks import Marks
+from terrafine.models.encoding.marks import Marks
 from terrafine.shared.annotation import Annotation, Delta, changed
 from terrafine.shared.geo import Window
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from terrafine.models.certainty.uncertainty import as_they_are
-from terrafine.models.channels import channels_of
-from terrafine.models.context import IN_CONTEXT, Context, context_of
 from terrafine.models.cuda import download
+from terrafine.models.encoding.channels import channels_of
+from terrafine.models.encoding.context import IN_CONTEXT, Context, context_of
 from terrafine.models.infer import TileFeatures
 from terrafine.models.lasting import Lasting
 from terrafine.models.normalise import to_network, to_unit

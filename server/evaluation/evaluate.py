@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from terrafine.models import metrics
-from terrafine.models.encoding import UNMARKED, marked_pixels
+from terrafine.models.encoding.encode import UNMARKED, marked_pixels
 from terrafine.server.evaluation.annotator import Annotator
 from terrafine.server.evaluation.refinement import Classes, Refinement
 from terrafine.shared.spec import NODATA_CLASS

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terrafine.models.channels import channels_of, count, side_channels
-from terrafine.models.encoding import encode
+from terrafine.models.encoding.channels import channels_of, count, side_channels
+from terrafine.models.encoding.encode import encode
 from terrafine.models.simulate import noisy_scores
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import UnusableModel

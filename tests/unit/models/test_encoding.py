@@ -10,9 +10,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terrafine.models import encoding
-from terrafine.models.context import context_of, guided_filter
-from terrafine.models.encoding import UNMARKED, encode, marked_pixels, obey
+from terrafine.models.encoding.context import context_of, guided_filter
+from terrafine.models.encoding.encode import UNMARKED, encode, marked_pixels, obey
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window, slices
 from terrafine.shared.spec import EncodingSpec, LandCover, ModelSpec, Normalisation
@@ -111,7 +110,7 @@ def test_points_are_encoded_alike_however_many_are_computed_at_once(monkeypatch)
     rng, window, spec = np.random.default_rng(0), Window(0, 0, 40, 40), EncodingSpec("distance", 6.0)
     marks = [point(*rng.uniform(-5, 45, 2), class_id) for class_id in (0, 1, 2) * 20]
     together = encode(marks, window, spec, CLASSES)
-    monkeypatch.setattr(encoding, "BATCH_PX", 1)
+    monkeypatch.setattr("terrafine.models.encoding.encode.BATCH_PX", 1)
     assert np.array_equal(encode(marks, window, spec, CLASSES), together)
 
 

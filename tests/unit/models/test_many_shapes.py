@@ -8,9 +8,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terrafine.models import cells, lines
-from terrafine.models.cells import CELL, Cells
-from terrafine.models.encoding import UNMARKED, encode, marked_pixels
+from terrafine.models.encoding import cells, lines
+from terrafine.models.encoding.cells import CELL, Cells
+from terrafine.models.encoding.encode import UNMARKED, encode, marked_pixels
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window
 from terrafine.shared.spec import EncodingSpec

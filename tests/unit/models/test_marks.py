@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafine.models.marks import POINT, POLYGON, STROKE, Marks
+from terrafine.models.encoding.marks import POINT, POLYGON, STROKE, Marks
 from terrafine.shared.annotation import Annotation
 
 

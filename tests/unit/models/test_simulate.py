@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terrafine.models import simulate
-from terrafine.models.encoding import marked_pixels
+from terrafine.models.encoding.encode import marked_pixels
 from terrafine.models.metrics import VOID
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window

@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from terrafine.models import registry
-from terrafine.models.encoding import UNMARKED, marked_pixels
+from terrafine.models.encoding.encode import UNMARKED, marked_pixels
 from terrafine.models.infer import Predictor
 from terrafine.server.engine import engine
 from terrafine.shared.annotation import Annotation, Delta

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafine.models.encoding import encode, marked_pixels
+from terrafine.models.encoding.encode import encode, marked_pixels
 from terrafine.server.engine import session as session_module
 from terrafine.server.engine.tile_marks import TileMarks, Tiles
 from terrafine.shared.annotation import Annotation, AnnotationLog, Delta

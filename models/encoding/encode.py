@@ -29,10 +29,10 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from terrafine.models.cells import Cells, measured
-from terrafine.models.context import IN_CONTEXT, Context
-from terrafine.models.lines import Indices, Lines, interiors
-from terrafine.models.marks import POINT, Columns, Marks
+from terrafine.models.encoding.cells import Cells, measured
+from terrafine.models.encoding.context import IN_CONTEXT, Context
+from terrafine.models.encoding.lines import Indices, Lines, interiors
+from terrafine.models.encoding.marks import POINT, Columns, Marks
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window, slices
 from terrafine.shared.spec import EncodingSpec

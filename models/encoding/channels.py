@@ -1,4 +1,4 @@
-"""All that a network is told besides the image: marks as `encoding.py` has them, and side information.
+"""All that a network is told besides the image: marks as `encode.py` has them, and side information.
 
 Points of side information lie in pixels; those that share one are averaged. Channels are the normalised numbers, and 1
 where there are any, for a number may be 0. A pixel's value depends on the points in it alone, so what holds of
@@ -12,8 +12,8 @@ from typing import Optional
 
 import numpy as np
 
-from terrafine.models.context import Context
-from terrafine.models.encoding import Floats, encode
+from terrafine.models.encoding.context import Context
+from terrafine.models.encoding.encode import Floats, encode
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Window
 from terrafine.shared.side import NOWHERE, SideFields, SideInformation

@@ -12,7 +12,7 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from terrafine.models.marks import POLYGON, STROKE, Columns
+from terrafine.models.encoding.marks import POLYGON, STROKE, Columns
 from terrafine.shared.geo import Window
 
 PIXELS = 1 << 20  # within polygons that are listed at once

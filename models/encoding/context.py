@@ -1,7 +1,7 @@
 """Encodings that look at what is around a mark: the image's edges, or the map without marks (DIAL, appendix A).
 
 Both start from the channels of the distance transform and never reach further, so that a mark touches the same tiles.
-Both depend on the window as well as on the marks, up to its border: see `encoding.py`.
+Both depend on the window as well as on the marks, up to its border: see `encode.py`.
 """
 
 from __future__ import annotations

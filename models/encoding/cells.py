@@ -13,7 +13,7 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from terrafine.models.lines import Floats, Indices, Lines, parts_of, runs_of
+from terrafine.models.encoding.lines import Floats, Indices, Lines, parts_of, runs_of
 from terrafine.shared.geo import Window
 
 CELL = 8  # pixels a side

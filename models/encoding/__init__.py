@@ -1,0 +1,1 @@
+"""Marks and side information become the channels that a network is given beside the image."""
