@@ -6,37 +6,35 @@ that the server meant (errors.py), or ConnectionFailed where the server is gone 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Iterator, Optional, Sequence, Union
 
 from terrafine.shared import messages as m
 from terrafine.shared.annotation import Annotation, Delta
-from terrafine.shared.conversation import IDLE_TIMEOUT_S, PING_TIMEOUT_S, Conversation, unexpected
-from terrafine.shared.errors import BadRequest, OutOfMemory
-from terrafine.shared.geo import Window, contains
+from terrafine.shared.conversation import IDLE_TIMEOUT_S, PING_TIMEOUT_S, Conversation
+from terrafine.shared.geo import Window
 from terrafine.shared.learning import LearnOptions, RankOptions
 from terrafine.shared.objects import ObjectGuide
 from terrafine.shared.patch import Patch, digest
+from terrafine.shared.pixel_request import NeedsPixels, PixelRequest
 from terrafine.shared.raster import RasterInfo
 from terrafine.shared.side import SideInformation
 from terrafine.shared.spec import PLAIN, LandCover, ModelSpec
+from terrafine.shared.upload import ReadPixels
 
 if TYPE_CHECKING:  # ZeroMQ may be missing where a client is only named
     from terrafine.shared.transport import Transport
 
-_OFFERED_BLOCKS = 16  # as many are in memory until the server says which of them it lacks
-ReadPixels = Callable[[Window], Patch]
-
 
 class Client:
-    """Asks a server, one request at a time.
+    """Asks a server, one thing at a time.
 
     name            who asks, for the server's log: "terrafine-qgis 0.1.0"
     idle_timeout_s, ping_timeout_s   after so long without a word the server is pinged; and given up, without an answer
 
     Requests that need pixels return an iterator: Progress and Patches as they come, the final reply at the end. Pixels
     that the session lacks are read with `read_pixels(block)`, a Patch of RasterInfo.file_bands, and sent if the server
-    does not know their content. If the iterator is closed or dropped before its end, the server is told to stop with
-    the next request.
+    does not know their content; a large map is made meanwhile. If the iterator is closed or dropped before its end, the
+    server is told to stop with the next request.
     """
 
     def __init__(
@@ -103,7 +101,7 @@ class Client:
         options: LearnOptions = LearnOptions(),  # noqa: B008  frozen
     ) -> Iterator[Union[m.Progress, m.Learnt]]:
         """Retrain on the session's marks; Learnt at the end."""
-        return self._with_pixels(m.Learn(session, base, revision, options), read_pixels, m.Learnt)
+        return self._asked(m.Learn(session, base, revision, options), read_pixels, m.Learnt)
 
     def use_weights(self, session: str, base: int, revision: int, weights: str) -> m.MapChanged:
         return self._talk.ask(m.UseWeights(session, base, revision, weights), m.MapChanged)
@@ -133,13 +131,13 @@ class Client:
         """Classify `window`; Done at the end. With a method of `uncertainty`, a second band has that."""
         method = uncertainty or m.Predict.method
         request = m.Predict(session, window, changed_since, bool(uncertainty), detail, method)
-        return self._with_pixels(request, read_pixels, m.Done)
+        return self._asked(request, read_pixels, m.Done)
 
     def measure_uncertainty(
         self, session: str, window: Window, read_pixels: ReadPixels, method: str = "entropy", factor: int = 1
     ) -> Iterator[Union[m.Progress, Patch, m.Done]]:
         """Patches of one band, 0 … 254 for 0 … 1, 255 for no data, on the raster's grid divided by `factor`."""
-        return self._with_pixels(m.MeasureUncertainty(session, window, method, factor), read_pixels, m.Done)
+        return self._asked(m.MeasureUncertainty(session, window, method, factor), read_pixels, m.Done)
 
     def rank_patches(
         self,
@@ -149,17 +147,20 @@ class Client:
         options: RankOptions = RankOptions(),  # noqa: B008  frozen
     ) -> Iterator[Union[m.Progress, m.PatchesRanked]]:
         """Where to look next; PatchesRanked at the end."""
-        return self._with_pixels(m.RankPatches(session, window, options), read_pixels, m.PatchesRanked)
+        return self._asked(m.RankPatches(session, window, options), read_pixels, m.PatchesRanked)
 
     def advise(self, session: str, since: int, read_pixels: ReadPixels) -> Iterator[Union[m.Progress, m.Advice]]:
         """Whether the change since revision `since` calls for more marks or for learning; Advice at the end."""
-        return self._with_pixels(m.Advise(session, since), read_pixels, m.Advice)
+        return self._asked(m.Advise(session, since), read_pixels, m.Advice)
 
     def find_object(
         self, session: str, model: str, guide: ObjectGuide, read_pixels: ReadPixels
     ) -> Iterator[Union[m.Progress, m.ObjectFound]]:
         """One object from a box and clicks, by a model for that; ObjectFound at the end."""
-        return self._with_pixels(m.FindObject(session, model, guide), read_pixels, m.ObjectFound)
+        return self._asked(m.FindObject(session, model, guide), read_pixels, m.ObjectFound)
+
+    def _asked(self, request: NeedsPixels, read_pixels: ReadPixels, last: type) -> Iterator:
+        return PixelRequest(self._talk, request, read_pixels, last).replies()
 
     def cancel(self) -> None:
         """Make the iterator that is running raise Cancelled; without one, nothing happens. From any thread."""
@@ -167,63 +168,3 @@ class Client:
 
     def close(self) -> None:
         self._talk.close()
-
-    # ---- pixels ----------------------------------------------------------------------------------------------------
-
-    def _with_pixels(self, request: _NeedsPixels, read_pixels: ReadPixels, last: type) -> Iterator:
-        """Ask until the server lacks no pixels."""
-        self._talk.begin()
-        sent: set[Window] = set()
-        while True:
-            missing: tuple[Window, ...] = ()
-            for reply in self._talk.stream(request, cancellable=True):
-                if isinstance(reply, m.PatchReady):
-                    yield reply.patch
-                elif isinstance(reply, m.MissingPixels):
-                    missing = _new_blocks(reply, sent)
-                elif isinstance(reply, (m.Progress, last)):
-                    yield reply
-                else:
-                    raise unexpected(reply)
-            if not missing:
-                return
-            yield from self._upload(request.session, missing, read_pixels)
-            sent.update(missing)
-
-    def _upload(self, session: str, blocks: Sequence[Window], read_pixels: ReadPixels) -> Iterator[m.Progress]:
-        done = 0
-        for start in range(0, len(blocks), _OFFERED_BLOCKS):
-            patches = [self._read(block, read_pixels) for block in blocks[start : start + _OFFERED_BLOCKS]]
-            missing = self._offer(session, patches)
-            for patch in patches:
-                if patch.window in missing:
-                    self._talk.ask(m.PutPixels(session, patch), m.PixelsStored, cancellable=True)
-                done += 1
-                yield m.Progress(done, len(blocks), "upload")
-
-    def _read(self, block: Window, read_pixels: ReadPixels) -> Patch:
-        self._talk.check()
-        return read_pixels(block)
-
-    def _offer(self, session: str, patches: Sequence[Patch]) -> tuple[Window, ...]:
-        """Tell the server what the blocks hold; returns those that it lacks."""
-        offer = m.OfferPixels(session, tuple(patch.window for patch in patches), tuple(map(digest, patches)))
-        return self._talk.ask(offer, m.MissingPixels, cancellable=True).windows
-
-
-_NeedsPixels = Union[m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise, m.FindObject, m.Learn]
-
-
-def _new_blocks(reply: m.MissingPixels, sent: set[Window]) -> tuple[Window, ...]:
-    """The blocks to send now. A server that only asks for what it was sent would do so for ever."""
-    for window in reply.windows:
-        size = m.UPLOAD_BLOCK_PX
-        cell = Window(window.col // size * size, window.row // size * size, size, size)
-        if window.is_empty or not contains(cell, window):
-            raise BadRequest(f"The server asks for {window}, which is no block of the upload grid.")
-    blocks = tuple(window for window in reply.windows if window not in sent)
-    if not blocks:
-        raise OutOfMemory(
-            "The server asks again for pixels that it was sent.", "Choose a smaller area, or give it more memory."
-        )
-    return blocks

@@ -1,4 +1,4 @@
-"""Requests and their replies over a transport: one at a time, silence noticed, what nobody waits for stopped."""
+"""Requests and their replies over a transport: silence noticed, what nobody waits for stopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Iterator, TypeVar
+from typing import TYPE_CHECKING, Iterable, Optional, TypeVar
 
 from terrafine.shared import wire
 from terrafine.shared.errors import BadRequest, Cancelled, ConnectionFailed, error_from_code
@@ -43,73 +43,54 @@ class Conversation:
         self._cancelled.clear()
 
     def cancel(self) -> None:
-        """Make the cancellable request that is running raise Cancelled; without one, nothing happens. Any thread."""
+        """Make the cancellable exchange that is running raise Cancelled; without one, nothing happens. Any thread."""
         self._cancelled.set()
 
     def check(self) -> None:
         """Raise Cancelled if `cancel` was called since `begin`."""
         if self._cancelled.is_set():
-            raise _stopped()
+            raise Cancelled("The work was cancelled.")
 
     def close(self) -> None:
         self._transport.close()
 
-    def ask(self, request: Message, kind: type[_Reply], cancellable: bool = False) -> _Reply:
-        """The one reply to a request that has one."""
-        for reply in self.stream(request, cancellable):
-            answer = expected(reply, kind)
-        return answer
+    def ask(self, request: Message, kind: type[_Reply]) -> _Reply:
+        """The one reply to a request that has one, and cannot be cancelled."""
+        with Exchange(self, is_cancellable=False) as exchange:
+            exchange.post(request)
+            return expected(exchange.hear()[1], kind)
 
-    def stream(self, request: Message, cancellable: bool) -> Iterator[Message]:
-        """Send a request and yield its replies, the final one last; the server is told if nobody waits for that."""
-        request_id = self._send(request)
-        ended = False
-        try:
-            while not ended:
-                reply = self._next_reply(request_id, cancellable)
-                ended = not isinstance(reply, STREAMED)
-                if isinstance(reply, Failed):
-                    raise error_from_code(reply.code, reply.message, reply.hint)
-                yield reply
-        except Cancelled:
-            if not ended:
-                self._send(Cancel(request_id))
-            raise
-        except GeneratorExit:
-            # Perhaps the garbage collector's doing, in any thread and at any time: no moment to use the socket.
-            if not ended:
-                self._abandoned.append(request_id)
-            raise
-
-    def _next_reply(self, request_id: str, cancellable: bool) -> Message:
-        """Wait for a reply to this request; what answers earlier ones is dropped."""
-        heard, pinged = time.monotonic(), False
-        while not (cancellable and self._cancelled.is_set()):
-            frames = self._transport.receive(_LOOK_UP_S)
-            if frames is None:
-                pinged = self._mind_silence(time.monotonic() - heard, pinged)
-                continue
-            self.bytes_received += sum(map(len, frames))
-            got_id, reply = wire.unpack(frames)
-            if got_id == request_id:
-                return reply
-            heard, pinged = time.monotonic(), False
-        raise _stopped()
-
-    def _mind_silence(self, silent_s: float, pinged: bool) -> bool:
-        """Ping once when it has been silent for too long, give up when that is not answered; has it been pinged?"""
-        if pinged and silent_s > self.idle_timeout_s + self.ping_timeout_s:
-            raise ConnectionFailed("The server has gone silent.", "Check that it still runs, then connect again.")
-        if not pinged and silent_s > self.idle_timeout_s:
-            self._send(Ping())
-            return True
-        return pinged
-
-    def _send(self, message: Message) -> str:
+    def send(self, message: Message) -> str:
         """Send a request under a new id, which is returned; what was abandoned before is cancelled first."""
         while self._abandoned:
             self._post(Cancel(self._abandoned.popleft()))
         return self._post(message)
+
+    def abandon(self, request_ids: Iterable[str]) -> None:
+        """Have the server told, with the next request, that nobody waits for these. From any thread."""
+        self._abandoned.extend(request_ids)
+
+    def stop(self, request_ids: Iterable[str]) -> None:
+        """Tell it now."""
+        for request_id in request_ids:
+            self._post(Cancel(request_id))
+
+    def receive(self, timeout_s: float) -> Optional[tuple[str, Message]]:
+        """The next reply, whatever it answers; None if none comes in time."""
+        frames = self._transport.receive(timeout_s)
+        if frames is None:
+            return None
+        self.bytes_received += sum(map(len, frames))
+        return wire.unpack(frames)
+
+    def mind_silence(self, silent_s: float, pinged: bool) -> bool:
+        """Ping once when it has been silent for too long, give up when that is not answered; has it been pinged?"""
+        if pinged and silent_s > self.idle_timeout_s + self.ping_timeout_s:
+            raise ConnectionFailed("The server has gone silent.", "Check that it still runs, then connect again.")
+        if not pinged and silent_s > self.idle_timeout_s:
+            self.send(Ping())
+            return True
+        return pinged
 
     def _post(self, message: Message) -> str:
         request_id = str(next(self._ids))
@@ -119,8 +100,64 @@ class Conversation:
         return request_id
 
 
-def _stopped() -> Cancelled:
-    return Cancelled("The work was cancelled.")
+class Exchange:
+    """Requests that are under way at once, in a `with`: at its end the server is told to stop those that have no final
+    reply yet. If it `is_cancellable`, Conversation.cancel makes whatever waits raise Cancelled.
+    """
+
+    def __init__(self, talk: Conversation, is_cancellable: bool = True) -> None:
+        self._talk, self._is_cancellable = talk, is_cancellable
+        self._under_way: dict[str, None] = {}  # in the order they were sent
+
+    def __enter__(self) -> Exchange:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
+        """A generator may be closed by the garbage collector, in any thread: no moment to use the socket."""
+        end = self._talk.stop if kind is Cancelled else self._talk.abandon
+        end(self._under_way)
+
+    def post(self, request: Message) -> str:
+        """Send a request; returns its id."""
+        request_id = self._talk.send(request)
+        self._under_way[request_id] = None
+        return request_id
+
+    def hear(self) -> tuple[str, Message]:
+        """Wait for a reply to one of the requests, and whose id it is; what answers others is dropped.
+
+        Raises the error that the server meant, ConnectionFailed where it is silent.
+        """
+        since, pinged = time.monotonic(), False
+        while True:
+            self.check()
+            heard = self._talk.receive(_LOOK_UP_S)
+            if heard is None:
+                pinged = self._talk.mind_silence(time.monotonic() - since, pinged)
+            elif heard[0] in self._under_way:
+                return self._noted(*heard)
+            else:
+                since, pinged = time.monotonic(), False
+
+    def hear_now(self) -> Optional[tuple[str, Message]]:
+        """Likewise, but None if there is none yet."""
+        self.check()
+        while (heard := self._talk.receive(0.0)) is not None:
+            if heard[0] in self._under_way:
+                return self._noted(*heard)
+        return None
+
+    def check(self) -> None:
+        """Raise Cancelled if it was."""
+        if self._is_cancellable:
+            self._talk.check()
+
+    def _noted(self, request_id: str, reply: Message) -> tuple[str, Message]:
+        if not isinstance(reply, STREAMED):
+            del self._under_way[request_id]
+        if isinstance(reply, Failed):
+            raise error_from_code(reply.code, reply.message, reply.hint)
+        return request_id, reply
 
 
 def expected(reply: Message, kind: type[_Reply]) -> _Reply:

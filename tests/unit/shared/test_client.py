@@ -166,7 +166,7 @@ def test_predict_sends_the_missing_pixels_and_yields_patches_of_the_whole_window
 
 def test_progress_tells_sending_from_classifying(client):
     progress = [item for item in client.predict("s", WHOLE, read_pixels) if isinstance(item, Progress)]
-    assert progress[:4] == [Progress(1, 2, "upload"), Progress(2, 2, "upload")] * 2
+    assert progress[:4] == [Progress(done, total, "upload") for done, total in ((1, 2), (2, 2), (3, 4), (4, 4))]
     assert progress[4:] == [Progress(count, 4, "classify") for count in (1, 2, 3, 4)]
 
 
