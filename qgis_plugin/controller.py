@@ -35,5 +35,5 @@ class Controller(LinkEvents, MarkEvents, LearnEvents, LookEvents, ObjectEvents, 
             session is not None and session.is_kept, len(session.log.marks) if session else 0,
             history.can_undo, history.can_redo, bool(session and session.is_behind), self.seconds,
             self.legend, bool(history.network.weights), self.advice, session.review if session else None,
-            session.lesson_of_now if session else None, self.detail,
+            session.lesson_of_now if session else None, self.detail, session.taught if session else 0,
         )  # fmt: skip

@@ -101,7 +101,8 @@ class Dock(QgsDockWidget):
         """How many marks there are, and how fast the map followed the last one."""
         if not view.has_session:
             return ""
-        marks = self.tr("1 mark") if view.marks == 1 else self.tr("{count} marks").format(count=view.marks)
+        few = {0: self.tr("No marks yet"), 1: self.tr("1 mark")}
+        marks = few.get(view.marks) or self.tr("{count} marks").format(count=view.marks)
         if view.is_behind:
             return self.tr("{marks}; the map does not follow all of them yet").format(marks=marks)
         if view.seconds is None:

@@ -10,7 +10,8 @@ from qgis.PyQt.QtGui import QPalette
 from qgis.PyQt.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.history import History, Step, Verb
-from terrafine.qgis_plugin.language import grouped
+from terrafine.qgis_plugin.language import grouped, named
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.requests import REMOVED, Legend
 
 LEAST_HEIGHT_PX = 130
@@ -40,7 +41,7 @@ class HistoryPanel(QWidget):
         """Show the steps, the one where the map is now in bold."""
         if history is None:
             return
-        names = {item.id: item.name for item in history.network.legend.classes}
+        names = {item.id: shown(item.name) for item in history.network.legend.classes}
         texts = [self.tr("As it was opened"), *(self._words(step, names) for step in history.steps)]
         if (history.position, texts) == self._shown:
             return
@@ -72,7 +73,7 @@ class HistoryPanel(QWidget):
         if step.verb is Verb.DRAW:
             kinds = {"point": self.tr("Point"), "stroke": self.tr("Stroke"), "polygon": self.tr("Polygon")}
             name = "" if step.class_id is None else names.get(step.class_id, "")
-            return f"{kinds[step.kind]}: {name}"
+            return named(kinds[step.kind], name)
         if step.networks is not None and step.verb is Verb.LEGEND:
             return self._legend_words(*(network.legend for network in step.networks))
         counted = {
@@ -90,14 +91,14 @@ class HistoryPanel(QWidget):
     def _legend_words(self, before: Legend, after: Legend) -> str:
         """A step adds a class, redirects one, or gives one another name or colour."""
         if len(after.classes) > len(before.classes):
-            return self.tr("Class added: {name}").format(name=after.classes[-1].name)
+            return self.tr("Class added: {name}").format(name=shown(after.classes[-1].name))
         for entry, was, target in zip(after.classes, before.becomes, after.becomes):
             if was == entry.id != target:
-                into = "" if target == REMOVED else after.classes[target].name
+                into = "" if target == REMOVED else shown(after.classes[target].name)
                 words = self.tr("{name} merged into {into}") if into else self.tr("Class removed: {name}")
-                return words.format(name=entry.name, into=into)
+                return words.format(name=shown(entry.name), into=into)
         changed = next(new for new, old in zip(after.classes, before.classes) if new != old)
-        return self.tr("Class changed: {name}").format(name=changed.name)
+        return self.tr("Class changed: {name}").format(name=shown(changed.name))
 
 
 def gain_words(pixels: Counter[int], names: dict[int, str]) -> str:

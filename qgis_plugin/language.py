@@ -23,6 +23,11 @@ def tr(text: str) -> str:
     return QCoreApplication.translate(CONTEXT, text)
 
 
+def named(name: str, what: str) -> str:
+    """A name and what there is to say of it, with a colon as the user's language sets it."""
+    return tr("{name}: {what}").format(name=name, what=what)
+
+
 def grouped(number: int) -> str:
     """A number with the thousands kept apart as the user's language does: 1,240 in English is 1.24 in French."""
     return _numbers().toString(number)

@@ -59,6 +59,7 @@ class Session:
     history the steps that led to the marks, locks and network
     review  the patches to look at, once they were asked for
     lesson  what came of the last learning
+    taught  how many marks that was from
     own_legend  the model's classes are not those that it came with, but the user's
     detail  that the map is drawn in, one of spec.DETAILS
     life    of this object: its revisions are others than those of an earlier opening of the project
@@ -78,6 +79,7 @@ class Session:
     network: Optional[Network] = None
     review: Optional[Review] = None
     lesson: Optional[Learnt] = None
+    taught: int = 0
     own_legend: bool = False
     detail: str = PLAIN
     life: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -173,3 +175,4 @@ class View:
     review: Optional[Review] = None
     lesson: Optional[Learnt] = None
     detail: str = PLAIN
+    taught: int = 0  # marks that the lesson is from

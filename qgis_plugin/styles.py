@@ -21,6 +21,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.rasters.raster import open_dataset
 from terrafine.shared.spec import LandCover
 
@@ -34,7 +35,7 @@ def marks_renderer(
 ) -> QgsCategorizedSymbolRenderer:
     """Outlines of marks in their class's colour with a white casing; what is inside shows through. Points get a dot."""
     symbols = [(item, _mark_symbol(item.color, DIM if item.id in dimmed else 1.0)) for item in classes]
-    categories = [QgsRendererCategory(item.id, symbol, item.name) for item, symbol in symbols]
+    categories = [QgsRendererCategory(item.id, symbol, shown(item.name)) for item, symbol in symbols]
     return QgsCategorizedSymbolRenderer("class_id", categories)
 
 
@@ -78,11 +79,15 @@ def show_named_classes(layer: QgsRasterLayer) -> None:
     band.GetMetadata()  # reads the .aux.xml, where the names are
     names = band.GetCategoryNames()
     if isinstance(renderer, QgsPalettedRasterRenderer) and names:
-        classes = [entry for entry in renderer.classes() if entry.value < len(names) and names[int(entry.value)]]
+        classes = [
+            QgsPalettedRasterRenderer.Class(entry.value, entry.color, shown(names[int(entry.value)]))
+            for entry in renderer.classes()
+            if entry.value < len(names) and names[int(entry.value)]
+        ]
         layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, classes))
 
 
 def map_renderer(provider: QgsRasterDataProvider, classes: Sequence[LandCover]) -> QgsPalettedRasterRenderer:
     """The legend's colours and names for a raster of class ids."""
-    entries = [QgsPalettedRasterRenderer.Class(item.id, QColor(item.color), item.name) for item in classes]
+    entries = [QgsPalettedRasterRenderer.Class(item.id, QColor(item.color), shown(item.name)) for item in classes]
     return QgsPalettedRasterRenderer(provider, 1, entries)

@@ -216,7 +216,7 @@ class Workbench(QObject):
             extent = locator.extent(window)
         except ValueError:
             hint = tr("Choose another coordinate system for the project.")
-            self.tell(Tell(tr("The project's map has no place for the patch."), hint))
+            self.tell(Tell(tr("The project's map cannot show that square."), hint))
             return
         extent.scale(MARGIN)
         canvas.setExtent(extent)

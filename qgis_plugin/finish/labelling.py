@@ -161,14 +161,15 @@ class Labelling(QObject):
         feature = self.walk.current() if self.walk else None
         labelled, total = (self.walk.labelled, self.walk.total) if self.walk else (0, 0)
         self.dock.show_progress(self._words(), labelled, total, feature is not None)
+        self.dock.back.setEnabled(self.walk is not None and self.walk.can_go_back)
         if feature is not None:
             self._go_to(feature.geometry().asPoint(), first)
 
     def _words(self) -> str:
         if self.walk is None:
-            return self.tr("Choose a layer that the algorithm 'Stratified random samples' has made.")
+            return self.tr("Choose a layer of samples. Deliver › 1. Draw samples… makes one.")
         if self.walk.current() is None:
-            return self.tr("All samples have a label. Run the algorithm 'Assess accuracy' next.")
+            return self.tr("All samples have a label. Next: Deliver › 3. Assess accuracy…")
         return self.tr("Look at the pixel in the frame, and press the number of its class. Zoom as you like.")
 
     def _go_to(self, point: QgsPointXY, first: bool) -> None:

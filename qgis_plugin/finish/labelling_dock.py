@@ -10,6 +10,7 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QIcon, QPixmap
 from qgis.PyQt.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.widgets import heading, note, row
 from terrafine.shared.spec import LandCover
 
@@ -32,8 +33,12 @@ class LabellingDock(QgsDockWidget):
         self.setObjectName("TerrafineLabelling")
         self.layer = QgsMapLayerComboBox()
         self.layer.setFilters(QgsMapLayerProxyModel.Filter.PointLayer)
+        self.layer.setToolTip(
+            self.tr("The samples to label: a layer of points that 'Stratified random samples' has made")
+        )
         self.words = note()
         self.progress = QProgressBar()
+        self.question = heading(self.tr("What is really there?"))
         self.classes = QVBoxLayout()
         self.back = QPushButton(self.tr("Back"))
         self.back.setToolTip(self.tr("To the sample before (Backspace)"))
@@ -45,11 +50,12 @@ class LabellingDock(QgsDockWidget):
 
     def show_classes(self, classes: Sequence[LandCover]) -> None:
         """A button for each class, with its key."""
+        self.question.setVisible(bool(classes))
         while self.classes.count():
             self.classes.takeAt(0).widget().deleteLater()
         for number, item in enumerate(classes, 1):
             key = f"{number}   " if number <= KEYS else ""
-            button = QPushButton(_swatch(item.color), f"{key}{item.name}")
+            button = QPushButton(_swatch(item.color), f"{key}{shown(item.name)}")
             button.setStyleSheet("text-align: left; padding: 4px 8px")
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys go on working on the map
             button.clicked.connect(lambda _, class_id=item.id: self.labelled.emit(class_id))
@@ -57,13 +63,13 @@ class LabellingDock(QgsDockWidget):
 
     def show_progress(self, words: str, labelled: int, total: int, at_work: bool) -> None:
         self.words.setText(words)
+        self.progress.setVisible(total > 0)
         self.progress.setMaximum(max(1, total))
         self.progress.setValue(labelled)
         self.progress.setFormat(self.tr("{done} of {all}").format(done=labelled, all=total))
         for place in range(self.classes.count()):
             self.classes.itemAt(place).widget().setEnabled(at_work)
         self.next.setEnabled(at_work)
-        self.back.setEnabled(total > 0)
 
     def _content(self) -> QWidget:
         content = QWidget()
@@ -71,7 +77,7 @@ class LabellingDock(QgsDockWidget):
         column.addWidget(heading(self.tr("Samples")))
         column.addWidget(self.layer)
         column.addWidget(self.progress)
-        column.addWidget(heading(self.tr("What is really there?")))
+        column.addWidget(self.question)
         column.addLayout(self.classes)
         column.addLayout(row(self.back, self.next))
         column.addWidget(self.words)

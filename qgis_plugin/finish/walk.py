@@ -32,6 +32,10 @@ class Walk:
     def labelled(self) -> int:
         return self.total - len(self._open())
 
+    @property
+    def can_go_back(self) -> bool:
+        return bool(self._seen)
+
     def current(self) -> Optional[QgsFeature]:
         """The sample that is shown; None when all have a label."""
         return None if self._current is None else self.layer.getFeature(self._current)

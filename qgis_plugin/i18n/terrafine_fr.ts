@@ -17,11 +17,11 @@
     </message>
     <message>
         <source>It works: {device}, {count} models, {ms:.0f} ms.</source>
-        <translation>Il fonctionne : {device}, {count} modèles, {ms:.0f} ms.</translation>
+        <translation>Il fonctionne : {device}, {count} modèles, {ms:.0f} ms.</translation>
     </message>
     <message>
         <source>There is no computer called '{host}'.</source>
-        <translation>Aucun ordinateur ne s'appelle « {host} ».</translation>
+        <translation>Aucun ordinateur ne s'appelle « {host} ».</translation>
     </message>
     <message>
         <source>Check the address's spelling.</source>
@@ -29,7 +29,7 @@
     </message>
     <message>
         <source>The computer refuses: nothing listens at {where}.</source>
-        <translation>L'ordinateur refuse : rien n'écoute à {where}.</translation>
+        <translation>L'ordinateur refuse : rien n'écoute à {where}.</translation>
     </message>
     <message>
         <source>Start the server there, and check the port.</source>
@@ -45,7 +45,7 @@
     </message>
     <message>
         <source>'{address}' is no address.</source>
-        <translation>« {address} » n'est pas une adresse.</translation>
+        <translation>« {address} » n'est pas une adresse.</translation>
     </message>
     <message>
         <source>Something listens there, but it does not have the server's public key that you gave.</source>
@@ -53,7 +53,7 @@
     </message>
     <message>
         <source>Ask the administrator for the server's key: its file server.pub.</source>
-        <translation>Demandez à l'administrateur la clé du serveur : son fichier server.pub.</translation>
+        <translation>Demandez à l'administrateur la clé du serveur : son fichier server.pub.</translation>
     </message>
     <message>
         <source>Something listens there, but it is no Terrafine server, or one that asks for keys.</source>
@@ -65,11 +65,11 @@
     </message>
     <message>
         <source>Testing the server '{name}'</source>
-        <translation>Test du serveur « {name} »</translation>
+        <translation>Test du serveur « {name} »</translation>
     </message>
     <message>
         <source>There is no key of yours for '{name}'.</source>
-        <translation>Vous n'avez pas de clé pour « {name} ».</translation>
+        <translation>Vous n'avez pas de clé pour « {name} ».</translation>
     </message>
     <message>
         <source>Make one under Saved servers.</source>
@@ -77,7 +77,7 @@
     </message>
     <message>
         <source>QGIS's authentication manager does not give your key for '{name}' away.</source>
-        <translation>Le gestionnaire d'authentification de QGIS ne livre pas votre clé pour « {name} ».</translation>
+        <translation>Le gestionnaire d'authentification de QGIS ne livre pas votre clé pour « {name} ».</translation>
     </message>
     <message>
         <source>Enter the right master password, or make a new key under Saved servers.</source>
@@ -137,7 +137,7 @@
     </message>
     <message>
         <source>There is no build of '{package}' for this Python.</source>
-        <translation>Il n'existe pas de version de « {package} » pour ce Python.</translation>
+        <translation>Il n'existe pas de version de « {package} » pour ce Python.</translation>
     </message>
     <message>
         <source>Choose another Python, 3.10 to 3.13, and try again.</source>
@@ -145,7 +145,7 @@
     </message>
     <message>
         <source>The log's tab 'Terrafine set-up' has it all.</source>
-        <translation>Le détail se trouve dans l'onglet « Terrafine set-up » du journal.</translation>
+        <translation>Le détail se trouve dans l'onglet « Terrafine set-up » du journal.</translation>
     </message>
     <message>
         <source>Reading {name}</source>
@@ -157,7 +157,7 @@
     </message>
     <message>
         <source>Fetching {name}: {done:.0f} of {size:.0f} MB</source>
-        <translation>Téléchargement de {name} : {done:.0f} sur {size:.0f} Mo</translation>
+        <translation>Téléchargement de {name} : {done:.0f} sur {size:.0f} Mo</translation>
     </message>
     <message>
         <source>Looking for {name}</source>
@@ -165,11 +165,11 @@
     </message>
     <message>
         <source>Unpacking {count} packages; this takes a minute or two</source>
-        <translation>Décompression de {count} paquets ; cela prend une minute ou deux</translation>
+        <translation>Décompression de {count} paquets ; cela prend une minute ou deux</translation>
     </message>
     <message>
         <source>The folder '{folder}' cannot be removed: {reason}.</source>
-        <translation>Le dossier « {folder} » ne peut pas être supprimé : {reason}.</translation>
+        <translation>Le dossier « {folder} » ne peut pas être supprimé : {reason}.</translation>
     </message>
     <message>
         <source>Stop the local server, close other windows of QGIS, then try again.</source>
@@ -177,19 +177,19 @@
     </message>
     <message>
         <source>'{path}' is no Python.</source>
-        <translation>« {path} » n'est pas un Python.</translation>
+        <translation>« {path} » n'est pas un Python.</translation>
     </message>
     <message>
         <source>'{path}' is {python} with {bits} bits; the server needs 3.9 or newer, with 64 bits.</source>
-        <translation>« {path} » est {python} en {bits} bits ; le serveur demande la version 3.9 ou plus récente, en 64 bits.</translation>
+        <translation>« {path} » est {python} en {bits} bits ; le serveur demande la version 3.9 ou plus récente, en 64 bits.</translation>
     </message>
     <message>
         <source>{python} at '{path}' lacks its modules venv and ensurepip.</source>
-        <translation>Il manque à {python} (« {path} ») ses modules venv et ensurepip.</translation>
+        <translation>Il manque à {python} (« {path} ») ses modules venv et ensurepip.</translation>
     </message>
     <message>
         <source>On Debian and Ubuntu: sudo apt install python{major}.{minor}-venv</source>
-        <translation>Sous Debian et Ubuntu : sudo apt install python{major}.{minor}-venv</translation>
+        <translation>Sous Debian et Ubuntu : sudo apt install python{major}.{minor}-venv</translation>
     </message>
     <message>
         <source>Choose another, or install one from python.org.</source>
@@ -205,7 +205,7 @@
     </message>
     <message>
         <source>The disk of '{folder}' has {free} free; {needed} are needed.</source>
-        <translation>Le disque de « {folder} » a {free} de libre ; il en faut {needed}.</translation>
+        <translation>Le disque de « {folder} » a {free} de libre ; il en faut {needed}.</translation>
     </message>
     <message>
         <source>Making an environment</source>
@@ -237,11 +237,11 @@
     </message>
     <message>
         <source>'{name}' is not the wheel of Terrafine {version}.</source>
-        <translation>« {name} » n'est pas le wheel de Terrafine {version}.</translation>
+        <translation>« {name} » n'est pas le wheel de Terrafine {version}.</translation>
     </message>
     <message>
         <source>Plugin and server go together: take both of the same version.</source>
-        <translation>L'extension et le serveur vont ensemble : prenez la même version des deux.</translation>
+        <translation>L'extension et le serveur vont ensemble : prenez la même version des deux.</translation>
     </message>
     <message>
         <source>{size:.1f} GB</source>
@@ -249,7 +249,7 @@
     </message>
     <message>
         <source>The area has {millions:,.0f} million pixels of {gsd:g} m; at most {most:.0f} million of a base map can be sampled.</source>
-        <translation>La zone a {millions:,.0f} millions de pixels de {gsd:g} m ; on peut échantillonner au plus {most:.0f} millions de pixels d'un fond de carte.</translation>
+        <translation>La zone a {millions:,.0f} millions de pixels de {gsd:g} m ; on peut échantillonner au plus {most:.0f} millions de pixels d'un fond de carte.</translation>
     </message>
     <message>
         <source>Zoom in, or sample at a coarser size.</source>
@@ -257,7 +257,7 @@
     </message>
     <message>
         <source>The base map could not be read: {reason}.</source>
-        <translation>Le fond de carte n'a pas pu être lu : {reason}.</translation>
+        <translation>Le fond de carte n'a pas pu être lu : {reason}.</translation>
     </message>
     <message>
         <source>Try again later.</source>
@@ -269,7 +269,7 @@
     </message>
     <message>
         <source>The sample could not be saved: {reason}.</source>
-        <translation>L'échantillon n'a pas pu être enregistré : {reason}.</translation>
+        <translation>L'échantillon n'a pas pu être enregistré : {reason}.</translation>
     </message>
     <message>
         <source>Check the project's folder.</source>
@@ -277,7 +277,7 @@
     </message>
     <message>
         <source>The server's engine broke down and was started again; nothing drawn is lost.</source>
-        <translation>Le moteur du serveur est tombé en panne et a redémarré ; rien de ce qui est dessiné n'est perdu.</translation>
+        <translation>Le moteur du serveur est tombé en panne et a redémarré ; rien de ce qui est dessiné n'est perdu.</translation>
     </message>
     <message>
         <source>The connection broke down.</source>
@@ -285,7 +285,7 @@
     </message>
     <message>
         <source>Reconnect; nothing drawn is lost.</source>
-        <translation>Reconnectez-vous ; rien de ce qui est dessiné n'est perdu.</translation>
+        <translation>Reconnectez-vous ; rien de ce qui est dessiné n'est perdu.</translation>
     </message>
     <message>
         <source>The server has no models.</source>
@@ -313,7 +313,7 @@
     </message>
     <message>
         <source>The map could not be saved: {why}.</source>
-        <translation>La carte n'a pas pu être enregistrée : {why}.</translation>
+        <translation>La carte n'a pas pu être enregistrée : {why}.</translation>
     </message>
     <message>
         <source>Check that the project's folder can be written and has space left.</source>
@@ -329,7 +329,7 @@
     </message>
     <message>
         <source>The layer '{name}' is broken.</source>
-        <translation>La couche « {name} » est défectueuse.</translation>
+        <translation>La couche « {name} » est défectueuse.</translation>
     </message>
     <message>
         <source>Repair its data source first.</source>
@@ -337,7 +337,7 @@
     </message>
     <message>
         <source>The pixels of '{name}' come from the provider '{provider}', not from a file.</source>
-        <translation>Les pixels de « {name} » viennent du fournisseur « {provider} », non d'un fichier.</translation>
+        <translation>Les pixels de « {name} » viennent du fournisseur « {provider} », non d'un fichier.</translation>
     </message>
     <message>
         <source>Export the layer as a GeoTIFF (Layer ▸ Save As) and use that.</source>
@@ -345,7 +345,7 @@
     </message>
     <message>
         <source>The raster cannot be opened: {reason}.</source>
-        <translation>Le raster ne peut pas être ouvert : {reason}.</translation>
+        <translation>Le raster ne peut pas être ouvert : {reason}.</translation>
     </message>
     <message>
         <source>Check the file.</source>
@@ -353,7 +353,7 @@
     </message>
     <message>
         <source>The raster's pixels cannot be read: {reason}.</source>
-        <translation>Les pixels du raster ne peuvent pas être lus : {reason}.</translation>
+        <translation>Les pixels du raster ne peuvent pas être lus : {reason}.</translation>
     </message>
     <message>
         <source>The file may be damaged or out of reach.</source>
@@ -369,11 +369,11 @@
     </message>
     <message>
         <source>The server could not be started: {reason}.</source>
-        <translation>Le serveur n'a pas pu être démarré : {reason}.</translation>
+        <translation>Le serveur n'a pas pu être démarré : {reason}.</translation>
     </message>
     <message>
         <source>The local server has ended: {last}</source>
-        <translation>Le serveur local s'est arrêté : {last}</translation>
+        <translation>Le serveur local s'est arrêté : {last}</translation>
     </message>
     <message>
         <source>The local server did not start within {seconds} seconds.</source>
@@ -381,15 +381,15 @@
     </message>
     <message>
         <source>Start it again; everything drawn is kept.</source>
-        <translation>Redémarrez-le ; tout ce qui est dessiné est gardé.</translation>
+        <translation>Redémarrez-le ; tout ce qui est dessiné est gardé.</translation>
     </message>
     <message>
         <source>The server does not have what was learnt any more; the map is that of the model again.</source>
-        <translation>Le serveur n'a plus ce qui a été appris ; la carte est de nouveau celle du modèle.</translation>
+        <translation>Le serveur n'a plus ce qui a été appris ; la carte est de nouveau celle du modèle.</translation>
     </message>
     <message>
         <source>Learn again from your marks. Save as model keeps what was learnt.</source>
-        <translation>Relancez l'apprentissage avec vos marques. « Enregistrer comme modèle » conserve ce qui a été appris.</translation>
+        <translation>Relancez l'apprentissage avec vos marques. « Enregistrer comme modèle » conserve ce qui a été appris.</translation>
     </message>
     <message>
         <source>The model cannot be saved now.</source>
@@ -401,7 +401,7 @@
     </message>
     <message>
         <source>The model was saved as '{name}'.</source>
-        <translation>Le modèle a été enregistré sous « {name} ».</translation>
+        <translation>Le modèle a été enregistré sous « {name} ».</translation>
     </message>
     <message>
         <source>There is no model to begin with.</source>
@@ -409,7 +409,7 @@
     </message>
     <message>
         <source>Classify an area first; a legend has at most {most} classes.</source>
-        <translation>Classez d'abord une zone ; une légende a au plus {most} classes.</translation>
+        <translation>Classez d'abord une zone ; une légende a au plus {most} classes.</translation>
     </message>
     <message>
         <source>No class can be added.</source>
@@ -465,7 +465,7 @@
     </message>
     <message>
         <source>The map of before could not be kept to compare with: {why}.</source>
-        <translation>La carte d'avant n'a pas pu être conservée pour la comparaison : {why}.</translation>
+        <translation>La carte d'avant n'a pas pu être conservée pour la comparaison : {why}.</translation>
     </message>
     <message>
         <source>Make room in the folder for temporary files.</source>
@@ -492,20 +492,16 @@
         <translation>Choisissez un autre système de coordonnées pour le projet.</translation>
     </message>
     <message>
-        <source>The project's map has no place for the patch.</source>
-        <translation>La carte du projet n'a pas de place pour ce carré.</translation>
-    </message>
-    <message>
         <source>If it does, undo, and mark some places of other classes, too.</source>
         <translation>Dans ce cas, annulez, et marquez aussi quelques endroits d'autres classes.</translation>
     </message>
     <message>
         <source>All marks are of one class: the model may forget the others.</source>
-        <translation>Toutes les marques sont d'une seule classe : le modèle risque d'oublier les autres.</translation>
+        <translation>Toutes les marques sont d'une seule classe : le modèle risque d'oublier les autres.</translation>
     </message>
     <message>
         <source>The file of the layer '{name}' is missing: {source}.</source>
-        <translation>Le fichier de la couche « {name} » est introuvable : {source}.</translation>
+        <translation>Le fichier de la couche « {name} » est introuvable : {source}.</translation>
     </message>
     <message>
         <source>Copy the folder whose name ends in _terrafine along with the project, then open it again.</source>
@@ -513,7 +509,7 @@
     </message>
     <message>
         <source>The folder {folder} cannot be made: {why}.</source>
-        <translation>Impossible de créer le dossier {folder} : {why}.</translation>
+        <translation>Impossible de créer le dossier {folder} : {why}.</translation>
     </message>
     <message>
         <source>Save the project where you may write.</source>
@@ -521,7 +517,7 @@
     </message>
     <message>
         <source>The image of the map '{name}' is no longer in the project.</source>
-        <translation>L'image de la carte « {name} » n'est plus dans le projet.</translation>
+        <translation>L'image de la carte « {name} » n'est plus dans le projet.</translation>
     </message>
     <message>
         <source>Its marks and its map stay as layers.</source>
@@ -533,7 +529,7 @@
     </message>
     <message>
         <source>Nothing was classified: the image has no values there.</source>
-        <translation>Rien n'a été classé : l'image n'a pas de valeurs à cet endroit.</translation>
+        <translation>Rien n'a été classé : l'image n'a pas de valeurs à cet endroit.</translation>
     </message>
     <message>
         <source>unknown reason</source>
@@ -541,15 +537,15 @@
     </message>
     <message>
         <source>The marks could not be saved: {why}.</source>
-        <translation>Impossible d'enregistrer les marques : {why}.</translation>
+        <translation>Impossible d'enregistrer les marques : {why}.</translation>
     </message>
     <message>
         <source>Until then QGIS alone remembers them: make room, or save the project elsewhere.</source>
-        <translation>D'ici là, seul QGIS les retient : faites de la place, ou enregistrez le projet ailleurs.</translation>
+        <translation>D'ici là, seul QGIS les retient : faites de la place, ou enregistrez le projet ailleurs.</translation>
     </message>
     <message>
         <source>The file for the marks could not be made: {why}.</source>
-        <translation>Impossible de créer le fichier des marques : {why}.</translation>
+        <translation>Impossible de créer le fichier des marques : {why}.</translation>
     </message>
     <message>
         <source>There is no server to find objects with.</source>
@@ -573,11 +569,11 @@
     </message>
     <message>
         <source>'{value}' is no class of the model.</source>
-        <translation>« {value} » n'est pas une classe du modèle.</translation>
+        <translation>« {value} » n'est pas une classe du modèle.</translation>
     </message>
     <message>
         <source>Its classes are: {names}.</source>
-        <translation>Ses classes sont : {names}.</translation>
+        <translation>Ses classes sont : {names}.</translation>
     </message>
     <message>
         <source>it is empty</source>
@@ -589,15 +585,15 @@
     </message>
     <message>
         <source>The mark {number} cannot be used: {reason}.</source>
-        <translation>La marque {number} est inutilisable : {reason}.</translation>
+        <translation>La marque {number} est inutilisable : {reason}.</translation>
     </message>
     <message>
         <source>Repair it with 'Fix geometries'.</source>
-        <translation>Réparez-la avec « Réparer les géométries ».</translation>
+        <translation>Réparez-la avec « Réparer les géométries ».</translation>
     </message>
     <message>
         <source>The map of {width} × {height} pixels takes {needed:.1f} GB; {free:.1f} GB are free in {folder}.</source>
-        <translation>La carte de {width} × {height} pixels prend {needed:.1f} Go ; {free:.1f} Go sont libres dans {folder}.</translation>
+        <translation>La carte de {width} × {height} pixels prend {needed:.1f} Go ; {free:.1f} Go sont libres dans {folder}.</translation>
     </message>
     <message>
         <source>Make room, save the project on another disk, or classify a smaller area.</source>
@@ -613,7 +609,7 @@
     </message>
     <message>
         <source>The work on '{name}' has ended, for one of its layers was removed.</source>
-        <translation>Le travail sur « {name} » est terminé, car une de ses couches a été retirée.</translation>
+        <translation>Le travail sur « {name} » est terminé, car une de ses couches a été retirée.</translation>
     </message>
     <message>
         <source>Classify again to begin anew.</source>
@@ -621,19 +617,19 @@
     </message>
     <message>
         <source>Its marks ({count}) are in {file} still: add that file as a layer and import it to go on with them.</source>
-        <translation>Ses marques ({count}) sont toujours dans {file} : ajoutez ce fichier comme couche et importez-le pour continuer avec elles.</translation>
+        <translation>Ses marques ({count}) sont toujours dans {file} : ajoutez ce fichier comme couche et importez-le pour continuer avec elles.</translation>
     </message>
     <message>
         <source>No point of '{name}' says anything about the image.</source>
-        <translation>Aucun point de « {name} » ne dit quoi que ce soit de l'image.</translation>
+        <translation>Aucun point de « {name} » ne dit quoi que ce soit de l'image.</translation>
     </message>
     <message>
         <source>Choose another layer, or other fields: points lie on the image, and their fields hold numbers.</source>
-        <translation>Choisissez une autre couche, ou d'autres champs : les points sont sur l'image, et leurs champs contiennent des nombres.</translation>
+        <translation>Choisissez une autre couche, ou d'autres champs : les points sont sur l'image, et leurs champs contiennent des nombres.</translation>
     </message>
     <message>
         <source>'{name}' has {count} points on the image; {most} are allowed.</source>
-        <translation>« {name} » a {count} points sur l'image ; {most} sont permis.</translation>
+        <translation>« {name} » a {count} points sur l'image ; {most} sont permis.</translation>
     </message>
     <message>
         <source>Filter the layer.</source>
@@ -641,7 +637,7 @@
     </message>
     <message>
         <source>The server has failed: {detail}</source>
-        <translation>Le serveur a échoué : {detail}</translation>
+        <translation>Le serveur a échoué : {detail}</translation>
     </message>
     <message>
         <source>Try again. If that does not help, its log says more.</source>
@@ -649,7 +645,7 @@
     </message>
     <message>
         <source>The server refuses: {detail}</source>
-        <translation>Le serveur refuse : {detail}</translation>
+        <translation>Le serveur refuse : {detail}</translation>
     </message>
     <message>
         <source>Try another choice, or install the same version of plugin and server.</source>
@@ -657,11 +653,11 @@
     </message>
     <message>
         <source>The server and this plugin are of different versions: {detail}</source>
-        <translation>Le serveur et cette extension n'ont pas la même version : {detail}</translation>
+        <translation>Le serveur et cette extension n'ont pas la même version : {detail}</translation>
     </message>
     <message>
         <source>That is more than the server takes: {detail}</source>
-        <translation>C'est plus que ce que le serveur accepte : {detail}</translation>
+        <translation>C'est plus que ce que le serveur accepte : {detail}</translation>
     </message>
     <message>
         <source>Choose a smaller area.</source>
@@ -669,7 +665,7 @@
     </message>
     <message>
         <source>The server does not have it: {detail}</source>
-        <translation>Le serveur ne l'a pas : {detail}</translation>
+        <translation>Le serveur ne l'a pas : {detail}</translation>
     </message>
     <message>
         <source>Choose another model, or classify again.</source>
@@ -677,7 +673,7 @@
     </message>
     <message>
         <source>The server cannot use the raster: {detail}</source>
-        <translation>Le serveur ne peut pas utiliser le raster : {detail}</translation>
+        <translation>Le serveur ne peut pas utiliser le raster : {detail}</translation>
     </message>
     <message>
         <source>Convert the raster, or choose another.</source>
@@ -685,7 +681,7 @@
     </message>
     <message>
         <source>The model does not go with the raster, or is broken: {detail}</source>
-        <translation>Le modèle ne convient pas au raster, ou il est défectueux : {detail}</translation>
+        <translation>Le modèle ne convient pas au raster, ou il est défectueux : {detail}</translation>
     </message>
     <message>
         <source>Choose another model.</source>
@@ -693,7 +689,7 @@
     </message>
     <message>
         <source>The server cannot do that: {detail}</source>
-        <translation>Le serveur ne peut pas faire cela : {detail}</translation>
+        <translation>Le serveur ne peut pas faire cela : {detail}</translation>
     </message>
     <message>
         <source>Ask its administrator.</source>
@@ -701,7 +697,7 @@
     </message>
     <message>
         <source>The server has too much to do: {detail}</source>
-        <translation>Le serveur a trop à faire : {detail}</translation>
+        <translation>Le serveur a trop à faire : {detail}</translation>
     </message>
     <message>
         <source>Try again in a moment.</source>
@@ -709,7 +705,7 @@
     </message>
     <message>
         <source>The server has no room for this: {detail}</source>
-        <translation>Le serveur n'a pas de place pour cela : {detail}</translation>
+        <translation>Le serveur n'a pas de place pour cela : {detail}</translation>
     </message>
     <message>
         <source>Classify a smaller area, or ask its administrator for more room.</source>
@@ -717,15 +713,15 @@
     </message>
     <message>
         <source>The server cannot be reached: {detail}</source>
-        <translation>Le serveur est injoignable : {detail}</translation>
+        <translation>Le serveur est injoignable : {detail}</translation>
     </message>
     <message>
         <source>Check the address and that the server runs; nothing drawn is lost.</source>
-        <translation>Vérifiez l'adresse et que le serveur fonctionne ; rien de ce qui est dessiné n'est perdu.</translation>
+        <translation>Vérifiez l'adresse et que le serveur fonctionne ; rien de ce qui est dessiné n'est perdu.</translation>
     </message>
     <message>
         <source>The server does not let you in: {detail}</source>
-        <translation>Le serveur ne vous laisse pas entrer : {detail}</translation>
+        <translation>Le serveur ne vous laisse pas entrer : {detail}</translation>
     </message>
     <message>
         <source>Ask its administrator to add your key.</source>
@@ -733,11 +729,11 @@
     </message>
     <message>
         <source>The map is unsure around here: it has something to learn.</source>
-        <translation>La carte est incertaine par ici : elle a quelque chose à apprendre.</translation>
+        <translation>La carte est incertaine par ici : elle a quelque chose à apprendre.</translation>
     </message>
     <message>
         <source>The size of the raster's pixels on the ground is unknown; the model takes them as they are.</source>
-        <translation>La taille au sol des pixels du raster est inconnue ; le modèle les prend tels quels.</translation>
+        <translation>La taille au sol des pixels du raster est inconnue ; le modèle les prend tels quels.</translation>
     </message>
     <message>
         <source>The server does not accept your key any more.</source>
@@ -781,7 +777,7 @@
     </message>
     <message>
         <source>The server warns: {detail}</source>
-        <translation>Le serveur avertit : {detail}</translation>
+        <translation>Le serveur avertit : {detail}</translation>
     </message>
     <message>
         <source>No object was found there.</source>
@@ -793,7 +789,7 @@
     </message>
     <message>
         <source>The server does not have the model '{name}' that this map is made with.</source>
-        <translation>Le serveur n'a pas le modèle « {name} » avec lequel cette carte est faite.</translation>
+        <translation>Le serveur n'a pas le modèle « {name} » avec lequel cette carte est faite.</translation>
     </message>
     <message>
         <source>Marks are kept. Copy the model's folder to the server and reconnect, or classify with another model.</source>
@@ -809,7 +805,7 @@
     </message>
     <message>
         <source>The raster cannot be read: {why}.</source>
-        <translation>Le raster est illisible : {why}.</translation>
+        <translation>Le raster est illisible : {why}.</translation>
     </message>
     <message>
         <source>The file may be damaged.</source>
@@ -817,7 +813,7 @@
     </message>
     <message>
         <source>The filter could not be applied: {why}.</source>
-        <translation>Impossible d'appliquer le filtre : {why}.</translation>
+        <translation>Impossible d'appliquer le filtre : {why}.</translation>
     </message>
     <message>
         <source>Check that there is space left on the disk.</source>
@@ -833,7 +829,7 @@
     </message>
     <message>
         <source>The raster's CRS does not say how large it is: {why}.</source>
-        <translation>Le SCR du raster ne dit pas quelle est son étendue : {why}.</translation>
+        <translation>Le SCR du raster ne dit pas quelle est son étendue : {why}.</translation>
     </message>
     <message>
         <source>Check its CRS.</source>
@@ -841,7 +837,7 @@
     </message>
     <message>
         <source>The sample {number} has nothing in '{field}'.</source>
-        <translation>L'échantillon {number} n'a rien dans « {field} ».</translation>
+        <translation>L'échantillon {number} n'a rien dans « {field} ».</translation>
     </message>
     <message>
         <source>Choose another field.</source>
@@ -849,15 +845,15 @@
     </message>
     <message>
         <source>There are fewer than {fewest} labelled samples where the map says: {classes}.</source>
-        <translation>Il y a moins de {fewest} échantillons étiquetés là où la carte indique : {classes}.</translation>
+        <translation>Il y a moins de {fewest} échantillons étiquetés là où la carte indique : {classes}.</translation>
     </message>
     <message>
         <source>Label more samples of these classes; or merge classes, or assess a part of the map without them.</source>
-        <translation>Étiquetez plus d'échantillons de ces classes ; ou fusionnez des classes, ou évaluez une partie de la carte sans elles.</translation>
+        <translation>Étiquetez plus d'échantillons de ces classes ; ou fusionnez des classes, ou évaluez une partie de la carte sans elles.</translation>
     </message>
     <message>
         <source>'{value}' in the field '{field}' is no class id.</source>
-        <translation>« {value} » dans le champ « {field} » n'est pas un identifiant de classe.</translation>
+        <translation>« {value} » dans le champ « {field} » n'est pas un identifiant de classe.</translation>
     </message>
     <message>
         <source>Choose a field of numbers.</source>
@@ -873,7 +869,7 @@
     </message>
     <message>
         <source>The sample {number} does not lie on the map: {why}.</source>
-        <translation>L'échantillon {number} n'est pas sur la carte : {why}.</translation>
+        <translation>L'échantillon {number} n'est pas sur la carte : {why}.</translation>
     </message>
     <message>
         <source>The label could not be saved.</source>
@@ -885,7 +881,7 @@
     </message>
     <message>
         <source>The report could not be saved: {why}.</source>
-        <translation>Impossible d'enregistrer le rapport : {why}.</translation>
+        <translation>Impossible d'enregistrer le rapport : {why}.</translation>
     </message>
     <message>
         <source>Choose another place.</source>
@@ -893,11 +889,11 @@
     </message>
     <message>
         <source>The server has no model '{name}'.</source>
-        <translation>Le serveur n'a pas de modèle « {name} ».</translation>
+        <translation>Le serveur n'a pas de modèle « {name} ».</translation>
     </message>
     <message>
         <source>Its models are: {names}.</source>
-        <translation>Ses modèles sont : {names}.</translation>
+        <translation>Ses modèles sont : {names}.</translation>
     </message>
     <message>
         <source>The extent lies outside the image.</source>
@@ -913,7 +909,7 @@
     </message>
     <message>
         <source>The raster could not be made: {why}.</source>
-        <translation>Impossible de créer le raster : {why}.</translation>
+        <translation>Impossible de créer le raster : {why}.</translation>
     </message>
     <message>
         <source>Check the disk's space.</source>
@@ -921,7 +917,7 @@
     </message>
     <message>
         <source>The file of the layer '{name}' cannot be read: {source}.</source>
-        <translation>Le fichier de la couche « {name} » est illisible : {source}.</translation>
+        <translation>Le fichier de la couche « {name} » est illisible : {source}.</translation>
     </message>
     <message>
         <source>Replace it by a copy that is whole, then open the project again.</source>
@@ -929,19 +925,19 @@
     </message>
     <message>
         <source>The file of the layer '{name}' is damaged: it has no {columns}.</source>
-        <translation>Le fichier de la couche « {name} » est endommagé : il n'a pas {columns}.</translation>
+        <translation>Le fichier de la couche « {name} » est endommagé : il n'a pas {columns}.</translation>
     </message>
     <message>
         <source>The project file is damaged: it does not say with which model '{name}' was made.</source>
-        <translation>Le fichier de projet est endommagé : il ne dit pas avec quel modèle « {name} » a été fait.</translation>
+        <translation>Le fichier de projet est endommagé : il ne dit pas avec quel modèle « {name} » a été fait.</translation>
     </message>
     <message>
         <source>Its marks and its map stay as layers: classify again, and import the marks.</source>
-        <translation>Ses marques et sa carte restent comme couches : classez de nouveau, et importez les marques.</translation>
+        <translation>Ses marques et sa carte restent comme couches : classez de nouveau, et importez les marques.</translation>
     </message>
     <message>
         <source>Features in the marks' file that are no marks, and do not count: {count}.</source>
-        <translation>Entités du fichier des marques qui n'en sont pas, et ne comptent pas : {count}.</translation>
+        <translation>Entités du fichier des marques qui n'en sont pas, et ne comptent pas : {count}.</translation>
     </message>
     <message>
         <source>Import them from there if they should be.</source>
@@ -949,23 +945,23 @@
     </message>
     <message>
         <source>Marks: {name}</source>
-        <translation>Marques : {name}</translation>
+        <translation>Marques : {name}</translation>
     </message>
     <message>
         <source>Land cover: {name}</source>
-        <translation>Occupation du sol : {name}</translation>
+        <translation>Occupation du sol : {name}</translation>
     </message>
     <message>
         <source>Locked: {name}</source>
-        <translation>Verrouillé : {name}</translation>
+        <translation>Verrouillé : {name}</translation>
     </message>
     <message>
         <source>Uncertainty ({method}): {name}</source>
-        <translation>Incertitude ({method}) : {name}</translation>
+        <translation>Incertitude ({method}) : {name}</translation>
     </message>
     <message>
         <source>Where to look: {name}</source>
-        <translation>Où regarder : {name}</translation>
+        <translation>Où regarder : {name}</translation>
     </message>
     <message>
         <source>{number}%</source>
@@ -985,7 +981,7 @@
     </message>
     <message>
         <source>No NVIDIA GPU can be used on this computer: {why}.</source>
-        <translation>Aucun GPU NVIDIA ne peut servir sur cet ordinateur : {why}.</translation>
+        <translation>Aucun GPU NVIDIA ne peut servir sur cet ordinateur : {why}.</translation>
     </message>
     <message>
         <source>Choose PyTorch for any computer, or install NVIDIA's driver and try again.</source>
@@ -993,11 +989,123 @@
     </message>
     <message>
         <source>PyTorch cannot use this computer's GPU: {why}.</source>
-        <translation>PyTorch ne peut pas utiliser le GPU de cet ordinateur : {why}.</translation>
+        <translation>PyTorch ne peut pas utiliser le GPU de cet ordinateur : {why}.</translation>
     </message>
     <message>
         <source>Bring NVIDIA's driver up to date and try again, or choose PyTorch for any computer.</source>
         <translation>Mettez à jour le pilote de NVIDIA et réessayez, ou choisissez PyTorch pour tout ordinateur.</translation>
+    </message>
+    <message>
+        <source>Torn between all classes</source>
+        <translation>Partagé entre toutes les classes</translation>
+    </message>
+    <message>
+        <source>Torn between the best two</source>
+        <translation>Partagé entre les deux meilleures</translation>
+    </message>
+    <message>
+        <source>Unlike what it was trained on</source>
+        <translation>Différent de son entraînement</translation>
+    </message>
+    <message>
+        <source>Wavering between passes</source>
+        <translation>Hésitant d'un passage à l'autre</translation>
+    </message>
+    <message>
+        <source>Likely mistakes</source>
+        <translation>Erreurs probables</translation>
+    </message>
+    <message>
+        <source>water</source>
+        <translation>eau</translation>
+    </message>
+    <message>
+        <source>land</source>
+        <translation>sol</translation>
+    </message>
+    <message>
+        <source>road</source>
+        <translation>route</translation>
+    </message>
+    <message>
+        <source>building</source>
+        <translation>bâtiment</translation>
+    </message>
+    <message>
+        <source>vegetation</source>
+        <translation>végétation</translation>
+    </message>
+    <message>
+        <source>unlabelled object</source>
+        <translation>objet non étiqueté</translation>
+    </message>
+    <message>
+        <source>bare ground</source>
+        <translation>sol nu</translation>
+    </message>
+    <message>
+        <source>built-up</source>
+        <translation>bâti</translation>
+    </message>
+    <message>
+        <source>Land cover from RGB, six classes</source>
+        <translation>Occupation du sol en RVB, six classes</translation>
+    </message>
+    <message>
+        <source>Start from nothing (RGB)</source>
+        <translation>Partir de rien (RVB)</translation>
+    </message>
+    <message>
+        <source>Start from nothing (RGB and near infrared)</source>
+        <translation>Partir de rien (RVB et proche infrarouge)</translation>
+    </message>
+    <message>
+        <source>The project's map cannot show that square.</source>
+        <translation>La carte du projet ne peut pas montrer ce carré.</translation>
+    </message>
+    <message>
+        <source>{name}: {what}</source>
+        <translation>{name} : {what}</translation>
+    </message>
+    <message>
+        <source>entropy</source>
+        <translation>entropie</translation>
+    </message>
+    <message>
+        <source>how evenly the model's belief is spread over all classes</source>
+        <translation>le modèle partage-t-il également sa confiance entre toutes les classes ?</translation>
+    </message>
+    <message>
+        <source>margin</source>
+        <translation>marge</translation>
+    </message>
+    <message>
+        <source>how close the second best class comes to the best one</source>
+        <translation>la deuxième classe est-elle proche de la meilleure ?</translation>
+    </message>
+    <message>
+        <source>ODIN</source>
+        <translation>ODIN</translation>
+    </message>
+    <message>
+        <source>how sure the best class is after a nudge of the image in its favour; a few passes</source>
+        <translation>confiance en la meilleure classe quand l'image est légèrement poussée en sa faveur ; quelques passages</translation>
+    </message>
+    <message>
+        <source>Monte Carlo dropout</source>
+        <translation>dropout de Monte-Carlo</translation>
+    </message>
+    <message>
+        <source>how much the answer changes with parts of the network switched off; slow</source>
+        <translation>la réponse change-t-elle quand on éteint des parties du réseau ? Lent</translation>
+    </message>
+    <message>
+        <source>ConfidNet</source>
+        <translation>ConfidNet</translation>
+    </message>
+    <message>
+        <source>what a second small network expects, trained to know the first one's mistakes</source>
+        <translation>ce qu'attend un second petit réseau, entraîné à connaître les erreurs du premier</translation>
     </message>
 </context>
 <context>
@@ -1012,7 +1120,7 @@
     </message>
     <message>
         <source>The layer that 'Stratified random samples' has made, labelled.</source>
-        <translation>La couche créée par « Échantillons aléatoires stratifiés », une fois étiquetée.</translation>
+        <translation>La couche créée par « Échantillons aléatoires stratifiés », une fois étiquetée.</translation>
     </message>
     <message>
         <source>Reference class</source>
@@ -1064,11 +1172,11 @@
     </message>
     <message>
         <source>Samples without a label, left out: {count}.</source>
-        <translation>Échantillons sans étiquette, ignorés : {count}.</translation>
+        <translation>Échantillons sans étiquette, ignorés : {count}.</translation>
     </message>
     <message>
         <source>Samples where the map shows another class now than when they were drawn: {count}. This assesses the map as it was then; a map that was corrected since needs new samples.</source>
-        <translation>Échantillons où la carte montre à présent une autre classe qu'au moment du tirage : {count}. L'évaluation porte sur la carte d'alors ; une carte corrigée depuis demande de nouveaux échantillons.</translation>
+        <translation>Échantillons où la carte montre à présent une autre classe qu'au moment du tirage : {count}. L'évaluation porte sur la carte d'alors ; une carte corrigée depuis demande de nouveaux échantillons.</translation>
     </message>
     <message>
         <source>How accurate a class map is, and how much there really is of each class, by labelled random samples (algorithm 'Stratified random samples').
@@ -1076,9 +1184,9 @@
 Gives overall, user's and producer's accuracy, and areas corrected by the map's mistakes, all with 95 % confidence intervals, after Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. The samples must be a random choice within each class of this very map: correct the map, and it needs new samples; and give the extent that they were drawn from.
 
 Columns named margin are half the width of the interval. Samples without a label are left out.</source>
-        <translation>Exactitude d'une carte de classes et étendue réelle de chaque classe, d'après des échantillons aléatoires étiquetés (algorithme « Échantillons aléatoires stratifiés »).
+        <translation>Exactitude d'une carte de classes et étendue réelle de chaque classe, d'après des échantillons aléatoires étiquetés (algorithme « Échantillons aléatoires stratifiés »).
 
-Donne l'exactitude globale, celles de l'utilisateur et du producteur, et des surfaces corrigées des erreurs de la carte, avec des intervalles de confiance à 95 %, d'après Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. Les échantillons doivent être tirés au hasard dans chaque classe de cette carte même : si la carte est corrigée, il en faut de nouveaux ; et indiquez l'emprise dont ils ont été tirés.
+Donne l'exactitude globale, celles de l'utilisateur et du producteur, et des surfaces corrigées des erreurs de la carte, avec des intervalles de confiance à 95 %, d'après Olofsson et al. (2014), Remote Sensing of Environment 148, 42-57. Les échantillons doivent être tirés au hasard dans chaque classe de cette carte même : si la carte est corrigée, il en faut de nouveaux ; et indiquez l'emprise dont ils ont été tirés.
 
 Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échantillons sans étiquette sont ignorés.</translation>
     </message>
@@ -1103,7 +1211,7 @@ Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échan
     </message>
     <message>
         <source>The part to use; everything if this is left empty.</source>
-        <translation>La partie à utiliser ; tout si ce champ est vide.</translation>
+        <translation>La partie à utiliser ; tout si ce champ est vide.</translation>
     </message>
     <message>
         <source>Result</source>
@@ -1146,7 +1254,7 @@ Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échan
     </message>
     <message>
         <source>{color}: told apart with any colour vision</source>
-        <translation>{color} : se distingue quelle que soit la vision des couleurs</translation>
+        <translation>{color} : se distingue quelle que soit la vision des couleurs</translation>
     </message>
 </context>
 <context>
@@ -1159,7 +1267,7 @@ Les colonnes nommées margin donnent la demi-largeur de l'intervalle. Les échan
         <source>Classifies an image with a model of a Terrafine server. The result does not depend on the extent: a part is classified as it would be within the whole.
 
 The result is a class map with names and colours, on the image's own pixels.</source>
-        <translation>Classe une image avec un modèle d'un serveur Terrafine. Le résultat ne dépend pas de l'emprise : une partie est classée comme elle le serait dans l'ensemble.
+        <translation>Classe une image avec un modèle d'un serveur Terrafine. Le résultat ne dépend pas de l'emprise : une partie est classée comme elle le serait dans l'ensemble.
 
 Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêmes de l'image.</translation>
     </message>
@@ -1231,7 +1339,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>'{name}' is being sampled at {gsd:g} m.</source>
-        <translation>« {name} » est échantillonnée à {gsd:g} m.</translation>
+        <translation>« {name} » est échantillonnée à {gsd:g} m.</translation>
     </message>
     <message>
         <source>Check that its provider's terms of use allow automatic analysis.</source>
@@ -1278,7 +1386,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>{marks}; the map does not follow all of them yet</source>
-        <translation>{marks} ; la carte ne les suit pas encore toutes</translation>
+        <translation>{marks} ; la carte ne les suit pas encore toutes</translation>
     </message>
     <message>
         <source>{marks} · map updated in {seconds:.2f} s</source>
@@ -1324,12 +1432,16 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
         <source>Finding the object…</source>
         <translation>Recherche de l'objet…</translation>
     </message>
+    <message>
+        <source>No marks yet</source>
+        <translation>Aucune marque</translation>
+    </message>
 </context>
 <context>
     <name>ExchangeDesk</name>
     <message>
         <source>Another image was chosen: nothing was imported.</source>
-        <translation>Une autre image a été choisie : rien n'a été importé.</translation>
+        <translation>Une autre image a été choisie : rien n'a été importé.</translation>
     </message>
     <message>
         <source>Import again.</source>
@@ -1337,11 +1449,11 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Marks imported: {count}.</source>
-        <translation>Marques importées : {count}.</translation>
+        <translation>Marques importées : {count}.</translation>
     </message>
     <message>
         <source>Left out: {reasons}.</source>
-        <translation>Ignorées : {reasons}.</translation>
+        <translation>Ignorées : {reasons}.</translation>
     </message>
     <message>
         <source>no class of the legend</source>
@@ -1361,7 +1473,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Edits that cannot be marks and were not taken over: {count}.</source>
-        <translation>Modifications qui ne peuvent pas être des marques et n'ont pas été reprises : {count}.</translation>
+        <translation>Modifications qui ne peuvent pas être des marques et n'ont pas été reprises : {count}.</translation>
     </message>
     <message>
         <source>A mark needs a class of the legend and a shape without holes.</source>
@@ -1391,14 +1503,14 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <name>Guide</name>
     <message>
         <source>Terrafine: user guide</source>
-        <translation>Terrafine : guide de l'utilisateur</translation>
+        <translation>Terrafine : guide de l'utilisateur</translation>
     </message>
 </context>
 <context>
     <name>HistoryPanel</name>
     <message>
         <source>Click a step to go back to it; steps in grey are undone</source>
-        <translation>Cliquez une étape pour y revenir ; les étapes en gris sont annulées</translation>
+        <translation>Cliquez une étape pour y revenir ; les étapes en gris sont annulées</translation>
     </message>
     <message>
         <source>As it was opened</source>
@@ -1418,15 +1530,15 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Marks erased: {count}</source>
-        <translation>Marques effacées : {count}</translation>
+        <translation>Marques effacées : {count}</translation>
     </message>
     <message>
         <source>Marks edited: {count}</source>
-        <translation>Marques modifiées : {count}</translation>
+        <translation>Marques modifiées : {count}</translation>
     </message>
     <message>
         <source>Marks imported: {count}</source>
-        <translation>Marques importées : {count}</translation>
+        <translation>Marques importées : {count}</translation>
     </message>
     <message>
         <source>Region locked</source>
@@ -1446,7 +1558,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Class added: {name}</source>
-        <translation>Classe ajoutée : {name}</translation>
+        <translation>Classe ajoutée : {name}</translation>
     </message>
     <message>
         <source>{name} merged into {into}</source>
@@ -1454,11 +1566,11 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Class removed: {name}</source>
-        <translation>Classe supprimée : {name}</translation>
+        <translation>Classe supprimée : {name}</translation>
     </message>
     <message>
         <source>Class changed: {name}</source>
-        <translation>Classe modifiée : {name}</translation>
+        <translation>Classe modifiée : {name}</translation>
     </message>
     <message>
         <source>Side information</source>
@@ -1489,7 +1601,23 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>The field holds names of classes, or their ids: {legend}.</source>
-        <translation>Le champ contient les noms des classes, ou leurs identifiants : {legend}.</translation>
+        <translation>Le champ contient les noms des classes, ou leurs identifiants : {legend}.</translation>
+    </message>
+    <message>
+        <source>The layer whose points, lines and polygons become marks</source>
+        <translation>La couche dont les points, lignes et polygones deviennent des marques</translation>
+    </message>
+    <message>
+        <source>The field that says which class each feature is of</source>
+        <translation>Le champ qui dit la classe de chaque entité</translation>
+    </message>
+    <message>
+        <source>How wide a line of the layer becomes, in pixels of the image</source>
+        <translation>Largeur que prend une ligne de la couche, en pixels de l'image</translation>
+    </message>
+    <message>
+        <source>The project has no vector layer to import from: add one first.</source>
+        <translation>Le projet n'a aucune couche vectorielle à importer : ajoutez-en une d'abord.</translation>
     </message>
 </context>
 <context>
@@ -1506,16 +1634,16 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
         <translation>Étiqueter les échantillons…</translation>
     </message>
     <message>
-        <source>Choose a layer that the algorithm 'Stratified random samples' has made.</source>
-        <translation>Choisissez une couche créée par l'algorithme « Échantillons aléatoires stratifiés ».</translation>
-    </message>
-    <message>
-        <source>All samples have a label. Run the algorithm 'Assess accuracy' next.</source>
-        <translation>Tous les échantillons sont étiquetés. Lancez maintenant l'algorithme « Évaluer l'exactitude ».</translation>
-    </message>
-    <message>
         <source>Look at the pixel in the frame, and press the number of its class. Zoom as you like.</source>
         <translation>Regardez le pixel dans le cadre et appuyez sur le numéro de sa classe. Zoomez à votre guise.</translation>
+    </message>
+    <message>
+        <source>Choose a layer of samples. Deliver › 1. Draw samples… makes one.</source>
+        <translation>Choisissez une couche d'échantillons. Livrer › 1. Tirer des échantillons… en crée une.</translation>
+    </message>
+    <message>
+        <source>All samples have a label. Next: Deliver › 3. Assess accuracy…</source>
+        <translation>Tous les échantillons ont une étiquette. Ensuite : Livrer › 3. Évaluer l'exactitude…</translation>
     </message>
 </context>
 <context>
@@ -1550,7 +1678,11 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>What is really there?</source>
-        <translation>Qu'y a-t-il réellement ?</translation>
+        <translation>Qu'y a-t-il réellement ?</translation>
+    </message>
+    <message>
+        <source>The samples to label: a layer of points that 'Stratified random samples' has made</source>
+        <translation>Les échantillons à étiqueter : une couche de points créée par « Échantillons aléatoires stratifiés »</translation>
     </message>
 </context>
 <context>
@@ -1593,7 +1725,7 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>Letters, digits, '.', '_' or '-'; one that the server does not have yet.</source>
-        <translation>Lettres, chiffres, « . », « _ » ou « - » ; un nom que le serveur n'a pas encore.</translation>
+        <translation>Lettres, chiffres, « . », « _ » ou « - » ; un nom que le serveur n'a pas encore.</translation>
     </message>
     <message>
         <source>Title of the new model</source>
@@ -1601,7 +1733,7 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>For people; the name if this is left empty.</source>
-        <translation>Pour les lecteurs ; le nom si ce champ est vide.</translation>
+        <translation>Pour les lecteurs ; le nom si ce champ est vide.</translation>
     </message>
     <message>
         <source>Map of the new model</source>
@@ -1628,7 +1760,7 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>Follow the advice: learn from your marks now</source>
-        <translation>Suivre le conseil : apprendre maintenant de vos marques</translation>
+        <translation>Suivre le conseil : apprendre maintenant de vos marques</translation>
     </message>
     <message>
         <source>Learn from my marks</source>
@@ -1636,15 +1768,15 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>Retrain the model on all your marks, for this image only; the whole map follows (L)</source>
-        <translation>Réentraîner le modèle avec toutes vos marques, pour cette image seulement ; toute la carte suit (L)</translation>
+        <translation>Réentraîner le modèle avec toutes vos marques, pour cette image seulement ; toute la carte suit (L)</translation>
     </message>
     <message>
         <source>Compare with the map before the last learning (C): move the mouse; Esc ends it</source>
-        <translation>Comparer avec la carte d'avant le dernier apprentissage (C) : déplacez la souris ; Échap y met fin</translation>
+        <translation>Comparer avec la carte d'avant le dernier apprentissage (C) : déplacez la souris ; Échap y met fin</translation>
     </message>
     <message>
         <source>Advice: {reason}</source>
-        <translation>Conseil : {reason}</translation>
+        <translation>Conseil : {reason}</translation>
     </message>
     <message>
         <source>The map is that of the model and what it has learnt from your marks.</source>
@@ -1652,7 +1784,7 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>Of the pixels you marked, the model by itself had {before} right; now it has {after}.</source>
-        <translation>Parmi les pixels que vous avez marqués, le modèle seul en classait bien {before} ; à présent {after}.</translation>
+        <translation>Parmi les pixels que vous avez marqués, le modèle seul en classait bien {before} ; à présent {after}.</translation>
     </message>
     <message>
         <source>How much of the model may change. More takes longer, and needs more marks</source>
@@ -1660,11 +1792,11 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>Quick: the colours of the scene</source>
-        <translation>Rapide : les couleurs de la scène</translation>
+        <translation>Rapide : les couleurs de la scène</translation>
     </message>
     <message>
         <source>Thorough: all but the image features</source>
-        <translation>Approfondi : tout sauf les caractéristiques de l'image</translation>
+        <translation>Approfondi : tout sauf les caractéristiques de l'image</translation>
     </message>
     <message>
         <source>Everything, also the image features</source>
@@ -1688,7 +1820,7 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>Go back to the model as it came; your marks stay. Undo takes it back</source>
-        <translation>Revenir au modèle d'origine ; vos marques restent. « Annuler » rétablit ce qui a été appris</translation>
+        <translation>Revenir au modèle d'origine ; vos marques restent. « Annuler » rétablit ce qui a été appris</translation>
     </message>
     <message>
         <source>How far</source>
@@ -1697,6 +1829,10 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     <message>
         <source>Learn now</source>
         <translation>Apprendre maintenant</translation>
+    </message>
+    <message>
+        <source>So few marks do not tell how well the model learns: look at the map, and mark more places.</source>
+        <translation>Si peu de marques ne disent pas ce que le modèle apprend : regardez la carte, et marquez d'autres endroits.</translation>
     </message>
 </context>
 <context>
@@ -1722,7 +1858,7 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>Remove the class: the next likely one is shown instead (Del)</source>
-        <translation>Supprimer la classe : la plus probable après elle est montrée à sa place (Suppr)</translation>
+        <translation>Supprimer la classe : la plus probable après elle est montrée à sa place (Suppr)</translation>
     </message>
     <message>
         <source>Start with a legend of your own</source>
@@ -1750,26 +1886,18 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
     </message>
     <message>
         <source>Merge '{name}' into</source>
-        <translation>Fusionner « {name} » avec</translation>
+        <translation>Fusionner « {name} » avec</translation>
     </message>
 </context>
 <context>
     <name>LookPanel</name>
     <message>
         <source>How it is measured how unsure the map is; the model offers these</source>
-        <translation>Comment l'incertitude de la carte est mesurée ; c'est ce que le modèle propose</translation>
-    </message>
-    <message>
-        <source>Side of the patches to look at, in pixels of the image</source>
-        <translation>Côté des carrés à regarder, en pixels de l'image</translation>
+        <translation>Comment l'incertitude de la carte est mesurée ; c'est ce que le modèle propose</translation>
     </message>
     <message>
         <source>{size} pixels</source>
         <translation>{size} pixels</translation>
-    </message>
-    <message>
-        <source>Which patches come first; at random shows how good the map is as a whole</source>
-        <translation>Quels carrés viennent d'abord ; au hasard montre ce que vaut la carte dans son ensemble</translation>
     </message>
     <message>
         <source>Map the uncertainty</source>
@@ -1784,32 +1912,8 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
         <translation>Montrer où regarder</translation>
     </message>
     <message>
-        <source>Go through the map patch by patch</source>
-        <translation>Parcourir la carte carré par carré</translation>
-    </message>
-    <message>
         <source>End the review and forget what has been looked at</source>
         <translation>Terminer la revue et oublier ce qui a été regardé</translation>
-    </message>
-    <message>
-        <source>Entropy of the classes</source>
-        <translation>Entropie des classes</translation>
-    </message>
-    <message>
-        <source>Margin between the best two classes</source>
-        <translation>Marge entre les deux meilleures classes</translation>
-    </message>
-    <message>
-        <source>ODIN</source>
-        <translation>ODIN</translation>
-    </message>
-    <message>
-        <source>Monte Carlo dropout</source>
-        <translation>Dropout de Monte-Carlo</translation>
-    </message>
-    <message>
-        <source>ConfidNet</source>
-        <translation>ConfidNet</translation>
     </message>
     <message>
         <source>The most doubtful first</source>
@@ -1828,20 +1932,8 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
         <translation>Incertitude</translation>
     </message>
     <message>
-        <source>Patches</source>
-        <translation>Carrés</translation>
-    </message>
-    <message>
         <source>Order</source>
         <translation>Ordre</translation>
-    </message>
-    <message>
-        <source>1 patch left</source>
-        <translation>encore 1 carré</translation>
-    </message>
-    <message>
-        <source>{count} patches left</source>
-        <translation>encore {count} carrés</translation>
     </message>
     <message>
         <source>{share} of the area reviewed · {left}</source>
@@ -1852,24 +1944,48 @@ Juste avant et juste après sont les pourcentages de pixels marqués que le mod�
         <translation>Suivant (N)</translation>
     </message>
     <message>
-        <source>Leave this patch open and go to the next</source>
-        <translation>Laisser ce carré ouvert et passer au suivant</translation>
-    </message>
-    <message>
         <source>Done (D)</source>
         <translation>Fait (D)</translation>
-    </message>
-    <message>
-        <source>This patch is right now: tick it off and go to the next; again takes it back</source>
-        <translation>Ce carré est juste : le cocher et passer au suivant ; une seconde fois le décoche</translation>
     </message>
     <message>
         <source>Skip (S)</source>
         <translation>Passer (S)</translation>
     </message>
     <message>
-        <source>Do not come back to this patch; go to the next; again takes it back</source>
-        <translation>Ne pas revenir à ce carré ; passer au suivant ; une seconde fois l'annule</translation>
+        <source>1 square left</source>
+        <translation>encore 1 carré</translation>
+    </message>
+    <message>
+        <source>{count} squares left</source>
+        <translation>encore {count} carrés</translation>
+    </message>
+    <message>
+        <source>Side of the squares to look at, in pixels of the image</source>
+        <translation>Côté des carrés à regarder, en pixels de l'image</translation>
+    </message>
+    <message>
+        <source>Which squares come first; at random shows how good the map is as a whole</source>
+        <translation>Quels carrés viennent d'abord ; au hasard montre ce que vaut la carte dans son ensemble</translation>
+    </message>
+    <message>
+        <source>Go through the map square by square</source>
+        <translation>Parcourir la carte carré par carré</translation>
+    </message>
+    <message>
+        <source>Leave this square open and go to the next</source>
+        <translation>Laisser ce carré ouvert et passer au suivant</translation>
+    </message>
+    <message>
+        <source>This square is right now: tick it off and go to the next; again takes it back</source>
+        <translation>Ce carré est juste : le cocher et passer au suivant ; une seconde fois le décoche</translation>
+    </message>
+    <message>
+        <source>Do not come back to this square; go to the next; again takes it back</source>
+        <translation>Ne pas revenir à ce carré ; passer au suivant ; une seconde fois l'annule</translation>
+    </message>
+    <message>
+        <source>Squares</source>
+        <translation>Carrés</translation>
     </message>
 </context>
 <context>
@@ -1935,11 +2051,11 @@ Le résultat garde les noms et les couleurs.</translation>
     </message>
     <message>
         <source>The fields with them, in the model's order; empty for those of the names that the model knows.</source>
-        <translation>Leurs champs, dans l'ordre du modèle ; vide pour ceux dont le modèle connaît le nom.</translation>
+        <translation>Leurs champs, dans l'ordre du modèle ; vide pour ceux dont le modèle connaît le nom.</translation>
     </message>
     <message>
         <source>A second, closer look: sharper outlines in several times the time. Not every model offers it.</source>
-        <translation>Un second regard, de plus près : des contours plus nets en plusieurs fois plus de temps. Tous les modèles ne l'offrent pas.</translation>
+        <translation>Un second regard, de plus près : des contours plus nets en plusieurs fois plus de temps. Tous les modèles ne l'offrent pas.</translation>
     </message>
 </context>
 <context>
@@ -1954,7 +2070,7 @@ Le résultat garde les noms et les couleurs.</translation>
     </message>
     <message>
         <source>The network that classifies, and with it the legend; the server offers them</source>
-        <translation>Le réseau qui classe, et avec lui la légende ; le serveur les propose</translation>
+        <translation>Le réseau qui classe, et avec lui la légende ; le serveur les propose</translation>
     </message>
     <message>
         <source>Draw the rectangle on the map</source>
@@ -1966,7 +2082,7 @@ Le résultat garde les noms et les couleurs.</translation>
     </message>
     <message>
         <source>A base map has no pixels of its own: it is sampled at this size</source>
-        <translation>Un fond de carte n'a pas de pixels propres : il est échantillonné à cette taille</translation>
+        <translation>Un fond de carte n'a pas de pixels propres : il est échantillonné à cette taille</translation>
     </message>
     <message>
         <source>What the map shows</source>
@@ -1998,11 +2114,11 @@ Le résultat garde les noms et les couleurs.</translation>
     </message>
     <message>
         <source>Have the model classify the area; what you marked in it before holds</source>
-        <translation>Faire classer la zone par le modèle ; vos marques y restent valables</translation>
+        <translation>Faire classer la zone par le modèle ; vos marques y restent valables</translation>
     </message>
     <message>
         <source>The raster layer to classify: a file, or a base map that is sampled</source>
-        <translation>La couche raster à classer : un fichier, ou un fond de carte échantillonné</translation>
+        <translation>La couche raster à classer : un fichier, ou un fond de carte échantillonné</translation>
     </message>
     <message>
         <source>How much of the image is classified</source>
@@ -2010,7 +2126,7 @@ Le résultat garde les noms et les couleurs.</translation>
     </message>
     <message>
         <source>Side information: tell the model what is known at points</source>
-        <translation>Informations annexes : dire au modèle ce que l'on sait en des points</translation>
+        <translation>Informations annexes : dire au modèle ce que l'on sait en des points</translation>
     </message>
     <message>
         <source>How finely the map is drawn, from the next classification on</source>
@@ -2021,16 +2137,12 @@ Le résultat garde les noms et les couleurs.</translation>
         <translation>Normal</translation>
     </message>
     <message>
-        <source>Patch by patch</source>
-        <translation>Carreau par carreau</translation>
-    </message>
-    <message>
         <source>Fine</source>
         <translation>Fin</translation>
     </message>
     <message>
         <source>A second, closer look everywhere; takes several times as long</source>
-        <translation>Un second regard, plus près, partout ; plusieurs fois plus long</translation>
+        <translation>Un second regard, plus près, partout ; plusieurs fois plus long</translation>
     </message>
     <message>
         <source>Fine where in doubt</source>
@@ -2054,7 +2166,11 @@ Le résultat garde les noms et les couleurs.</translation>
     </message>
     <message>
         <source>Stop, and keep what is there; learning that is stopped has changed nothing</source>
-        <translation>Arrêter, et garder ce qui est là ; un apprentissage arrêté n'a rien changé</translation>
+        <translation>Arrêter, et garder ce qui est là ; un apprentissage arrêté n'a rien changé</translation>
+    </message>
+    <message>
+        <source>One look at each place, the fastest</source>
+        <translation>Un seul regard partout, le plus rapide</translation>
     </message>
 </context>
 <context>
@@ -2120,7 +2236,7 @@ Le résultat garde les noms et les couleurs.</translation>
     </message>
     <message>
         <source>In pixels of the image; [ and ] make it narrower and wider</source>
-        <translation>En pixels de l'image ; [ et ] l'amincissent et l'élargissent</translation>
+        <translation>En pixels de l'image ; [ et ] l'amincissent et l'élargissent</translation>
     </message>
     <message>
         <source>Without it, the map waits until you press Refresh the map</source>
@@ -2143,7 +2259,7 @@ Le résultat garde les noms et les couleurs.</translation>
     </message>
     <message>
         <source>Terrafine talks to its server through the Python package pyzmq, which this QGIS does not have. Run this command in a terminal (on Windows in the OSGeo4W Shell), then try again:</source>
-        <translation>Terrafine communique avec son serveur par le paquet Python pyzmq, qui manque à ce QGIS. Exécutez cette commande dans un terminal (sous Windows dans l'OSGeo4W Shell), puis réessayez :</translation>
+        <translation>Terrafine communique avec son serveur par le paquet Python pyzmq, qui manque à ce QGIS. Exécutez cette commande dans un terminal (sous Windows dans l'OSGeo4W Shell), puis réessayez :</translation>
     </message>
     <message>
         <source>One package is missing</source>
@@ -2162,7 +2278,7 @@ Le résultat garde les noms et les couleurs.</translation>
 A box may be any feature: the rectangle around it counts, loosely drawn, with all of the object in it and the object in its middle. Boxes in which nothing was found are left out.</source>
         <translation>Transforme des cadres tracés autour de choses, de bâtiments par exemple, en leurs contours, avec un modèle d'un serveur Terrafine qui trouve des objets isolés.
 
-Un cadre peut être une entité quelconque : c'est le rectangle qui l'entoure qui compte, tracé largement, avec tout l'objet dedans et l'objet en son milieu. Les cadres où rien n'a été trouvé sont écartés.</translation>
+Un cadre peut être une entité quelconque : c'est le rectangle qui l'entoure qui compte, tracé largement, avec tout l'objet dedans et l'objet en son milieu. Les cadres où rien n'a été trouvé sont écartés.</translation>
     </message>
     <message>
         <source>Boxes</source>
@@ -2178,7 +2294,7 @@ Un cadre peut être une entité quelconque : c'est le rectangle qui l'entoure qu
     </message>
     <message>
         <source>Objects that the model is less sure of are left out; 0 keeps all.</source>
-        <translation>Les objets dont le modèle est moins sûr sont écartés ; 0 les garde tous.</translation>
+        <translation>Les objets dont le modèle est moins sûr sont écartés ; 0 les garde tous.</translation>
     </message>
     <message>
         <source>Objects</source>
@@ -2186,7 +2302,7 @@ Un cadre peut être une entité quelconque : c'est le rectangle qui l'entoure qu
     </message>
     <message>
         <source>Polygons with the attributes of their boxes, and how sure the model is of each: score, 0 to 1.</source>
-        <translation>Polygones avec les attributs de leurs cadres, et la certitude du modèle pour chacun : score, de 0 à 1.</translation>
+        <translation>Polygones avec les attributs de leurs cadres, et la certitude du modèle pour chacun : score, de 0 à 1.</translation>
     </message>
     <message>
         <source>Objects found</source>
@@ -2236,15 +2352,11 @@ Un cadre peut être une entité quelconque : c'est le rectangle qui l'entoure qu
     </message>
     <message>
         <source>The next area that you classify has exactly these classes. What the model knows by the same name goes on; everything else it learns from your marks. Maps and marks of before stay.</source>
-        <translation>La prochaine zone que vous classerez aura exactement ces classes. Ce que le modèle connaît sous le même nom reste acquis ; tout le reste, il l'apprend de vos marques. Les cartes et marques d'avant restent.</translation>
+        <translation>La prochaine zone que vous classerez aura exactement ces classes. Ce que le modèle connaît sous le même nom reste acquis ; tout le reste, il l'apprend de vos marques. Les cartes et marques d'avant restent.</translation>
     </message>
 </context>
 <context>
     <name>PatchList</name>
-    <message>
-        <source>Click a patch to go there</source>
-        <translation>Cliquer sur un carré pour y aller</translation>
-    </message>
     <message>
         <source>done</source>
         <translation>fait</translation>
@@ -2257,32 +2369,16 @@ Un cadre peut être une entité quelconque : c'est le rectangle qui l'entoure qu
         <source>uncertainty {score:.2f}</source>
         <translation>incertitude {score:.2f}</translation>
     </message>
+    <message>
+        <source>Click a square to go there</source>
+        <translation>Cliquer sur un carré pour y aller</translation>
+    </message>
 </context>
 <context>
     <name>Queries</name>
     <message>
         <source>Where to look first</source>
         <translation>Où regarder d'abord</translation>
-    </message>
-    <message>
-        <source>Ranks the patches of an image by how unsure a model of a Terrafine server is of them, so that an hour of checking goes where the map is most likely wrong.
-
-Fields: rank, 1 is the first to look at, and uncertainty, the patch's mean from 0 to 1.</source>
-        <translation>Classe les carrés d'une image selon l'incertitude d'un modèle d'un serveur Terrafine, pour qu'une heure de vérification aille là où la carte se trompe le plus probablement.
-
-Champs : rank, 1 est le premier à regarder, et uncertainty, la moyenne du carré de 0 à 1.</translation>
-    </message>
-    <message>
-        <source>Side of a patch, in pixels</source>
-        <translation>Côté d'un carré, en pixels</translation>
-    </message>
-    <message>
-        <source>Patches lie on a grid that begins at the image's corner.</source>
-        <translation>Les carrés suivent une grille qui commence au coin de l'image.</translation>
-    </message>
-    <message>
-        <source>Number of patches</source>
-        <translation>Nombre de carrés</translation>
     </message>
     <message>
         <source>The most uncertain ones.</source>
@@ -2297,12 +2393,32 @@ Champs : rank, 1 est le premier à regarder, et uncertainty, la moyenne du carr�
         <translation>entropy, margin, ou une autre que le modèle propose.</translation>
     </message>
     <message>
-        <source>Patches</source>
-        <translation>Carrés</translation>
-    </message>
-    <message>
         <source>A polygon layer.</source>
         <translation>Une couche de polygones.</translation>
+    </message>
+    <message>
+        <source>Ranks the squares of an image by how unsure a model of a Terrafine server is of them, so that an hour of checking goes where the map is most likely wrong.
+
+Fields: rank, 1 is the first to look at, and uncertainty, the square's mean from 0 to 1.</source>
+        <translation>Classe les carrés d'une image selon l'incertitude d'un modèle d'un serveur Terrafine, pour qu'une heure de vérification aille là où la carte se trompe le plus probablement.
+
+Champs : rank, 1 étant le premier à regarder, et uncertainty, la moyenne du carré de 0 à 1.</translation>
+    </message>
+    <message>
+        <source>Side of a square, in pixels</source>
+        <translation>Côté d'un carré, en pixels</translation>
+    </message>
+    <message>
+        <source>Squares lie on a grid that begins at the image's corner.</source>
+        <translation>Les carrés suivent une grille qui commence au coin de l'image.</translation>
+    </message>
+    <message>
+        <source>Number of squares</source>
+        <translation>Nombre de carrés</translation>
+    </message>
+    <message>
+        <source>Squares</source>
+        <translation>Carrés</translation>
     </message>
 </context>
 <context>
@@ -2315,7 +2431,7 @@ Champs : rank, 1 est le premier à regarder, et uncertainty, la moyenne du carr�
         <source>Classifies an image with a model of a Terrafine server that listens to marks: points, lines or polygons that say what is really there. The map heals around each of them; the model stays as it is.
 
 The result is a class map with names and colours, on the image's own pixels.</source>
-        <translation>Classe une image avec un modèle d'un serveur Terrafine qui tient compte de marques : points, lignes ou polygones qui disent ce qui est réellement là. La carte se corrige autour de chacune ; le modèle reste tel quel.
+        <translation>Classe une image avec un modèle d'un serveur Terrafine qui tient compte de marques : points, lignes ou polygones qui disent ce qui est réellement là. La carte se corrige autour de chacune ; le modèle reste tel quel.
 
 Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêmes de l'image.</translation>
     </message>
@@ -2328,7 +2444,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Regions that are smaller go to their largest neighbour; 0 keeps all.</source>
-        <translation>Les régions plus petites vont à leur plus grande voisine ; 0 les garde toutes.</translation>
+        <translation>Les régions plus petites vont à leur plus grande voisine ; 0 les garde toutes.</translation>
     </message>
     <message>
         <source>pixels</source>
@@ -2355,7 +2471,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>A raster in a file; base maps have to be sampled first, with Terrafine's panel.</source>
-        <translation>Un raster dans un fichier ; les fonds de carte doivent d'abord être échantillonnés, avec le panneau de Terrafine.</translation>
+        <translation>Un raster dans un fichier ; les fonds de carte doivent d'abord être échantillonnés, avec le panneau de Terrafine.</translation>
     </message>
     <message>
         <source>Marks</source>
@@ -2363,7 +2479,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Points, lines or polygons that say what is really there: Terrafine's marks or any other layer.</source>
-        <translation>Points, lignes ou polygones qui disent ce qui est réellement là : les marques de Terrafine ou toute autre couche.</translation>
+        <translation>Points, lignes ou polygones qui disent ce qui est réellement là : les marques de Terrafine ou toute autre couche.</translation>
     </message>
     <message>
         <source>Class</source>
@@ -2387,7 +2503,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Name of a model of the server; empty for the one that was last used.</source>
-        <translation>Nom d'un modèle du serveur ; vide pour le dernier utilisé.</translation>
+        <translation>Nom d'un modèle du serveur ; vide pour le dernier utilisé.</translation>
     </message>
     <message>
         <source>Server</source>
@@ -2395,11 +2511,11 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Address, such as 127.0.0.1:5590, or the name of a saved server; empty for the one that was last connected to. It has to be running.</source>
-        <translation>Adresse, comme 127.0.0.1:5590, ou nom d'un serveur enregistré ; vide pour le dernier connecté. Il doit être en marche.</translation>
+        <translation>Adresse, comme 127.0.0.1:5590, ou nom d'un serveur enregistré ; vide pour le dernier connecté. Il doit être en marche.</translation>
     </message>
     <message>
         <source>QGIS's Python lacks pyzmq: Terrafine's panel says how to get it.</source>
-        <translation>Le Python de QGIS n'a pas pyzmq : le panneau de Terrafine dit comment l'obtenir.</translation>
+        <translation>Le Python de QGIS n'a pas pyzmq : le panneau de Terrafine dit comment l'obtenir.</translation>
     </message>
 </context>
 <context>
@@ -2410,7 +2526,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Overall accuracy: {value} ({percent} confidence interval)</source>
-        <translation>Exactitude globale : {value} (intervalle de confiance à {percent})</translation>
+        <translation>Exactitude globale : {value} (intervalle de confiance à {percent})</translation>
     </message>
     <message>
         <source>{right} of {all} labelled samples agree with the map.</source>
@@ -2418,7 +2534,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>The map and the samples: white where the map is right, red where it is wrong.</source>
-        <translation>La carte et les échantillons : en blanc là où la carte a raison, en rouge là où elle a tort.</translation>
+        <translation>La carte et les échantillons : en blanc là où la carte a raison, en rouge là où elle a tort.</translation>
     </message>
     <message>
         <source>Class</source>
@@ -2442,7 +2558,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>User's accuracy: of what the map calls so, how much is so. Producer's accuracy: of what is so, how much the map calls so.</source>
-        <translation>Exactitude de l'utilisateur : part de ce que la carte nomme ainsi qui l'est vraiment. Exactitude du producteur : part de ce qui l'est vraiment que la carte nomme ainsi.</translation>
+        <translation>Exactitude de l'utilisateur : part de ce que la carte nomme ainsi qui l'est vraiment. Exactitude du producteur : part de ce qui l'est vraiment que la carte nomme ainsi.</translation>
     </message>
     <message>
         <source>Mapped</source>
@@ -2458,11 +2574,11 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>Counting pixels gives the mapped area, with the map's mistakes in it. The estimated area corrects it by what the samples say of these mistakes: use this one.</source>
-        <translation>Compter les pixels donne la surface cartographiée, erreurs comprises. La surface estimée la corrige d'après ce que les échantillons disent de ces erreurs : c'est elle qu'il faut utiliser.</translation>
+        <translation>Compter les pixels donne la surface cartographiée, erreurs comprises. La surface estimée la corrige d'après ce que les échantillons disent de ces erreurs : c'est elle qu'il faut utiliser.</translation>
     </message>
     <message>
         <source>Samples: map (rows), reference (columns)</source>
-        <translation>Échantillons : carte (lignes), référence (colonnes)</translation>
+        <translation>Échantillons : carte (lignes), référence (colonnes)</translation>
     </message>
     <message>
         <source>Map</source>
@@ -2474,7 +2590,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     </message>
     <message>
         <source>The same as estimated shares of the area:</source>
-        <translation>Les mêmes, en parts estimées de la surface :</translation>
+        <translation>Les mêmes, en parts estimées de la surface :</translation>
     </message>
     <message>
         <source>Stratified estimators of Olofsson et al. (2014), Good practices for estimating area and assessing accuracy of land change, Remote Sensing of Environment 148, 42–57, equations 1 to 10, with the map's classes as strata. Intervals are 1.96 standard errors either way. Areas are measured on the WGS 84 ellipsoid.</source>
@@ -2495,9 +2611,9 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
         <source>Draws random pixels from each class of a map. Label what is really there, in the field 'reference', then assess the map's accuracy with them. Terrafine's panel 'Label samples' walks you through.
 
 Olofsson et al. (2014) advise 50 to 100 samples for each rare class, and to share the others by area. The samples come in random order, and nothing on the canvas shows what the map says of them: who labels should not know.</source>
-        <translation>Tire des pixels au hasard dans chaque classe d'une carte. Étiquetez ce qui s'y trouve réellement, dans le champ « reference », puis évaluez avec eux l'exactitude de la carte. Le panneau « Étiqueter les échantillons » de Terrafine vous guide.
+        <translation>Tire des pixels au hasard dans chaque classe d'une carte. Étiquetez ce qui s'y trouve réellement, dans le champ « reference », puis évaluez avec eux l'exactitude de la carte. Le panneau « Étiqueter les échantillons » de Terrafine vous guide.
 
-Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe rare, et de répartir les autres selon la surface. Les échantillons viennent dans un ordre aléatoire, et rien à l'écran ne montre ce qu'en dit la carte : qui étiquette ne doit pas le savoir.</translation>
+Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe rare, et de répartir les autres selon la surface. Les échantillons viennent dans un ordre aléatoire, et rien à l'écran ne montre ce qu'en dit la carte : qui étiquette ne doit pas le savoir.</translation>
     </message>
     <message>
         <source>The same number for each class</source>
@@ -2549,7 +2665,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>A point layer: sample_id, map_class, and reference, which is to be filled in.</source>
-        <translation>Une couche de points : sample_id, map_class, et reference, à remplir.</translation>
+        <translation>Une couche de points : sample_id, map_class, et reference, à remplir.</translation>
     </message>
 </context>
 <context>
@@ -2564,7 +2680,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>The folder's name on the server: letters, digits, '.', '_' and '-'</source>
-        <translation>Le nom du dossier sur le serveur : lettres sans accent, chiffres, « . », « _ » et « - »</translation>
+        <translation>Le nom du dossier sur le serveur : lettres sans accent, chiffres, « . », « _ » et « - »</translation>
     </message>
     <message>
         <source>What the list of models shows</source>
@@ -2572,7 +2688,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>A name has letters, digits, '.', '_' and '-', and begins with a letter or digit.</source>
-        <translation>Un nom se compose de lettres sans accent, de chiffres, de « . », « _ » et « - », et commence par une lettre ou un chiffre.</translation>
+        <translation>Un nom se compose de lettres sans accent, de chiffres, de « . », « _ » et « - », et commence par une lettre ou un chiffre.</translation>
     </message>
     <message>
         <source>The server has a model of that name.</source>
@@ -2592,7 +2708,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>The server keeps the model with its legend of now; you can classify other images with it.</source>
-        <translation>Le serveur garde le modèle avec sa légende actuelle ; vous pouvez classer d'autres images avec lui.</translation>
+        <translation>Le serveur garde le modèle avec sa légende actuelle ; vous pouvez classer d'autres images avec lui.</translation>
     </message>
 </context>
 <context>
@@ -2603,7 +2719,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>Python of the environment that has the Terrafine server, or its 'terrafine' command</source>
-        <translation>Python de l'environnement qui contient le serveur Terrafine, ou sa commande « terrafine »</translation>
+        <translation>Python de l'environnement qui contient le serveur Terrafine, ou sa commande « terrafine »</translation>
     </message>
     <message>
         <source>Folder of models</source>
@@ -2622,7 +2738,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>Address of a server on this or another computer: tcp://host:port</source>
-        <translation>Adresse d'un serveur sur cet ordinateur ou un autre : tcp://hôte:port</translation>
+        <translation>Adresse d'un serveur sur cet ordinateur ou un autre : tcp://hôte:port</translation>
     </message>
     <message>
         <source>Connect</source>
@@ -2670,7 +2786,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>The server has gone; trying again</source>
-        <translation>Le serveur a disparu ; nouvel essai en cours</translation>
+        <translation>Le serveur a disparu ; nouvel essai en cours</translation>
     </message>
     <message>
         <source>The server has gone</source>
@@ -2686,7 +2802,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>Everything you drew is kept. You can go on drawing; the map follows when it is back.</source>
-        <translation>Tout ce que vous avez dessiné est gardé. Vous pouvez continuer ; la carte suivra à son retour.</translation>
+        <translation>Tout ce que vous avez dessiné est gardé. Vous pouvez continuer ; la carte suivra à son retour.</translation>
     </message>
     <message>
         <source>An address…</source>
@@ -2718,7 +2834,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>A server on this computer; it ends with QGIS</source>
-        <translation>Un serveur sur cet ordinateur ; il s'arrête avec QGIS</translation>
+        <translation>Un serveur sur cet ordinateur ; il s'arrête avec QGIS</translation>
     </message>
     <message>
         <source>Try the same server again at once</source>
@@ -2741,7 +2857,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>Send your key to the server's administrator: only then does it let you in.</source>
-        <translation>Envoyez votre clé à l'administrateur du serveur : il ne vous laissera entrer qu'ensuite.</translation>
+        <translation>Envoyez votre clé à l'administrateur du serveur : il ne vous laissera entrer qu'ensuite.</translation>
     </message>
     <message>
         <source>Asking the server…</source>
@@ -2757,7 +2873,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>The server's public key, from its file server.pub: 40 characters; none for a server that has no keys</source>
-        <translation>La clé publique du serveur, tirée de son fichier server.pub : 40 caractères ; rien pour un serveur sans clés</translation>
+        <translation>La clé publique du serveur, tirée de son fichier server.pub : 40 caractères ; rien pour un serveur sans clés</translation>
     </message>
     <message>
         <source>Your public key for this server. The secret one beside it is kept by QGIS's authentication manager.</source>
@@ -2777,7 +2893,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>New keys for you in place of the old ones; QGIS may ask for its master password</source>
-        <translation>De nouvelles clés pour vous à la place des anciennes ; QGIS peut demander son mot de passe principal</translation>
+        <translation>De nouvelles clés pour vous à la place des anciennes ; QGIS peut demander son mot de passe principal</translation>
     </message>
     <message>
         <source>Add</source>
@@ -2827,6 +2943,10 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
         <source>Your key</source>
         <translation>Votre clé</translation>
     </message>
+    <message>
+        <source>No server is saved yet. Press Add, then enter the server's address and, if it has one, its key.</source>
+        <translation>Aucun serveur n'est encore enregistré. Cliquez sur Ajouter, puis saisissez l'adresse du serveur et, s'il en a une, sa clé.</translation>
+    </message>
 </context>
 <context>
     <name>SetupDialog</name>
@@ -2868,11 +2988,11 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>for any computer: fetches {fetched}, takes {on_disk} of disk</source>
-        <translation>pour tout ordinateur : télécharge {fetched}, occupe {on_disk} de disque</translation>
+        <translation>pour tout ordinateur : télécharge {fetched}, occupe {on_disk} de disque</translation>
     </message>
     <message>
         <source>for an NVIDIA GPU (CUDA): fetches {fetched}, takes {on_disk} of disk</source>
-        <translation>pour un GPU NVIDIA (CUDA) : télécharge {fetched}, occupe {on_disk} de disque</translation>
+        <translation>pour un GPU NVIDIA (CUDA) : télécharge {fetched}, occupe {on_disk} de disque</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -2884,7 +3004,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>Make the environment and install the server; QGIS stays usable meanwhile</source>
-        <translation>Créer l'environnement et installer le serveur ; QGIS reste utilisable pendant ce temps</translation>
+        <translation>Créer l'environnement et installer le serveur ; QGIS reste utilisable pendant ce temps</translation>
     </message>
     <message>
         <source>Stop, and delete what has been fetched</source>
@@ -2892,11 +3012,11 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>Delete the local server and what it keeps; marks, maps and saved models stay</source>
-        <translation>Effacer le serveur local et ce qu'il garde ; marques, cartes et modèles enregistrés restent</translation>
+        <translation>Effacer le serveur local et ce qu'il garde ; marques, cartes et modèles enregistrés restent</translation>
     </message>
     <message>
         <source>The server runs the network. It gets a folder of its own with its own Python packages, PyTorch among them; nothing is installed into QGIS. You can go on working meanwhile.</source>
-        <translation>Le serveur exécute le réseau. Il reçoit un dossier à lui avec ses propres paquets Python, dont PyTorch ; rien n'est installé dans QGIS. Vous pouvez continuer à travailler pendant ce temps.</translation>
+        <translation>Le serveur exécute le réseau. Il reçoit un dossier à lui avec ses propres paquets Python, dont PyTorch ; rien n'est installé dans QGIS. Vous pouvez continuer à travailler pendant ce temps.</translation>
     </message>
     <message>
         <source>PyTorch</source>
@@ -2931,7 +3051,7 @@ Olofsson et al. (2014) conseillent 50 à 100 échantillons pour chaque classe ra
     </message>
     <message>
         <source>Points with numbers: photographs that were rated, survey answers, sensors</source>
-        <translation>Des points avec des nombres : photographies notées, réponses à une enquête, capteurs</translation>
+        <translation>Des points avec des nombres : photographies notées, réponses à une enquête, capteurs</translation>
     </message>
     <message>
         <source>Forget it</source>
@@ -2975,9 +3095,9 @@ Le résultat garde les noms et les couleurs.</translation>
         <source>Counts the pixels of each class: a table of pixels, hectares and percent.
 
 Hectares are measured on the WGS 84 ellipsoid, row by row, so they are right in any CRS, degrees and Web Mercator included; they are empty where the map has no CRS. Percent are of the area, or of the pixels without a CRS; what has no data does not count.</source>
-        <translation>Compte les pixels de chaque classe : une table de pixels, d'hectares et de pourcentages.
+        <translation>Compte les pixels de chaque classe : une table de pixels, d'hectares et de pourcentages.
 
-Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont donc justes dans tout SCR, degrés et Web Mercator compris ; ils sont vides là où la carte n'a pas de SCR. Les pourcentages portent sur la surface, ou sur les pixels sans SCR ; ce qui n'a pas de données ne compte pas.</translation>
+Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont donc justes dans tout SCR, degrés et Web Mercator compris ; ils sont vides là où la carte n'a pas de SCR. Les pourcentages portent sur la surface, ou sur les pixels sans SCR ; ce qui n'a pas de données ne compte pas.</translation>
     </message>
     <message>
         <source>Statistics</source>
@@ -2985,7 +3105,7 @@ Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont 
     </message>
     <message>
         <source>A table: class_id, class_name, pixels, hectares, share_percent.</source>
-        <translation>Une table : class_id, class_name, pixels, hectares, share_percent.</translation>
+        <translation>Une table : class_id, class_name, pixels, hectares, share_percent.</translation>
     </message>
 </context>
 <context>
@@ -3058,7 +3178,7 @@ Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont 
     </message>
     <message>
         <source>click the corners; a right click or Enter completes it, Backspace takes one back</source>
-        <translation>cliquez les sommets ; un clic droit ou Entrée le termine, Retour arrière en reprend un</translation>
+        <translation>cliquez les sommets ; un clic droit ou Entrée le termine, Retour arrière en reprend un</translation>
     </message>
     <message>
         <source>press at one corner, release at the opposite one</source>
@@ -3074,7 +3194,7 @@ Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont 
     </message>
     <message>
         <source>draw a polygon around what is finished: it stays as it is</source>
-        <translation>dessinez un polygone autour de ce qui est fini : cela reste tel quel</translation>
+        <translation>dessinez un polygone autour de ce qui est fini : cela reste tel quel</translation>
     </message>
     <message>
         <source>click on a locked region to set it free</source>
@@ -3098,7 +3218,7 @@ Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont 
     </message>
     <message>
         <source>drag a box around it, click inside; left clicks add, right clicks take away, Enter accepts, Esc drops</source>
-        <translation>tracez un cadre autour, cliquez dedans ; le clic gauche ajoute, le clic droit retire, Entrée accepte, Échap abandonne</translation>
+        <translation>tracez un cadre autour, cliquez dedans ; le clic gauche ajoute, le clic droit retire, Entrée accepte, Échap abandonne</translation>
     </message>
     <message>
         <source>Pick the right class above, then click on the map where it is wrong.</source>
@@ -3115,7 +3235,7 @@ Les hectares sont mesurés sur l'ellipsoïde WGS 84, ligne par ligne ; ils sont 
         <source>How unsure a model of a Terrafine server is of each pixel of an image: 0 is sure, 1 is as unsure as can be. High values show where to look first.
 
 The result is a raster of bytes with a scale, which QGIS shows as values from 0 to 1.</source>
-        <translation>À quel point un modèle d'un serveur Terrafine doute de chaque pixel d'une image : 0 est sûr, 1 est aussi incertain que possible. Les valeurs élevées montrent où regarder d'abord.
+        <translation>À quel point un modèle d'un serveur Terrafine doute de chaque pixel d'une image : 0 est sûr, 1 est aussi incertain que possible. Les valeurs élevées montrent où regarder d'abord.
 
 Le résultat est un raster d'octets avec une échelle, que QGIS montre comme des valeurs de 0 à 1.</translation>
     </message>
@@ -3142,9 +3262,9 @@ Small regions go to their neighbours first. Borders are then simplified as a who
 Fields: class_id, class_name, and area_m2, the polygon's area on the WGS 84 ellipsoid in square metres (empty where the map has no CRS).</source>
         <translation>Transforme une carte de classes en polygones, un pour chaque région d'une classe.
 
-Les petites régions vont d'abord à leurs voisines. Les limites sont ensuite simplifiées ensemble : les voisines continuent de les partager, si bien qu'il n'y a ni trou ni recouvrement et qu'aucune limite n'en croise une autre.
+Les petites régions vont d'abord à leurs voisines. Les limites sont ensuite simplifiées ensemble : les voisines continuent de les partager, si bien qu'il n'y a ni trou ni recouvrement et qu'aucune limite n'en croise une autre.
 
-Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipsoïde WGS 84 en mètres carrés (vide là où la carte n'a pas de SCR).</translation>
+Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipsoïde WGS 84 en mètres carrés (vide là où la carte n'a pas de SCR).</translation>
     </message>
     <message>
         <source>Simplification, in pixels</source>
@@ -3152,7 +3272,7 @@ Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipso�
     </message>
     <message>
         <source>Detail smaller than a square with this side is left out; 0 keeps the edges of the pixels.</source>
-        <translation>Les détails plus petits qu'un carré de ce côté sont omis ; 0 garde les bords des pixels.</translation>
+        <translation>Les détails plus petits qu'un carré de ce côté sont omis ; 0 garde les bords des pixels.</translation>
     </message>
     <message>
         <source>Polygons</source>
@@ -3167,7 +3287,7 @@ Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipso�
     <name>WelcomeDesk</name>
     <message>
         <source>The sample cannot be copied to '{folder}': {reason}.</source>
-        <translation>L'exemple ne peut pas être copié dans « {folder} » : {reason}.</translation>
+        <translation>L'exemple ne peut pas être copié dans « {folder} » : {reason}.</translation>
     </message>
     <message>
         <source>Sample coast</source>
@@ -3190,7 +3310,7 @@ Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipso�
     </message>
     <message>
         <source>Opens beside QGIS; F1 in this panel does so, too</source>
-        <translation>S'ouvre à côté de QGIS ; F1 dans ce panneau aussi</translation>
+        <translation>S'ouvre à côté de QGIS ; F1 dans ce panneau aussi</translation>
     </message>
     <message>
         <source>Close</source>
@@ -3214,7 +3334,7 @@ Champs : class_id, class_name, et area_m2, la surface du polygone sur l'ellipso�
     </message>
     <message>
         <source>Start a server below, or set one up: it runs the network that classifies.</source>
-        <translation>Démarrez un serveur ci-dessous, ou installez-en un : il exécute le réseau qui classe.</translation>
+        <translation>Démarrez un serveur ci-dessous, ou installez-en un : il exécute le réseau qui classe.</translation>
     </message>
 </context>
 <context>

@@ -36,9 +36,9 @@ class LearnEvents(WorkEvents):
         """The network is another one now: the map follows, what the user sees first."""
         if not self._is_current(job):
             return []
+        self.session.lesson, self.session.taught = learnt, len(self.work.now.marks)
         self.work, history = None, self.session.history
         history.become(Verb.LEARN, replace(history.network, weights=learnt.weights), learnt.revision)
-        self.session.lesson = learnt
         return [KeepMap(), ShowNetwork(), *self.refresh()]
 
     def reset_learning(self) -> list[Effect]:

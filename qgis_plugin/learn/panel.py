@@ -19,6 +19,7 @@ from terrafine.qgis_plugin.widgets import icon, note, row, tool_button
 from terrafine.qgis_plugin.words import sentence
 
 LEARN = "learn"  # Advice.action
+FEWEST = 5  # marks that shares of them say something with
 
 
 class LearnPanel(QWidget):
@@ -74,6 +75,11 @@ class LearnPanel(QWidget):
         self.result.setVisible(view.has_learnt)
         if view.lesson is None:
             self.result.setText(self.tr("The map is that of the model and what it has learnt from your marks."))
+            return
+        if view.taught < FEWEST:
+            self.result.setText(
+                self.tr("So few marks do not tell how well the model learns: look at the map, and mark more places.")
+            )
             return
         words = self.tr("Of the pixels you marked, the model by itself had {before} right; now it has {after}.")
         shares = {"before": percent(view.lesson.right_before), "after": percent(view.lesson.right_after)}

@@ -6,6 +6,7 @@ from typing import Optional, Sequence
 
 from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.widgets import note
 from terrafine.shared.spec import NAME, ModelSpec
 
@@ -20,7 +21,7 @@ class SaveModelDialog(QDialog):
         self.setWindowTitle(self.tr("Save as a model"))
         self._taken = {item.name for item in models}
         self.name = QLineEdit(self._free(model.name))
-        self.title = QLineEdit(self.tr("{title}, adapted").format(title=model.title))
+        self.title = QLineEdit(self.tr("{title}, adapted").format(title=shown(model.title)))
         self.name.setToolTip(self.tr("The folder's name on the server: letters, digits, '.', '_' and '-'"))
         self.title.setToolTip(self.tr("What the list of models shows"))
         self.problem = note()

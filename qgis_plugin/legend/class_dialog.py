@@ -19,6 +19,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from terrafine.qgis_plugin.legend.palette import COLORS, fresh
+from terrafine.qgis_plugin.names import shown, stored
 from terrafine.qgis_plugin.widgets import note
 from terrafine.shared.spec import LandCover
 
@@ -33,8 +34,8 @@ class ClassDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Edit the class") if edited else self.tr("Add a class"))
-        self._taken = {item.name.casefold() for item in others}
-        self.name = QLineEdit(edited.name if edited else "")
+        self._taken = {word.casefold() for item in others for word in (item.name, shown(item.name))}
+        self.name = QLineEdit(shown(edited.name) if edited else "")
         self.name.setToolTip(self.tr("What the legend, the map's file and the reports call the class"))
         self.color_button = QgsColorButton()
         self.color_button.setToolTip(self.tr("Any other colour"))
@@ -48,7 +49,7 @@ class ClassDialog(QDialog):
         self._check()
 
     def class_name(self) -> str:
-        return self.name.text().strip()
+        return stored(self.name.text().strip())
 
     def color(self) -> str:
         return self.color_button.color().name()

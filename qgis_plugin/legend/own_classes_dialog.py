@@ -20,6 +20,7 @@ from qgis.PyQt.QtWidgets import (
 
 from terrafine.qgis_plugin.learn.events import MOST_CLASSES
 from terrafine.qgis_plugin.legend.palette import fresh
+from terrafine.qgis_plugin.names import shown, stored
 from terrafine.qgis_plugin.widgets import icon, note, tool_button
 from terrafine.shared.spec import LandCover
 
@@ -101,7 +102,7 @@ class OwnClassesDialog(QDialog):
 class _ClassRow(QWidget):
     def __init__(self, name: str, color: str) -> None:
         super().__init__()
-        self.name, self.color_button = QLineEdit(name), QgsColorButton()
+        self.name, self.color_button = QLineEdit(shown(name)), QgsColorButton()
         self.name.setToolTip(self.tr("Name of the class"))
         self.color_button.setToolTip(self.tr("Colour of the class"))
         self.color_button.setColor(QColor(color))
@@ -113,7 +114,7 @@ class _ClassRow(QWidget):
         line.addWidget(self.remove)
 
     def class_name(self) -> str:
-        return self.name.text().strip()
+        return stored(self.name.text().strip())
 
     def color(self) -> str:
         return self.color_button.color().name()

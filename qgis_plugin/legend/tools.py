@@ -9,6 +9,7 @@ from qgis.PyQt.QtGui import QColor, QIcon, QPixmap
 from qgis.PyQt.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from terrafine.qgis_plugin.legend.widget import Legend
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.state import View
 from terrafine.qgis_plugin.widgets import tool_button
 
@@ -63,12 +64,13 @@ class LegendTools(QWidget):
         legend, picked = (self._view.legend, self._view.class_id) if self._view else ((), -1)
         for item in legend:
             if item.id == picked:
-                self.merge_menu.addSection(self.tr("Merge '{name}' into").format(name=item.name))
+                title = self.tr("Merge '{name}' into").format(name=shown(item.name))
+                self.merge_menu.addAction(title).setEnabled(False)  # themes do not show the titles of sections
         for item in legend:
             if item.id != picked:
                 square = QPixmap(SWATCH_PX, SWATCH_PX)
                 square.fill(QColor(item.color))
-                action = self.merge_menu.addAction(QIcon(square), item.name)
+                action = self.merge_menu.addAction(QIcon(square), shown(item.name))
                 action.triggered.connect(lambda _on=False, into=item.id: self.merge_asked.emit(into))
 
     def _context_menu(self, at: QPoint) -> None:

@@ -17,6 +17,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from terrafine.qgis_plugin.names import shown
 from terrafine.shared.spec import LandCover
 
 COLOR = Qt.ItemDataRole.UserRole
@@ -69,10 +70,10 @@ class Legend(QListWidget):
             self.class_chosen.emit(self._classes[self.currentRow()].id)
 
     def _add(self, item: LandCover, number: int) -> None:
-        row = QListWidgetItem(item.name)
+        row = QListWidgetItem(shown(item.name))
         row.setData(COLOR, QColor(item.color))
         key = self.tr(" — press {key} to pick it").format(key=number) if number <= KEYS else ""
-        row.setToolTip(f"{item.name}{key}")
+        row.setToolTip(f"{row.text()}{key}")
         self.addItem(row)
 
     def _height(self) -> int:

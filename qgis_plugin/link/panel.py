@@ -9,7 +9,7 @@ from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButt
 
 from terrafine.qgis_plugin.link.servers import Server
 from terrafine.qgis_plugin.state import Link, View
-from terrafine.qgis_plugin.widgets import light, note, row, tool_button
+from terrafine.qgis_plugin.widgets import ElidedLabel, light, note, row, tool_button
 
 COLORS = {
     Link.OFFLINE: "#9aa5b1",
@@ -33,7 +33,7 @@ class ServerPanel(QWidget):
 
     def __init__(self, address: str) -> None:
         super().__init__()
-        self.light, self.state, self.hint = QLabel(), QLabel(), note()
+        self.light, self.state, self.hint = QLabel(), ElidedLabel(), note()
         self._has_local = True
         self.start = QPushButton()
         self.start.setToolTip(self.tr("A server on this computer; it ends with QGIS"))

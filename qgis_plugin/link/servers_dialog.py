@@ -130,7 +130,12 @@ class ServersDialog(QDialog):
         self.key.setText(shown.key)
         self.client_key.setText(shown.client_key)
         self.copy.setEnabled(bool(shown.client_key))
-        self.result.clear()
+        self.result.setText("" if self._servers else self._invitation())
+
+    def _invitation(self) -> str:
+        return self.tr(
+            "No server is saved yet. Press Add, then enter the server's address and, if it has one, its key."
+        )
 
     def _show_result(self, words: str, is_well: bool) -> None:
         self._test = None
@@ -199,7 +204,8 @@ class ServersDialog(QDialog):
         left.addLayout(row(self.add, self.remove))
         right.addWidget(self.form)
         right.addLayout(row(self.test, self.connect_button))
-        right.addWidget(self.result, 1)
+        right.addWidget(self.result)
+        right.addStretch(1)
         columns.addLayout(left, 1)
         columns.addLayout(right, 2)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -10,6 +10,7 @@ from qgis.core import QgsLayerTreeGroup, QgsLayerTreeLayer, QgsMapLayer, QgsProj
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.layers import ROLE, SESSION, SessionLayers, remember
 from terrafine.qgis_plugin.look import review_layer
+from terrafine.qgis_plugin.look.measures import measures
 from terrafine.qgis_plugin.look.review_layer import ReviewLayer, review_renderer
 from terrafine.qgis_plugin.look.uncertainty_layer import create_uncertainty_file, open_uncertainty_layer
 from terrafine.qgis_plugin.maps.layer import MapLayer
@@ -90,7 +91,8 @@ class LookLayers:
         raster, map_path = self._entry.session.raster, Path(self._entry.map.layer.source())
         path = map_path.with_name(map_path.name.replace("_map.tif", "_uncertainty.tif"))
         create_uncertainty_file(path, raster.path, raster.crs, factor)
-        name = tr("Uncertainty ({method}): {name}").format(name=raster.name, method=method)
+        term = measures()[method][1] if method in measures() else method
+        name = tr("Uncertainty ({method}): {name}").format(name=raster.name, method=term)
         layer = open_uncertainty_layer(path, name, raster.crs)
         self._insert(layer, UNCERTAINTY, above=self._entry.map.layer)
         return self._written(layer)

@@ -1,4 +1,4 @@
-"""The dock's panel for looking where it matters: how unsure the map is, and the patches to review, worst first."""
+"""The dock's panel for looking where it matters: how unsure the map is, and the squares to review, worst first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from terrafine.qgis_plugin.language import Number, percent
+from terrafine.qgis_plugin.language import Number, named, percent
+from terrafine.qgis_plugin.look.measures import measures
 from terrafine.qgis_plugin.look.review import Fate, Query, Review
 from terrafine.qgis_plugin.state import WAITED_FOR, Link, View
 from terrafine.qgis_plugin.widgets import note, row, tool_button
@@ -64,11 +65,13 @@ class LookPanel(QWidget):
         if methods != tuple(self.method.itemData(i) for i in range(self.method.count())):
             self.method.clear()
             for name in methods:
-                self.method.addItem(self._methods().get(name, name), name)
+                words, term, meaning = measures().get(name, (name, name, ""))
+                self.method.addItem(words, name)
+                self.method.setItemData(self.method.count() - 1, named(term, meaning), Qt.ItemDataRole.ToolTipRole)
 
     def _show_review(self, review: Review) -> None:
         count = len(review.open)
-        left = self.tr("1 patch left") if count == 1 else self.tr("{count} patches left").format(count=count)
+        left = self.tr("1 square left") if count == 1 else self.tr("{count} squares left").format(count=count)
         words = self.tr("{share} of the area reviewed · {left}")
         self.progress.setText(words.format(share=percent(math.floor(100 * review.reviewed) / 100), left=left))
         for button in (self.done, self.skip):
@@ -82,39 +85,31 @@ class LookPanel(QWidget):
         self.method = QComboBox()
         self.method.setToolTip(self.tr("How it is measured how unsure the map is; the model offers these"))
         self.size = QComboBox()
-        self.size.setToolTip(self.tr("Side of the patches to look at, in pixels of the image"))
+        self.size.setToolTip(self.tr("Side of the squares to look at, in pixels of the image"))
         for size_px in SIZES_PX:
             self.size.addItem(self.tr("{size} pixels").format(size=size_px), size_px)
         self.size.setCurrentIndex(SIZES_PX.index(USUAL_SIZE_PX))
         self.order = QComboBox()
-        self.order.setToolTip(self.tr("Which patches come first; at random shows how good the map is as a whole"))
+        self.order.setToolTip(self.tr("Which squares come first; at random shows how good the map is as a whole"))
         for name, text in self._orders().items():
             self.order.addItem(text, name)
         self.measure = QPushButton(self.tr("Map the uncertainty"))
         self.measure.setToolTip(self.tr("Show how unsure the map is, from dark (sure) to bright (unsure)"))
         self.begin = QPushButton(self.tr("Show me where to look"))
-        self.begin.setToolTip(self.tr("Go through the map patch by patch"))
+        self.begin.setToolTip(self.tr("Go through the map square by square"))
 
     def _make_review(self) -> None:
         self.progress = note()
         self.patches = PatchList()
-        self.next = _button(self.tr("Next (N)"), self.tr("Leave this patch open and go to the next"))
+        self.next = _button(self.tr("Next (N)"), self.tr("Leave this square open and go to the next"))
         self.done = _button(
-            self.tr("Done (D)"), self.tr("This patch is right now: tick it off and go to the next; again takes it back")
+            self.tr("Done (D)"),
+            self.tr("This square is right now: tick it off and go to the next; again takes it back"),
         )
         self.skip = _button(
-            self.tr("Skip (S)"), self.tr("Do not come back to this patch; go to the next; again takes it back")
+            self.tr("Skip (S)"), self.tr("Do not come back to this square; go to the next; again takes it back")
         )
         self.end = tool_button("end", self.tr("End the review and forget what has been looked at"))
-
-    def _methods(self) -> dict[str, str]:
-        return {
-            "entropy": self.tr("Entropy of the classes"),
-            "margin": self.tr("Margin between the best two classes"),
-            "odin": self.tr("ODIN"),
-            "mc-dropout": self.tr("Monte Carlo dropout"),
-            "confidnet": self.tr("ConfidNet"),
-        }
 
     def _orders(self) -> dict[str, str]:
         return {
@@ -147,7 +142,7 @@ class LookPanel(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setVerticalSpacing(6)
         form.addRow(self.tr("Uncertainty"), self.method)
-        form.addRow(self.tr("Patches"), self.size)
+        form.addRow(self.tr("Squares"), self.size)
         form.addRow(self.tr("Order"), self.order)
         for combo in (self.method, self.size, self.order):  # long names must not widen the dock
             combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -178,7 +173,7 @@ class PatchList(QListWidget):
         self.setAlternatingRowColors(True)
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setToolTip(self.tr("Click a patch to go there"))
+        self.setToolTip(self.tr("Click a square to go there"))
         self.itemClicked.connect(self._choose)
         self.itemActivated.connect(self._choose)
 

@@ -21,6 +21,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Link, View
 from terrafine.qgis_plugin.widgets import fold, icon, note, row, tool_button
@@ -93,9 +94,9 @@ class MapPanel(QWidget):
         self.gsd.setVisible(is_base_map)
 
     def _show_models(self, view: View) -> None:
-        offered = {model.name: model.title for model in view.models}
+        offered = {model.name: shown(model.title) for model in view.models}
         if view.model is not None:
-            offered.setdefault(view.model.name, view.model.title)  # that of a session, while there is no server
+            offered.setdefault(view.model.name, shown(view.model.title))  # that of a session, while there is no server
         names = list(offered)
         if names != [self.model.itemData(i) for i in range(self.model.count())]:
             self.model.clear()
@@ -144,7 +145,7 @@ class MapPanel(QWidget):
     def _details(self) -> dict[str, tuple[str, str]]:
         """What a choice is called, and what is good about it."""
         return {
-            PLAIN: (self.tr("Standard"), self.tr("Patch by patch")),
+            PLAIN: (self.tr("Standard"), self.tr("One look at each place, the fastest")),
             FAST: (self.tr("Fine where in doubt"), self.tr("A second, closer look where the map is least sure")),
             FINE: (self.tr("Fine"), self.tr("A second, closer look everywhere; takes several times as long")),
         }

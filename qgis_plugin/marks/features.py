@@ -8,6 +8,7 @@ from typing import Any, Iterator, Sequence
 from qgis.core import QgsCoordinateTransform, QgsCsException, QgsFeature, QgsGeometry, QgsRectangle, QgsWkbTypes
 
 from terrafine.qgis_plugin.marks.shapes import Shape, Unusable, shapes_of
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.spec import LandCover
@@ -33,7 +34,7 @@ class FeatureMarks:
     ) -> None:
         self._field, self._to_raster, self._placement, self._width_px = field, to_raster, placement, width_px
         self._ids = {str(item.id): item.id for item in classes}
-        self._ids.update({_plain(item.name): item.id for item in classes})
+        self._ids.update({_plain(name): item.id for item in classes for name in (shown(item.name), item.name)})
 
     def of(self, feature: QgsFeature) -> list[Annotation]:
         """One mark for each part that lies on the raster; raises Unusable, also where there is none of these classes.

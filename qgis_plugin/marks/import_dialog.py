@@ -9,6 +9,7 @@ from qgis.gui import QgsFieldComboBox, QgsMapLayerComboBox
 from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.marks.importer import Request
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.widgets import note
 from terrafine.shared.spec import LandCover
 
@@ -30,8 +31,11 @@ class ImportDialog(QDialog):
         self.layers, self.field = QgsMapLayerComboBox(), QgsFieldComboBox()
         self.layers.setFilters(QgsMapLayerProxyModel.Filter.HasGeometry)
         self.layers.setExceptedLayerList(list(but))
+        self.layers.setToolTip(self.tr("The layer whose points, lines and polygons become marks"))
+        self.field.setToolTip(self.tr("The field that says which class each feature is of"))
         self.setMinimumWidth(WIDTH_PX)
         self.width = QDoubleSpinBox()
+        self.width.setToolTip(self.tr("How wide a line of the layer becomes, in pixels of the image"))
         self.width.setRange(0.0, 500.0)
         self.width.setDecimals(0)
         self.width.setSuffix(self.tr(" px"))
@@ -40,7 +44,9 @@ class ImportDialog(QDialog):
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self.layers.layerChanged.connect(self._show_fields)
-        self._lay_out(classes)
+        self.words = note()
+        self._legend = ", ".join(f"{shown(item.name)} ({item.id})" for item in classes)
+        self._lay_out()
         self._show_fields(self.layers.currentLayer())
 
     def request(self) -> Request:
@@ -52,16 +58,19 @@ class ImportDialog(QDialog):
         names = [field.name() for field in layer.fields()] if layer else []
         self.field.setField(next((name for name in names if name.lower() in USUAL_FIELDS), names[0] if names else ""))
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(bool(names))
+        self.words.setText(self._guidance(layer))
 
-    def _lay_out(self, classes: Sequence[LandCover]) -> None:
+    def _guidance(self, layer: Optional[QgsVectorLayer]) -> str:
+        if layer is None:
+            return self.tr("The project has no vector layer to import from: add one first.")
+        return self.tr("The field holds names of classes, or their ids: {legend}.").format(legend=self._legend)
+
+    def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow(self.tr("Layer"), self.layers)
         form.addRow(self.tr("Class field"), self.field)
         form.addRow(self.tr("Width of lines"), self.width)
-        legend = ", ".join(f"{item.name} ({item.id})" for item in classes)
-        words = note()
-        words.setText(self.tr("The field holds names of classes, or their ids: {legend}.").format(legend=legend))
         column = QVBoxLayout(self)
         column.addLayout(form)
-        column.addWidget(words)
+        column.addWidget(self.words)
         column.addWidget(self.buttons)

@@ -16,6 +16,7 @@ from terrafine.qgis_plugin.maps.repaint import Repainter
 from terrafine.qgis_plugin.marks.file import COLUMNS, copy_file, move_table, path_of
 from terrafine.qgis_plugin.marks.shapes import footprint, placed
 from terrafine.qgis_plugin.marks.writer import MarksWriter
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.rasters.placement import Placement
 from terrafine.qgis_plugin.styles import marks_renderer
 from terrafine.shared.annotation import Annotation, Delta
@@ -75,7 +76,7 @@ class MarksLayer:
     def class_of(self, feature: QgsFeature, mark: Optional[Annotation] = None) -> Optional[int]:
         """The class that a feature names, by its id or, if that is the mark's still, by its name; None for neither."""
         class_id, name = feature["class_id"], feature["class_name"]
-        by_name = next((key for key, known in self._names.items() if known == name), None)
+        by_name = next((key for key, known in self._names.items() if name in (known, shown(known))), None)
         if by_name is not None and (class_id not in self._names or (mark and class_id == mark.class_id)):
             return by_name
         return class_id if class_id in self._names else None

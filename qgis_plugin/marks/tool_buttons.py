@@ -5,6 +5,7 @@ from __future__ import annotations
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
+from terrafine.qgis_plugin.language import named
 from terrafine.qgis_plugin.widgets import note, tool_button
 
 TOOL_KEYS = {
@@ -54,7 +55,7 @@ class ToolButtons(QWidget):
         """Press the button of the tool in use and say how it works, or, for "", how to begin."""
         for tool, button in self.buttons.items():
             button.setChecked(tool == name)
-        self.hint.setText(f"{self._names[name]}: {self._hints[name]}" if name else self._invitation())
+        self.hint.setText(named(self._names[name], self._hints[name]) if name else self._invitation())
 
     def _invitation(self) -> str:
         return self.tr("Pick the right class above, then click on the map where it is wrong.")
@@ -97,8 +98,7 @@ class ToolButtons(QWidget):
         return names, hints
 
     def _tip(self, name: str) -> str:
-        key = chr(TOOL_KEYS[name])
-        return f"{self._names[name]} ({key}): {self._hints[name]}"
+        return named(f"{self._names[name]} ({chr(TOOL_KEYS[name])})", self._hints[name])
 
     def _lay_out(self) -> None:
         line = QHBoxLayout()

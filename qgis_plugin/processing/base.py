@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterExtent,
+    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
     QgsProcessingUtils,
@@ -30,6 +31,7 @@ from terrafine.shared.errors import Cancelled, TerrafineError
 from terrafine.shared.geo import Window
 
 HELP = "https://example.org/terrafine"
+DECIMALS = 2  # of sizes in pixels and metres; QGIS would write 6
 INPUT, EXTENT, OUTPUT = "INPUT", "EXTENT", "OUTPUT"
 Parameters = dict[str, Any]
 
@@ -71,8 +73,10 @@ class Algorithm(QgsProcessingAlgorithm):
         return next((translated for translated in found if translated != text), text)
 
     def add(self, parameter: QgsProcessingParameterDefinition, help_text: str) -> None:
-        """Add a parameter with its help."""
+        """Add a parameter with its help; numbers are written with the digits that somebody would type."""
         parameter.setHelp(help_text)
+        if isinstance(parameter, QgsProcessingParameterNumber):
+            parameter.setMetadata({"widget_wrapper": {"decimals": DECIMALS}})
         self.addParameter(parameter)
 
     def add_extent(self) -> None:

@@ -9,6 +9,7 @@ from qgis.core import QgsFeature
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.marks.features import NO_CLASS, OTHER_CLASS, FeatureMarks
 from terrafine.qgis_plugin.marks.shapes import Unusable
+from terrafine.qgis_plugin.names import shown
 from terrafine.shared.annotation import Annotation
 from terrafine.shared.errors import ConfigError
 from terrafine.shared.spec import LandCover
@@ -31,7 +32,7 @@ def marks_of(
 
 def _refused(feature: QgsFeature, field: str, classes: Sequence[LandCover], error: Unusable) -> ConfigError:
     if error.reason == OTHER_CLASS:
-        names = ", ".join(f"{item.id} {item.name}" for item in classes)
+        names = ", ".join(f"{item.id} {shown(item.name)}" for item in classes)
         return ConfigError(
             tr("'{value}' is no class of the model.").format(value=feature[field]),
             tr("Its classes are: {names}.").format(names=names),

@@ -35,9 +35,9 @@ class Queries(RemoteAlgorithm):
 
     def shortHelpString(self) -> str:
         return self.tr(
-            "Ranks the patches of an image by how unsure a model of a Terrafine server is of them, so that an hour of "
+            "Ranks the squares of an image by how unsure a model of a Terrafine server is of them, so that an hour of "
             "checking goes where the map is most likely wrong.\n\nFields: rank, 1 is the first to look at, and "
-            "uncertainty, the patch's mean from 0 to 1."
+            "uncertainty, the square's mean from 0 to 1."
         )
 
     def initAlgorithm(self, configuration: Any = None) -> None:
@@ -45,13 +45,13 @@ class Queries(RemoteAlgorithm):
         self.add_image()
         self.add(
             QgsProcessingParameterNumber(
-                SIZE, self.tr("Side of a patch, in pixels"), whole, defaults.size_px, minValue=16, maxValue=4096
+                SIZE, self.tr("Side of a square, in pixels"), whole, defaults.size_px, minValue=16, maxValue=4096
             ),
-            self.tr("Patches lie on a grid that begins at the image's corner."),
+            self.tr("Squares lie on a grid that begins at the image's corner."),
         )
         self.add(
             QgsProcessingParameterNumber(
-                LIMIT, self.tr("Number of patches"), whole, defaults.limit, minValue=1, maxValue=10_000
+                LIMIT, self.tr("Number of squares"), whole, defaults.limit, minValue=1, maxValue=10_000
             ),
             self.tr("The most uncertain ones."),
         )
@@ -62,7 +62,7 @@ class Queries(RemoteAlgorithm):
         self.add_server()
         self.add_extent()
         self.add(
-            QgsProcessingParameterFeatureSink(OUTPUT, self.tr("Patches"), QgsProcessing.SourceType.TypeVectorPolygon),
+            QgsProcessingParameterFeatureSink(OUTPUT, self.tr("Squares"), QgsProcessing.SourceType.TypeVectorPolygon),
             self.tr("A polygon layer."),
         )
 

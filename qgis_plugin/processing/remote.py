@@ -14,6 +14,7 @@ from qgis.PyQt.QtCore import Qt
 
 from terrafine.qgis_plugin.language import tr
 from terrafine.qgis_plugin.link.servers import Server, client_keys, load_servers
+from terrafine.qgis_plugin.names import shown
 from terrafine.qgis_plugin.processing.base import check
 from terrafine.qgis_plugin.rasters.raster import RasterFile, Reader
 from terrafine.qgis_plugin.settings import Settings
@@ -199,7 +200,7 @@ class ObjectRemote(Remote):
 def _choose(models: Sequence[ModelSpec], wanted: str) -> ModelSpec:
     """The model of that name or title; for "" the one last used, or the server's first."""
     if wanted:
-        found = [spec for spec in models if wanted in (spec.name, spec.title)]
+        found = [spec for spec in models if wanted in (spec.name, spec.title, shown(spec.title))]
     else:
         found = [spec for spec in models if spec.name == Settings.load().model] or list(models)
     if not found:

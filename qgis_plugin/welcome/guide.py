@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Optional
 
 from qgis.PyQt.QtCore import Qt, QUrl
+from qgis.PyQt.QtGui import QPalette, QTextFrameFormat, QTextTable
 from qgis.PyQt.QtWidgets import QTextBrowser, QWidget
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/user-guide/index.md"
 SIZE = (980, 760)
+MARGIN_PX, CELL_PX = 16, 4
 
 
 class Guide(QTextBrowser):
@@ -21,4 +23,20 @@ class Guide(QTextBrowser):
         self.setWindowTitle(self.tr("Terrafine: user guide"))
         self.setOpenExternalLinks(True)
         self.resize(*SIZE)
+        self.sourceChanged.connect(self._dress)
         self.setSource(QUrl.fromLocalFile(str(GUIDE)))
+
+    def _dress(self, _page: QUrl) -> None:
+        """Tables with hairlines and some air: Qt's own of Markdown have double borders."""
+        page = self.document().rootFrame()
+        for table in page.childFrames():
+            if isinstance(table, QTextTable):
+                look = table.format()
+                look.setBorderCollapse(True)
+                look.setCellPadding(CELL_PX)
+                look.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+                look.setBorderBrush(self.palette().brush(QPalette.ColorRole.Mid))
+                table.setFormat(look)
+        look = page.frameFormat()
+        look.setMargin(MARGIN_PX)
+        page.setFrameFormat(look)

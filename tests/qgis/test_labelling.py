@@ -52,6 +52,25 @@ def test_the_canvas_goes_to_the_first_sample(window, sampled, labelling):
     assert window.canvas.extent().width() < 200
 
 
+def test_there_is_no_way_back_from_the_first_sample(window, sampled, labelling):
+    assert not labelling.dock.back.isEnabled()
+    press(window, Qt.Key.Key_1)
+    assert labelling.dock.back.isEnabled()
+    press(window, Qt.Key.Key_Backspace)
+    assert not labelling.dock.back.isEnabled()
+
+
+def test_without_samples_the_panel_says_where_they_come_from(window, qgis_app):
+    labelling = Labelling(window)
+    labelling.open()
+    assert "Draw samples" in labelling.dock.words.text()
+    assert labelling.dock.layer.toolTip()
+    assert labelling.dock.progress.isHidden()
+    assert labelling.dock.question.isHidden()
+    labelling.close()
+    QApplication.sendPostedEvents()
+
+
 def test_number_keys_label_and_go_on(window, sampled, labelling):
     for key in (Qt.Key.Key_3, Qt.Key.Key_1, Qt.Key.Key_2):
         press(window, key)

@@ -13,6 +13,7 @@ from terrafine.qgis_plugin.state import Kind, Link
 from terrafine.tests.qgis.analyst import until
 from terrafine.tests.qgis.teaching import (
     NAMES,
+    STRIPES,
     learn,
 )
 from terrafine.tests.qgis.test_keeping import kill_server
@@ -45,12 +46,21 @@ def test_undo_brings_exactly_the_map_from_before_learning_back_and_redo_the_one_
 def test_the_history_and_the_panel_say_what_learning_did(taught):
     steps = taught.dock.history.steps
     assert steps.item(steps.count() - 1).text().startswith("Learnt from the marks\n+")
-    lesson = taught.controller.session.lesson
-    assert f"{lesson.right_after:.0%}" in taught.dock.learn.result.text()
+    assert "So few marks do not tell" in taught.dock.learn.result.text()  # there are two
     assert not taught.dock.learn.invitation.isVisible()
     taught.press(taught.dock.marks.tools.undo)
     taught.settle()
     assert taught.dock.learn.invitation.isVisible()
+
+
+def test_shares_of_marked_pixels_are_told_where_there_are_enough_marks(striped):
+    for class_id, x in enumerate(STRIPES):
+        for y in (20.5, 60.5):
+            striped.mark(x, y, class_id)
+    learn(striped)
+    words = striped.dock.learn.result.text()
+    assert f"{striped.controller.session.lesson.right_after:.0%}" in words
+    assert "So few" not in words
 
 
 def test_a_reset_goes_back_to_the_model_as_it_came_and_can_be_undone(taught):

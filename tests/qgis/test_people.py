@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 from qgis.core import QgsApplication, QgsProject
 from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtGui import QTextTable
 from qgis.PyQt.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -119,6 +123,59 @@ def test_a_language_that_terrafine_does_not_speak_leaves_english(french):
     assert translator is None
     remove_translator(translator)
     assert tr("The disk is full.") == "The disk is full."
+
+
+def test_french_punctuation_stays_with_its_word():
+    words = (language.FOLDER / "terrafine_fr.ts").read_text("utf-8")
+    french = re.findall(r"<translation>([^<]*)</translation>", words)
+    assert french
+    assert not [text for text in french if re.search(r"« | »| [:;!?](\s|$|»)", text)]  # with spaces that break
+
+
+# ---- room ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_long_name_of_a_server_is_cut_off_and_whole_in_the_tooltip(mapped):
+    state, dock = mapped.dock.server.state, mapped.dock
+    narrow = dock.minimumSizeHint().width()
+    view = replace(mapped.controller.view(), server="the department's very own box of GPUs " * 10)
+    dock.server.show_view(view)
+    assert dock.minimumSizeHint().width() == narrow
+    assert view.server in state.text() == state.toolTip()
+
+
+def test_the_window_of_saved_servers_says_what_to_do_while_there_are_none(analyst, no_saved_servers):
+    analyst.dock.server.servers_asked.emit()
+    window = analyst.plugin.desk.server.servers
+    assert "Press Add" in window.result.text()
+    analyst.press(window.add)
+    assert not window.result.text()
+    analyst.press(window.remove)
+    assert "Press Add" in window.result.text()
+
+
+def test_importing_marks_without_a_vector_layer_says_what_is_lacking(mapped):
+    mapped.dock.marks.tools.import_asked.emit()
+    dialog = mapped.plugin.desk.exchange.dialog
+    assert "no vector layer" in dialog.words.text()
+    assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+    assert without_tooltip(dialog) == []
+    dialog.reject()
+
+
+def test_the_measures_of_uncertainty_have_plain_words_and_their_terms_in_tooltips(mapped):
+    method = mapped.dock.look.method
+    at = method.findData("entropy")
+    assert "classes" in method.itemText(at)
+    assert method.itemData(at, Qt.ItemDataRole.ToolTipRole).startswith("entropy: ")
+
+
+def test_tables_of_the_guide_have_single_lines(analyst):
+    analyst.press(analyst.dock.help)
+    frames = analyst.plugin.welcome.guide.document().rootFrame().childFrames()
+    tables = [frame for frame in frames if isinstance(frame, QTextTable)]
+    assert tables
+    assert all(table.format().borderCollapse() for table in tables)
 
 
 # ---- tooltips -------------------------------------------------------------------------------------------------------

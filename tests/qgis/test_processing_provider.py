@@ -17,6 +17,7 @@ from qgis.core import (
     QgsProcessingModelParameter,
     QgsProcessingParameterRasterLayer,
 )
+from qgis.gui import QgsGui, QgsProcessingGui
 
 from terrafine.qgis_plugin.processing.base import INPUT
 from terrafine.tests.qgis.processing_runs import blobs, class_map, run
@@ -37,6 +38,15 @@ def test_an_algorithm_explains_itself_and_each_of_its_parameters(provider, name)
     assert len(algorithm.shortHelpString()) > 80
     assert algorithm.group()
     assert all(definition.help() for definition in algorithm.parameterDefinitions())
+
+
+def test_numbers_are_written_with_two_decimals(provider):
+    number = provider.algorithm("vectorise").parameterDefinition("TOLERANCE")
+    registry, kind = QgsGui.processingGuiRegistry(), QgsProcessingGui.WidgetType.Standard
+    wrapper = registry.createParameterWidgetWrapper(number, kind)
+    spin = wrapper.createWrappedWidget(QgsProcessingContext())
+    assert spin.text() == "1.50"
+    spin.deleteLater()
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
