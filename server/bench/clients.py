@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Optional
 
 import numpy as np
 
+from terrafine.server.bench import control
 from terrafine.server.bench.clicks import random_marks
 from terrafine.server.bench.memory import children_gb
 from terrafine.server.bench.place import Place, place
@@ -26,6 +28,8 @@ from terrafine.shared.learning import LearnOptions
 from terrafine.shared.spec import ModelSpec
 
 LEARNING, WHOLE = 0.06, 0.02  # so often a client does these instead of a click
+PARTS = 6  # of the time that memory is told for
+MOMENTS = 3 * PARTS  # at least
 MARKS = 4096  # that a client draws its clicks from, one after the other
 
 
@@ -53,8 +57,9 @@ class CrowdFigures:
     learnt: int
     whole: int
     errors: Sequence[str]
-    ping_p95: float  # of one who only asks whether the server is there
-    memory_gb: Sequence[float]  # in the first, the second and the last third of the time: caches fill, then it is flat
+    answers: Mapping[str, tuple[float, float]]  # p50 and p95 of what is answered at once (control.py)
+    memory_gb: Sequence[float]  # in each sixth of the time: caches fill, then it is flat
+    memory_rise: float  # over the second half of the time, as a share: by a straight line
 
 
 def measure_clients(
@@ -63,10 +68,14 @@ def measure_clients(
 ) -> list[CrowdFigures]:  # fmt: skip
     """Measure each of `counts` clients at once for `seconds`; each has a session of its own on one raster."""
     origin = source.make_up(folder, size_px)
-    with place(folder, models, device, max(counts) + 1) as server:
+    state = folder / "state"
+    with place(folder, models, device, max(counts) + 1, ["--state-dir", str(state)]) as server:
         with closing(server.connect()) as client:
             spec = next(spec for spec in client.models() if spec.name == model)
-        return [_crowd(server, spec, origin.raster, count, seconds, seed) for count in counts]
+        return [
+            _crowd(_Crew(server, state, spec, origin.raster, seed, threading.Barrier(count + 1)), count, seconds)
+            for count in counts
+        ]
 
 
 def reached(figures: Sequence[CrowdFigures], target_s: float) -> int:
@@ -79,6 +88,7 @@ class _Crew:
     """What all clients of a crowd share."""
 
     server: Place
+    state: Path
     spec: ModelSpec
     raster: Path
     seed: int
@@ -103,44 +113,52 @@ class _Crew:
         return figures
 
 
-def _crowd(server: Place, spec: ModelSpec, raster: Path, count: int, seconds: float, seed: int) -> CrowdFigures:
-    crew = _Crew(server, spec, raster, seed, threading.Barrier(count + 1))
-    with ThreadPoolExecutor(count) as pool:
+def _crowd(crew: _Crew, count: int, seconds: float) -> CrowdFigures:
+    with ThreadPoolExecutor(count + 1) as pool:
         futures = [pool.submit(crew.work, number) for number in range(count)]
         try:
             crew.ready.wait()
             started = time.perf_counter()
-            memory, pings = _watched(server, seconds)
+            memory, answers = _watched(crew, seconds, pool)
         except threading.BrokenBarrierError:
             raise TerrafineError(f"A client failed: {', '.join(_errors(f.result() for f in futures))}") from None
         finally:
             crew.over.set()
         done = [future.result() for future in futures]
-    return _summary(done, time.perf_counter() - started, pings, at_thirds(memory))
+    return _summary(done, time.perf_counter() - started, answers, memory)
 
 
-def _watched(server: Place, seconds: float) -> tuple[list[float], list[float]]:
-    """The server's memory, and the seconds that a ping takes, once a second for so long."""
-    rests = max(9, round(seconds))
-    memory, pings = [], []
-    with closing(server.connect(-1)) as client:
+def _watched(crew: _Crew, seconds: float, pool: ThreadPoolExecutor) -> tuple[list[float], control.Seconds]:
+    """The server's memory, once a second for so long; and what it takes to answer one who works on nothing."""
+    rests = max(MOMENTS, round(seconds))
+    memory: list[float] = []
+    answers: control.Seconds = defaultdict(list)
+    with closing(crew.server.connect(-1)) as client, open_raster(crew.raster, crew.spec) as raster:
+        place = crew.server, -1, crew.spec.name, raster
+        cancelling = pool.submit(control.cancelled, *place, crew.over, answers)
         for _ in range(rests):
             time.sleep(seconds / rests)
             memory.append(children_gb())
-            began = time.perf_counter()
-            client.ping()
-            pings.append(time.perf_counter() - began)
-    return memory, pings
+            control.asked(client, crew.state, answers)
+        crew.over.set()
+        cancelling.result()
+    return memory, answers
 
 
-def at_thirds(samples: Sequence[float]) -> tuple[float, float, float]:
-    """The medians of the first, the second and the last third; single moments rise and fall as memory is given back."""
-    first, second, last = (float(np.median(third)) for third in np.array_split(np.array(samples), 3))
-    return first, second, last
+def in_parts(samples: Sequence[float]) -> list[float]:
+    """The median of each sixth; single moments rise and fall as memory is given back."""
+    return [float(np.median(part)) for part in np.array_split(np.array(samples), PARTS)]
+
+
+def rise(samples: Sequence[float]) -> float:
+    """By how much they rise over their second half, as a share of what they are there, by a straight line."""
+    half = np.array(samples[len(samples) // 2 :])
+    slope, _ = np.polyfit(np.arange(len(half)), half, 1)
+    return float(slope * len(half) / half.mean())
 
 
 def _summary(
-    done: Sequence[ClientFigures], seconds: float, pings: Sequence[float], memory: Sequence[float]
+    done: Sequence[ClientFigures], seconds: float, answers: control.Seconds, memory: Sequence[float]
 ) -> CrowdFigures:
     clicks = [click for client in done for click in client.clicks]
     medians = [float(np.median(client.clicks)) for client in done if client.clicks]
@@ -149,8 +167,13 @@ def _summary(
     learnt, whole = sum(client.learnt for client in done), sum(client.whole for client in done)
     return CrowdFigures(
         len(done), seconds, len(clicks) / seconds, p50, p95, p99, unfairness, learnt, whole, _errors(done),
-        float(np.percentile(pings, 95)), memory,
+        {what: _percentiles(times) for what, times in answers.items()}, in_parts(memory), rise(memory),
     )  # fmt: skip
+
+
+def _percentiles(times: Sequence[float]) -> tuple[float, float]:
+    p50, p95 = np.percentile(times, (50, 95)).tolist()
+    return p50, p95
 
 
 def _errors(done: Iterable[ClientFigures]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 from terrafine.server.cluster.link import ray
 from terrafine.server.cluster.precedence import Precedence
 from terrafine.server.cluster.quotas import Use, use_of
-from terrafine.server.engine.memory import Returns
+from terrafine.server.engine.memory import Returns, keep
 from terrafine.server.logs import configure
 from terrafine.server.process.child import EngineOptions, resident_bytes
 from terrafine.server.process.pipe import Answer
@@ -76,6 +76,7 @@ class EngineActor:
         from terrafine.server.zoo import Zoo
 
         configure(options.log)
+        keep()
         if options.threads > 0:
             torch.set_num_threads(options.threads)
         self._birth = secrets.token_hex(8)

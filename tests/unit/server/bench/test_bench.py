@@ -15,14 +15,16 @@ from terrafine.models import registry
 from terrafine.models.infer import Predictor
 from terrafine.server.bench import floor, memory, throughput
 from terrafine.server.bench.clicks import ClickFigures
-from terrafine.server.bench.clients import ClientFigures, CrowdFigures, _summary, at_thirds, reached
+from terrafine.server.bench.clients import ClientFigures, CrowdFigures, _summary, in_parts, reached, rise
 from terrafine.server.bench.floor import Load, Rates
 from terrafine.server.bench.tables import click_table, clients_table, throughput_table
 from terrafine.server.cli import main
 
 
 def crowd(clients: int, p95: float) -> CrowdFigures:
-    return CrowdFigures(clients, 60.0, 3.0, p95 / 2, p95, p95, 1.2, 4, 1, [], 0.004, [0.5, 0.6, 0.6])
+    return CrowdFigures(
+        clients, 60.0, 3.0, p95 / 2, p95, p95, 1.2, 4, 1, [], {"ping": (0.004, 0.009)}, [0.5, 0.6, 0.6], -0.014
+    )
 
 
 def test_a_floor_is_the_slower_of_computing_and_reading():
@@ -60,15 +62,16 @@ def test_the_engine_is_set_beside_the_network_alone(tmp_path, spec, monkeypatch)
 
 def test_the_slowest_client_is_set_beside_the_fastest():
     done = [ClientFigures([0.1, 0.2, 0.3], 1, 0), ClientFigures([0.5, 0.6], 0, 2, ["gone"])]
-    figures = _summary(done, 10.0, (0.01, 0.01), (0.5, 0.6, 0.7))
+    figures = _summary(done, 10.0, {"ping": [0.01, 0.03], "cancel": [0.02]}, [1.0, 1.0, 2.0] * 6)
     assert figures.unfairness == pytest.approx(0.55 / 0.2)
     assert figures.clicks_a_second == pytest.approx(0.5)
     assert (figures.clients, figures.learnt, figures.whole, figures.errors) == (2, 1, 2, ["gone"])
-    assert (figures.ping_p95, figures.memory_gb) == (0.01, (0.5, 0.6, 0.7))
+    assert figures.answers == {"ping": pytest.approx((0.02, 0.029)), "cancel": (0.02, 0.02)}
+    assert figures.memory_gb == [1.0] * 6
 
 
 def test_a_client_that_got_no_click_done_is_starved():
-    assert math.isinf(_summary([ClientFigures([0.1]), ClientFigures()], 10.0, (0.01,), (0.5, 0.6, 0.7)).unfairness)
+    assert math.isinf(_summary([ClientFigures([0.1]), ClientFigures()], 10.0, {}, [1.0] * 18).unfairness)
 
 
 def test_so_many_clients_are_within_the_target():
@@ -77,11 +80,18 @@ def test_so_many_clients_are_within_the_target():
     assert reached(crowds, 0.05) == 0
     table = clients_table(crowds, 0.5)
     assert "within 0.5 s for up to 2 clients" in table
-    assert "0.50 → 0.60 → 0.60 GB" in table
+    assert "0.50 → 0.60 → 0.60 GB | -1.4 %" in table
+    assert "| 4 | 4 / 9 ms |" in table
 
 
-def test_memory_is_told_for_each_third_whatever_a_single_moment_was_like():
-    assert at_thirds([1.0, 9.0, 1.0, 2.0, 2.0, 0.0, 3.0, 3.0, 3.0, 9.0]) == (1.5, 2.0, 3.0)
+def test_memory_is_told_for_each_part_whatever_a_single_moment_was_like():
+    assert in_parts([1.0, 9.0, 1.0, *[2.0] * 3, 0.0, 3.0, 3.0, *[4.0] * 3, *[5.0] * 3, 6.0, 6.0, 9.0]) == [*range(1, 7)]
+
+
+def test_a_rise_is_that_of_the_second_half():
+    rising = [2.0 + 0.004 * moment for moment in range(50)]
+    assert rise([5.0] * 50 + rising) == pytest.approx(0.2 / 2.098)
+    assert rise(rising + [3.0] * 50) == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,12 +23,19 @@ AREA = Window(0, 0, 9, 9)
 
 
 @pytest.fixture
-def actor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineActor:
+def actor_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], EngineActor]:
+    """Starts one."""
     context = SimpleNamespace(get_node_id=lambda: "node")
     monkeypatch.setattr(actor_module, "ray", SimpleNamespace(get_runtime_context=lambda: context))
     monkeypatch.setattr(MapMaker, "block", lambda *_: Block([], 0.0))
     check_format(tmp_path / "state")
-    return EngineActor(EngineOptions(device="cpu", saved_models=tmp_path / "saved"), tmp_path / "state")
+    options = EngineOptions(device="cpu", saved_models=tmp_path / "saved")
+    return lambda: EngineActor(options, tmp_path / "state")
+
+
+@pytest.fixture
+def actor(actor_of: Callable[[], EngineActor]) -> EngineActor:
+    return actor_of()
 
 
 @pytest.fixture
@@ -36,6 +44,13 @@ def returns(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     returns: list[None] = []
     monkeypatch.setattr(memory, "give_back", lambda: returns.append(None))
     return returns
+
+
+def test_what_is_freed_stays_at_hand_from_the_start(actor_of: Callable[[], EngineActor], monkeypatch) -> None:
+    chosen: list[None] = []
+    monkeypatch.setattr(actor_module, "keep", lambda: chosen.append(None))
+    actor_of().close()
+    assert chosen == [None]
 
 
 def beats(actor: EngineActor) -> str:
