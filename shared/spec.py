@@ -35,7 +35,7 @@ class LandCover:
 
 @dataclass(frozen=True)
 class EncodingSpec:
-    """How marks become channels: kind is one of ENCODINGS, `radius_px` in model pixels (see models/encoding.py)."""
+    """How marks become channels: kind is one of ENCODINGS, `radius_px` in model pixels (see models/encoding)."""
 
     kind: str = "distance"
     radius_px: float = 8.0

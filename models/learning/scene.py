@@ -27,9 +27,9 @@ import torch
 from torch import Tensor
 
 from terrafine.models.infer import Predictor
-from terrafine.models.learning.cells import NOTHING, Cells, Indices, cells_of
 from terrafine.models.learning.lesson import Example
 from terrafine.models.learning.regression import Doubles, Sample, solve
+from terrafine.models.learning.scene_cells import NOTHING, Indices, SceneCells, cells_of
 from terrafine.models.networks.linknet import LateLinkNet
 from terrafine.models.networks.scene import SceneLayer
 
@@ -70,14 +70,14 @@ def learn(
     return network, right[0], right[1]
 
 
-def _silent(cells: Cells, classes: int) -> SceneLayer:
+def _silent(cells: SceneCells, classes: int) -> SceneLayer:
     """A layer that says nothing yet, for the colours of this scene."""
     layer = SceneLayer(cells.colours.shape[1], classes).to(cells.colours.device)
     layer.standardise(cells.colours)
     return layer
 
 
-def taught(cells: Cells, rng: np.random.Generator) -> Indices:
+def taught(cells: SceneCells, rng: np.random.Generator) -> Indices:
     """The class that each cell teaches, NOTHING if none: that of its mark, or the one that the map is sure of there and
     that the marks have not taken away.
     """
@@ -93,7 +93,7 @@ def taught(cells: Cells, rng: np.random.Generator) -> Indices:
     return classes
 
 
-def _sample(layer: SceneLayer, cells: Cells, classes: Indices, regularisation: float) -> Sample:
+def _sample(layer: SceneLayer, cells: SceneCells, classes: Indices, regularisation: float) -> Sample:
     """The cells that teach something with the marks as input, then those near marks without."""
     near = cells.marked != NOTHING
     marked, sure = np.flatnonzero(near), np.flatnonzero((classes != NOTHING) & ~near)
@@ -109,20 +109,20 @@ def _sample(layer: SceneLayer, cells: Cells, classes: Indices, regularisation: f
     )
 
 
-def strength(cells: Cells) -> float:
+def strength(cells: SceneCells) -> float:
     """How much of what is found is said: less where the map without marks is sure of itself and has little to learn."""
     doubt = 1.0 - np.exp(cells.bare).max(1).mean()
     return float(np.clip(PER_DOUBT * doubt, WEAK, 1.0))
 
 
 @torch.no_grad()
-def _design(layer: SceneLayer, cells: Cells, chosen: Indices) -> Doubles:
+def _design(layer: SceneLayer, cells: SceneCells, chosen: Indices) -> Doubles:
     """What the layer is linear in, of those cells: (M, waves + 1)."""
     waves = layer.waves(cells.colours[torch.from_numpy(chosen)].T[None, :, :, None])[0, :, :, 0].T
     return np.c_[waves.double().cpu().numpy(), np.full(len(chosen), FREE)]
 
 
-def _shares(cells: Cells) -> Doubles:
+def _shares(cells: SceneCells) -> Doubles:
     """What each class is of the map without marks, (K,); a class that is only marked counts as one cell."""
     count = np.bincount(cells.bare.argmax(1), minlength=cells.bare.shape[1])
     return np.maximum(count, 1) / len(cells.bare)
@@ -135,7 +135,7 @@ def even(weight: Doubles, classes: Indices, shares: Doubles) -> Doubles:
     return weight * (wanted / max(TINY, wanted.sum()) / np.maximum(total, TINY))[classes]
 
 
-def _right(cells: Cells, own: Indices, said: Doubles | float) -> float:
+def _right(cells: SceneCells, own: Indices, said: Doubles | float) -> float:
     """The share of the marked pixels, all in the cells `own`, whose class the map without marks and `said` show."""
     is_right = (cells.bare[own] + said).argmax(1) == cells.marked[own]
     return float(is_right @ cells.held[own] / max(1, cells.held.sum()))

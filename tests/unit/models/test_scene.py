@@ -11,10 +11,10 @@ import torch
 from terrafine.models import registry
 from terrafine.models.infer import Predictor
 from terrafine.models.learning import scene as learning
-from terrafine.models.learning.cells import Cells
 from terrafine.models.learning.grow import with_classes
 from terrafine.models.learning.learn import learn
 from terrafine.models.learning.lesson import Example
+from terrafine.models.learning.scene_cells import SceneCells
 from terrafine.models.networks import scene
 from terrafine.models.networks.scene import SceneLayer, colours
 from terrafine.shared.learning import LearnOptions
@@ -85,7 +85,7 @@ def test_waves_make_a_gaussian_kernel():
 
 def cells(bare, marked):
     p = np.log(np.array(bare))
-    return Cells(torch.zeros(len(p), 1), p, p, np.array(marked), np.zeros(len(p), int))
+    return SceneCells(torch.zeros(len(p), 1), p, p, np.array(marked), np.zeros(len(p), int))
 
 
 def test_a_cell_teaches_its_mark_or_what_the_map_is_sure_of():

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from terrafine.models.infer import TileFeatures
-from terrafine.models.learning.cells import NEAR_PX, NOTHING, cells_of
 from terrafine.models.learning.lesson import Example
+from terrafine.models.learning.scene_cells import NEAR_PX, NOTHING, cells_of
 from terrafine.models.networks.scene import CELL_PX
 
 SIZE, CLASSES, COLOURS = 32, 3, 2

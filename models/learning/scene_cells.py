@@ -27,7 +27,7 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Cells:
+class SceneCells:
     """N cells with data.
 
     colours     float32 (N, n), what the scene layer sees
@@ -43,24 +43,24 @@ class Cells:
     held: Indices
 
 
-def cells_of(predictor: Predictor, examples: Sequence[Example], groups: Tensor) -> Cells:
+def cells_of(predictor: Predictor, examples: Sequence[Example], groups: Tensor) -> SceneCells:
     """Of all the tiles; `groups`, float32 (classes, K) on the predictor's device, has 1 where a class is shown as the
     k-th of those that are.
     """
     parts = [_cells(predictor, example, groups) for example in examples]
     arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in ("bare", "full", "marked", "held")]
-    return Cells(torch.cat([part.colours for part in parts]), *arrays)
+    return SceneCells(torch.cat([part.colours for part in parts]), *arrays)
 
 
 @torch.no_grad()
-def _cells(predictor: Predictor, example: Example, groups: Tensor) -> Cells:
+def _cells(predictor: Predictor, example: Example, groups: Tensor) -> SceneCells:
     features = example.features or predictor.features(example.image[None])[0]
     whole = F.avg_pool2d(torch.from_numpy(example.valid)[None].float(), CELL_PX).flatten() == 1
     seen = features.tensors[-1].flatten(2)[0].T.float()
     bare, full = (_log_shares(logits.to(groups), groups) for logits in example.logits or _maps(predictor, example))
     near, held = _near_marks(example, groups.argmax(1).cpu().numpy())
     kept = whole.numpy()
-    return Cells(seen[whole.to(seen.device)], bare[kept], full[kept], near[kept], held[kept])
+    return SceneCells(seen[whole.to(seen.device)], bare[kept], full[kept], near[kept], held[kept])
 
 
 def _maps(predictor: Predictor, example: Example) -> tuple[Tensor, Tensor]:
