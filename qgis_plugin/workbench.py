@@ -64,7 +64,7 @@ class Workbench(QObject):
         self._performers = self._effect_performers()
         self.worker.happened.connect(self._hear)
         self.server.started.connect(lambda address: self.handle(lambda c: c.server_started(address)))
-        self.server.ended.connect(lambda error: self.handle(lambda c: c.connection_failed(error)))
+        self.server.ended.connect(lambda error: self.handle(lambda c: c.server_ended(error)))
 
     def close(self) -> None:
         """Stop everything and let go of QGIS; layers and files stay."""

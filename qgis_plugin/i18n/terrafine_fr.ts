@@ -1107,6 +1107,10 @@
         <source>what a second small network expects, trained to know the first one's mistakes</source>
         <translation>ce qu'attend un second petit réseau, entraîné à connaître les erreurs du premier</translation>
     </message>
+    <message>
+        <source>The local server has ended.</source>
+        <translation>Le serveur local s'est arrêté.</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>

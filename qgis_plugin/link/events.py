@@ -47,6 +47,16 @@ class LinkEvents(WorkEvents):
 
     def connection_failed(self, error: TerrafineError) -> list[Effect]:
         """The server cannot be reached, or has gone. What was drawn is in the log and in the GeoPackage."""
+        if self.local and self.link is Link.ONLINE:  # nobody can check its address
+            ended = Tell(tr("The local server has ended."), tr("Start it again; everything drawn is kept."))
+            return self._lost(error, ended)
+        return self._lost(error, told(error))
+
+    def server_ended(self, error: TerrafineError) -> list[Effect]:
+        """The local server's process has ended, and the error says with which last words."""
+        return self._lost(error, told(error))
+
+    def _lost(self, error: TerrafineError, words: Tell) -> list[Effect]:
         if self.link in (Link.OFFLINE, Link.LOST):
             return []
         was_retrying, self._is_retrying = self._is_retrying, False
@@ -54,4 +64,4 @@ class LinkEvents(WorkEvents):
         self.link, self.work = Link.LOST, None
         if isinstance(error, NotAllowed):
             self.will_retry = False  # it would not be let in the next time
-        return [Disconnect(), ShowMap(), *([] if self.will_retry and was_retrying else [told(error)])]
+        return [Disconnect(), ShowMap(), *([] if self.will_retry and was_retrying else [words])]

@@ -124,6 +124,23 @@ def test_a_server_that_went_is_asked_again_quietly_until_it_says_no():
     assert controller.retry() == []
 
 
+@pytest.mark.parametrize(
+    ("notice", "words"),
+    [
+        (Controller.connection_failed, "The server at tcp://127.0.0.1:5 has gone. Check its address."),
+        (Controller.server_ended, "The local server has ended: killed"),
+    ],
+)
+def test_of_a_local_server_it_is_said_that_it_has_ended_whoever_notices_it_first(notice, words):
+    controller = Controller()
+    controller.start_server()
+    controller.server_started("tcp://127.0.0.1:5")
+    controller.connected("cpu", ())
+    *_, said = notice(controller, ConnectionFailed(words, "Start it again."))
+    assert said.message.startswith("The local server has ended")
+    assert said.hint.startswith("Start it again")
+
+
 def test_disconnecting_ends_the_asking():
     controller = Controller()
     controller.connect(Server("tcp://a:1"))
