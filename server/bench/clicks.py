@@ -16,10 +16,12 @@ from terrafine.server.bench import floor
 from terrafine.server.bench.place import place
 from terrafine.server.demo import source
 from terrafine.server.demo.live import Click, LiveMap, choose_model
-from terrafine.server.rasters.raster_io import open_raster
+from terrafine.server.rasters.raster_io import Raster, open_raster
 from terrafine.server.zoo import known_folders
 from terrafine.shared.annotation import Annotation
+from terrafine.shared.client import Client
 from terrafine.shared.geo import Window, slices
+from terrafine.shared.spec import ModelSpec
 
 COLD = 8
 NETWORK = ("features", "decode")  # the stages in which the network itself computes
@@ -59,6 +61,19 @@ class ClickFigures:
     differs: int
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What was seen of a session; see ClickFigures. watched: each click, and the pixels that changed where none may."""
+
+    window: Window
+    marks: Sequence[Annotation]
+    first_map: float
+    watched: Sequence[tuple[Click, int]]
+    cold: Sequence[Click]
+    received: int
+    differs: int
+
+
 def measure_clicks(
     folder: Path, model: str, models: Path | None, size_px: int, count: int, seed: int, device: str = ""
 ) -> ClickFigures:
@@ -67,37 +82,46 @@ def measure_clicks(
     with place(folder, models, device) as server, closing(server.connect()) as client:
         spec = choose_model(client, model)
         with open_raster(origin.raster, spec) as raster:
-            window = raster.info.grid.window
+            run = _run(client, spec, raster, count, seed)
+    return _figures(run, _floor(spec.name, models, device))
 
-            def opened() -> LiveMap:
-                return LiveMap(client, spec.name, raster.info, window, raster.read)
 
-            live = opened()
-            first_map = live.classify(lambda done, total: None)
-            marks = random_marks(window, len(spec.classes), count, seed)
-            received = client.bytes_received
-            watched = [_watched(live, mark) for mark in tqdm(marks, desc="clicks", disable=None)]
-            received = client.bytes_received - received
-            scratch = opened()
-            scratch.set_marks(marks)
-            scratch.classify(lambda done, total: None)
-            cold = [opened().mark(mark) for mark in random_marks(window, len(spec.classes), COLD, seed + 1)]
-    clicks = [click for click, _ in watched]
+def _run(client: Client, spec: ModelSpec, raster: Raster, count: int, seed: int) -> _Run:
+    window, classes = raster.info.grid.window, len(spec.classes)
+
+    def opened() -> LiveMap:
+        return LiveMap(client, spec.name, raster.info, window, raster.read)
+
+    live = opened()
+    first_map = live.classify(lambda done, total: None)
+    marks = random_marks(window, classes, count, seed)
+    received = client.bytes_received
+    watched = [_watched(live, mark) for mark in tqdm(marks, desc="clicks", disable=None)]
+    received = client.bytes_received - received
+    scratch = opened()
+    scratch.set_marks(marks)
+    scratch.classify(lambda done, total: None)
+    cold = [opened().mark(mark) for mark in random_marks(window, classes, COLD, seed + 1)]
+    return _Run(window, marks, first_map, watched, cold, received, int((scratch.classes != live.classes).sum()))
+
+
+def _figures(run: _Run, floor_s: float) -> ClickFigures:
+    clicks = [click for click, _ in run.watched]
     return ClickFigures(
-        size_px=size_px,
-        first_map=first_map,
+        size_px=run.window.width,
+        first_map=run.first_map,
         clicks=[click.seconds for click in clicks],
         overheads=[click.seconds - sum(click.stages.get(name, 0.0) for name in NETWORK) for click in clicks],
-        cold=[click.seconds for click in cold],
-        strokes=[click.seconds for click, mark in zip(clicks, marks) if mark.kind == "stroke"],
+        cold=[click.seconds for click in run.cold],
+        strokes=[click.seconds for click, mark in zip(clicks, run.marks) if mark.kind == "stroke"],
         stages=_medians(clicks),
-        cold_stages=_medians(cold),
-        floor=_floor(spec.name, models, device),
+        cold_stages=_medians(run.cold),
+        floor=floor_s,
         bytes_up=max(click.bytes_sent for click in clicks),
-        bytes_down=received / len(clicks),
-        changed_share=float(np.mean([click.changed.pixels for click in clicks])) / window.pixels,
-        outside=sum(strayed for _, strayed in watched),
-        differs=int((scratch.classes != live.classes).sum()),
+        bytes_down=run.received / len(clicks),
+        changed_share=float(np.mean([click.changed.pixels for click in clicks])) / run.window.pixels,
+        outside=sum(strayed for _, strayed in run.watched),
+        differs=run.differs,
     )
 
 
