@@ -140,7 +140,7 @@ class _Workshop:
         job, more = head["job"], True
         while more:
             answer = self._turns.advance(job)
-            more = self._turns.is_ready(job)
+            more = self._turns.is_ready(job) or (self._turns.is_alone(job) and self._orders.empty())
             self._pipe.send({"is": "reply", "job": job, "last": answer.last, "more": more}, answer.frames)
 
     def _tidy(self, head: dict[str, Any], _frames: list[bytes]) -> None:

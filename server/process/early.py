@@ -1,4 +1,5 @@
-"""Replies that an engine sends without having been asked for them, for they were made already: kept until their turn.
+"""Replies that an engine sends without having been asked for them, for they were made already, or nobody else waits:
+kept until their turn.
 
 A reply says whether another of its job follows by itself; then the job's next turn only has to wait for that. Replies
 of jobs that were stopped meanwhile are dropped.

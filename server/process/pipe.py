@@ -2,7 +2,7 @@
 
 The pipe is inherited: nobody else can open it, and each side sees at once when the other is gone. Nothing is pickled.
 
-    gateway → engine   {"do": "advance", "job": 7}                          up to its next reply, and what is ready
+    gateway → engine   {"do": "advance", "job": 7}                          up to its next reply, and what follows
                        {"do": "advance", "job": 7, "client": "…", "waited": 0.1} and a request's frames: begin
                        {"do": "stop", "job": 7}                             at once, also while it is at work
                        {"do": "forget_client", "client": "…"} and {"do": "forget_session", …, "session": "…"}

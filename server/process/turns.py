@@ -109,6 +109,10 @@ class Turns:
         work = self._at_work.get(job)
         return work is not None and work.is_click and not isinstance(work.peek(), Wanted)
 
+    def is_alone(self, job: int) -> bool:
+        """Does somebody wait for a part of a map, and nobody for anything else that has begun?"""
+        return job in self._at_work and len(self._at_work) == 1 and self._at_work[job].is_click
+
     def stop(self, job: int) -> None:
         """Make a job end at its next step. From any thread."""
         self._stopped.add(job)

@@ -154,3 +154,18 @@ def test_a_map_that_is_made_already_is_not_ready_at_once(dispatcher) -> None:
     list(dispatcher.handle(m.Predict("s", WHOLE), "alice"))
     turns = begun(dispatcher, [CLICK])
     assert not turns.is_ready(0)
+
+
+def test_a_click_goes_on_by_itself_while_nobody_else_has_begun(dispatcher) -> None:
+    turns = begun(dispatcher, [CLICK])
+    assert turns.is_alone(0)
+    turns.begin(1, wire.pack(m.ListModels(), "b"), "bob", 0.0)
+    assert not turns.is_alone(0)
+    turns.forget(1)
+    assert turns.is_alone(0)
+    finished(turns, 0)
+    assert not turns.is_alone(0)
+
+
+def test_background_work_waits_for_each_of_its_turns(dispatcher) -> None:
+    assert not begun(dispatcher, [m.Predict("s", Window(0, 0, 5000, 5000))]).is_alone(0)
