@@ -17,6 +17,7 @@ from terrafine.models.infer import Predictor, TileFeatures
 from terrafine.server.engine.session import Caches, Session
 from terrafine.server.rasters.contents import ContentStore
 from terrafine.server.rasters.pixels import BlockStore
+from terrafine.server.zoo import Zoo
 from terrafine.shared.geo import Grid, blocks, slices
 from terrafine.shared.messages import UPLOAD_BLOCK_PX
 from terrafine.shared.patch import Patch
@@ -127,6 +128,12 @@ def models(tmp_path_factory: pytest.TempPathFactory, spec: ModelSpec) -> Path:
     folder = tmp_path_factory.mktemp("models")
     registry.save(folder / spec.name, spec, network)
     return folder
+
+
+@pytest.fixture(scope="session")
+def zoo(models: Path) -> Zoo:
+    """Open for "tiny" alone, which it loads once for all tests: what sessions learn leaves it as it is."""
+    return Zoo([models], "cpu")
 
 
 @pytest.fixture(scope="session")

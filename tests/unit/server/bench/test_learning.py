@@ -14,15 +14,16 @@ pytest.importorskip("segmentation_models_pytorch")
 
 
 def test_every_item_is_measured(tmp_path, spec, monkeypatch):
-    monkeypatch.setattr(bench_learning, "TILE_PX", 256)
-    monkeypatch.setattr(bench_learning, "IMAGE_PX", 256)
+    for size in ("TILE_PX", "IMAGE_PX"):
+        monkeypatch.setattr(bench_learning, size, 128)
+    monkeypatch.setattr(bench_learning, "STEPS", 1)
     monkeypatch.setattr(bench_learning, "_peak_gb", lambda folder: 0.5)
     monkeypatch.setattr(floor, "SIDE", 64)
     monkeypatch.setattr(floor, "COPIED", 1 << 16)
     registry.save(tmp_path, spec, registry.build(spec))
     figures = bench_learning.measure(tmp_path, 1)
     assert REFERENCE in figures.seconds
-    learnt = {f"learning, {scope}" for scope in ("decoder, 10 steps", "head", "all, 10 steps")}
+    learnt = {f"learning, {scope}" for scope in ("decoder, 1 steps", "head", "all, 1 steps")}
     assert {"a click", *learnt} <= figures.seconds.keys()
     assert figures.floor > 0
     assert min(figures.seconds.values()) > 0

@@ -26,9 +26,14 @@ MARKS = tuple(Annotation(str(i), "point", ((30.5 + 30 * i, 40.5),), i) for i in 
 SOLAR = LandCover(3, "solar panels", "#000080")
 
 
+@pytest.fixture(scope="module")
+def zoo(models, tmp_path_factory) -> Zoo:
+    return Zoo([models], "cpu", tmp_path_factory.mktemp("zoo") / "saved")
+
+
 @pytest.fixture
-def dispatcher(models, tmp_path) -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher(Zoo([models], "cpu", tmp_path / "saved"))
+def dispatcher(zoo: Zoo) -> Iterator[Dispatcher]:
+    dispatcher = Dispatcher(zoo)
     yield dispatcher
     dispatcher.close()
 

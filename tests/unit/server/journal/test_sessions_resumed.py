@@ -30,12 +30,12 @@ Started = Callable[[], Client]
 
 
 @pytest.fixture
-def start(models: Path, tmp_path: Path) -> Iterator[Started]:
+def start(zoo: Zoo, tmp_path: Path) -> Iterator[Started]:
     """start(): a client of an engine on the state folder; the engine of before is left as it is, as if it had died."""
     dispatchers = []
 
     def started() -> Client:
-        dispatchers.append(Dispatcher(Zoo([models], "cpu"), StateFolder(tmp_path / "state")))
+        dispatchers.append(Dispatcher(zoo, StateFolder(tmp_path / "state")))
         return Client(LocalTransport(dispatchers[-1].handle))
 
     yield started
@@ -192,8 +192,8 @@ def test_a_full_disk_stops_no_work_and_leaves_no_half_truth(start: Started, imag
         start().change_annotations("s", log.remove("1"))
 
 
-def test_a_session_of_a_client_that_is_let_in_no_more_is_forgotten(models, image, info_of, tmp_path) -> None:
-    dispatcher = Dispatcher(Zoo([models], "cpu"), StateFolder(tmp_path / "state"))
+def test_a_session_of_a_client_that_is_let_in_no_more_is_forgotten(zoo, image, info_of, tmp_path) -> None:
+    dispatcher = Dispatcher(zoo, StateFolder(tmp_path / "state"))
     for client in ("alice", "bob"):
         list(dispatcher.handle(m.OpenSession("s", "tiny", info_of(image)), client=client))
     dispatcher.sessions.close_client("alice")

@@ -31,8 +31,8 @@ def state(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def engines(models: Path, state: Path):
-    dispatchers = [Dispatcher(Zoo([models], "cpu"), StateFolder(state, is_shared=True)) for _ in range(2)]
+def engines(zoo: Zoo, state: Path):
+    dispatchers = [Dispatcher(zoo, StateFolder(state, is_shared=True)) for _ in range(2)]
     yield dispatchers
     for dispatcher in dispatchers:
         dispatcher.close()
@@ -83,13 +83,13 @@ def test_the_session_is_what_it_was_pixels_marks_and_lessons(clients, begun: Ann
     marked(clients[1], begun, 2)  # raises where the revision is another
 
 
-def test_what_the_first_still_says_is_not_heard(clients, begun: AnnotationLog, models: Path, state: Path, read) -> None:
+def test_what_the_first_still_says_is_not_heard(clients, begun: AnnotationLog, zoo: Zoo, state: Path, read) -> None:
     mapped(clients[1], read)
     stray = AnnotationLog()
     stray.replace(begun.marks, begun.revision)
     marked(clients[0], stray, 5)
     marked(clients[1], begun, 6)
-    third = Dispatcher(Zoo([models], "cpu"), StateFolder(state, is_shared=True))
+    third = Dispatcher(zoo, StateFolder(state, is_shared=True))
     assert third.sessions.find("", "s").session.log.marks == begun.marks
     third.close()
 

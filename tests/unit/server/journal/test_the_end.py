@@ -19,10 +19,8 @@ from terrafine.shared.raster import RasterInfo
 OPENING = OpenSession("s", "tiny", RasterInfo(Grid(200, 150, gsd_m=0.5), "uint8", (1, 2, 3), ((0.0, 255.0),) * 3))
 
 
-def test_all_that_was_written_down_is_on_the_disk(
-    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sessions, synced = Sessions(Zoo([models], "cpu"), StateFolder(tmp_path / "state")), []
+def test_all_that_was_written_down_is_on_the_disk(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions, synced = Sessions(zoo, StateFolder(tmp_path / "state")), []
     sessions.open("", OPENING)
     sessions.find("", "s").note(Change(Delta(0, 1)))
     monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_size))

@@ -43,13 +43,13 @@ def root(tmp_path: Path, write_raster, image) -> Path:
 
 
 @pytest.fixture
-def start(models: Path, root: Path, tmp_path: Path) -> Iterator[Callable[[], Client]]:
+def start(zoo: Zoo, root: Path, tmp_path: Path) -> Iterator[Callable[[], Client]]:
     """start(): a client of an engine with that root; the engine of before is left as it is, as if it had died."""
     dispatchers = []
 
     def started() -> Client:
         state = StateFolder(tmp_path / "state")
-        dispatchers.append(Dispatcher(Zoo([models], "cpu"), state, DataRoots([root])))
+        dispatchers.append(Dispatcher(zoo, state, DataRoots([root])))
         return Client(LocalTransport(dispatchers[-1].handle))
 
     yield started
@@ -239,8 +239,8 @@ def test_roots_that_cannot_be_are_refused_at_the_start(tmp_path: Path) -> None:
             DataRoots(folders)
 
 
-def test_a_server_without_roots_says_what_to_do(models: Path, image, info_of) -> None:
-    dispatcher = Dispatcher(Zoo([models], "cpu"))
+def test_a_server_without_roots_says_what_to_do(zoo: Zoo, image, info_of) -> None:
+    dispatcher = Dispatcher(zoo)
     client = Client(LocalTransport(dispatcher.handle))
     client.open_session("s", "tiny", info_of(image))
     with pytest.raises(TerrafineError, match="--data-root"):

@@ -23,15 +23,20 @@ from terrafine.shared.annotation import Annotation
 from terrafine.shared.geo import Grid, Window, contains, intersection, intersects, slices
 from terrafine.shared.spec import EncodingSpec
 
-TILINGS = st.builds(
-    Tiling,
-    width=st.integers(1, 300),
-    height=st.integers(1, 300),
-    scale=st.sampled_from([1.0, 0.3, 1 / 16, 2.5, 3.7]),
-    tile_px=st.just(64),
-    overlap_px=st.sampled_from([0, 16, 30]),
-    reach_px=st.just(4.0),
-)
+
+def tilings(largest: int) -> st.SearchStrategy[Tiling]:
+    return st.builds(
+        Tiling,
+        width=st.integers(1, largest),
+        height=st.integers(1, largest),
+        scale=st.sampled_from([1.0, 0.3, 1 / 16, 2.5, 3.7]),
+        tile_px=st.just(64),
+        overlap_px=st.sampled_from([0, 16, 30]),
+        reach_px=st.just(4.0),
+    )
+
+
+TILINGS = tilings(300)
 PLACES = st.tuples(st.floats(-50, 350), st.floats(-50, 350))
 STROKES = st.builds(
     Annotation,
@@ -78,7 +83,7 @@ def test_pieces_cover_the_window_once_whatever_the_panels(tiling: Tiling, panel_
     assert (covered == 1).all()
 
 
-@given(TILINGS, st.data())
+@given(tilings(120), st.data())
 def test_pieces_of_dirty_tiles_hold_every_pixel_made_from_them(tiling: Tiling, data: st.DataObject) -> None:
     every = tiles_of(tiling, tiling.raster)
     dirty = frozenset(data.draw(st.lists(st.sampled_from(every), max_size=3)))
