@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Optional
 
 from qgis.gui import QgsDockWidget
-from qgis.PyQt.QtCore import QSize, Qt, QTimer, pyqtSignal
-from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qgis.PyQt.QtCore import Qt, QTimer, pyqtSignal
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.history_panel import HistoryPanel
 from terrafine.qgis_plugin.language import Number
@@ -18,7 +18,7 @@ from terrafine.qgis_plugin.marks.panel import MarksPanel
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.qgis_plugin.state import Kind, View
 from terrafine.qgis_plugin.welcome.panel import WelcomePanel
-from terrafine.qgis_plugin.widgets import line, tool_button
+from terrafine.qgis_plugin.widgets import Scroll, line, tool_button
 
 OBJECT_NAME = "TerrafineDock"
 
@@ -118,15 +118,11 @@ class Dock(QgsDockWidget):
             column.addWidget(part)
         column.addWidget(self.pages, 1)
         column.addStretch()
-        self.scroll = scroll = _Scroll()
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(panels)
+        self.scroll = Scroll(panels)
         content = QWidget()
         whole = QVBoxLayout(content)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(scroll, 1)
+        whole.addWidget(self.scroll, 1)
         whole.addWidget(self._stays(self.map.progress))
         whole.addLayout(self._foot())
         return content
@@ -154,11 +150,3 @@ class Dock(QgsDockWidget):
         foot.addWidget(self.map.cancel)
         foot.addWidget(self.help)
         return foot
-
-
-class _Scroll(QScrollArea):
-    """Scrolls up and down only: it is never narrower than what it holds."""
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        held = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
-        return QSize(held, super().minimumSizeHint().height())

@@ -11,7 +11,7 @@ from qgis.PyQt.QtGui import QColor, QIcon, QPixmap
 from qgis.PyQt.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from terrafine.qgis_plugin.names import shown
-from terrafine.qgis_plugin.widgets import heading, note, row
+from terrafine.qgis_plugin.widgets import Scroll, heading, note, row
 from terrafine.shared.spec import LandCover
 
 KEYS = 9  # classes that have a number key
@@ -46,7 +46,7 @@ class LabellingDock(QgsDockWidget):
         self.next = QPushButton(self.tr("Next sample"))
         self.next.setToolTip(self.tr("Leave this one for later (N)"))
         self.next.clicked.connect(self.next_asked)
-        self.setWidget(self._content())
+        self.setWidget(Scroll(self._content()))
 
     def show_classes(self, classes: Sequence[LandCover]) -> None:
         """A button for each class, with its key."""

@@ -8,6 +8,7 @@ from qgis.core import QgsRasterLayer
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtTest import QTest
 
+from terrafine.qgis_plugin.finish.labelling_dock import LabellingDock
 from terrafine.qgis_plugin.legend.palette import COLORS, fresh
 from terrafine.shared.spec import LandCover
 from terrafine.tests.qgis.analyst import until
@@ -71,6 +72,14 @@ def test_the_ninth_class_has_a_key_and_the_tenth_none(long):
     assert ["9" in tip.split("—")[-1] and "—" in tip for tip in tips] == [True, False]
     long.key(Qt.Key.Key_0)
     assert long.controller.class_id == 8
+
+
+def test_200_classes_can_be_labelled_on_a_small_screen(qgis_app):
+    dock = LabellingDock(None)
+    dock.show_classes(CLASSES)
+    assert dock.classes.count() == COUNT
+    assert dock.minimumSizeHint().height() < 300
+    dock.deleteLater()
 
 
 def test_its_names_and_colours_are_in_the_file(long):
