@@ -102,7 +102,7 @@ class Report(QObject):
             "User's accuracy: of what the map calls so, how much is so. Producer's accuracy: of what is so, how much "
             "the map calls so."
         )
-        return f"<h2>{self.tr('Accuracy by class')}</h2><p>{words}</p>{_figure(chart)}{_table(head, table)}"
+        return _part(self.tr("Accuracy by class"), f"<p>{words}</p>{_figure(chart)}{_table(head, table)}")
 
     def _areas(self) -> str:
         found, whole = self._of.assessment, self._of.hectares
@@ -121,7 +121,7 @@ class Report(QObject):
             "what the samples say of these mistakes: use this one."
         )
         chart = bars(self.tr("Mapped (grey) and estimated area (coloured)") + ", " + unit.strip(), rows, largest, "")
-        return f"<h2>{self.tr('Areas')}</h2><p>{words}</p>{_figure(chart)}{_table(head, table)}"
+        return _part(self.tr("Areas"), f"<p>{words}</p>{_figure(chart)}{_table(head, table)}")
 
     def _matrix(self) -> str:
         found, names = self._of.assessment, [item.name for item in self._of.classes]
@@ -132,7 +132,7 @@ class Report(QObject):
         ]
         head = [self.tr("Map"), *map(escape, names), self.tr("Share of the map")]
         words = self.tr("The same as estimated shares of the area:")
-        return f"<h2>{self.tr('Error matrix')}</h2>{_figure(counts)}<p>{words}</p>{_table(head, cells)}"
+        return _part(self.tr("Error matrix"), f"{_figure(counts)}<p>{words}</p>{_table(head, cells)}")
 
     def _method(self) -> str:
         words = self.tr(
@@ -141,7 +141,11 @@ class Report(QObject):
             "classes as strata. Intervals are 1.96 standard errors either way. Areas are measured on the WGS 84 "
             "ellipsoid."
         )
-        return f'<h2>{self.tr("Method")}</h2><p class="quiet">{words}</p>'
+        return _part(self.tr("Method"), f'<p class="quiet">{words}</p>')
+
+
+def _part(title: str, content: str) -> str:
+    return f"<h2>{title}</h2>{content}"
 
 
 def _percent(value: float, margin: float) -> str:

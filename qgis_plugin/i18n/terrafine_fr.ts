@@ -1111,6 +1111,10 @@
         <source>The local server has ended.</source>
         <translation>Le serveur local s'est arrêté.</translation>
     </message>
+    <message>
+        <source>exit code {code}</source>
+        <translation>code de sortie {code}</translation>
+    </message>
 </context>
 <context>
     <name>Accuracy</name>
@@ -2526,7 +2530,7 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <name>Report</name>
     <message>
         <source>Accuracy of {map}</source>
-        <translation>Exactitude de {map}</translation>
+        <translation>Exactitude de « {map} »</translation>
     </message>
     <message>
         <source>Overall accuracy: {value} ({percent} confidence interval)</source>
@@ -2603,6 +2607,22 @@ Le résultat est une carte de classes avec noms et couleurs, sur les pixels mêm
     <message>
         <source>Mapped (grey) and estimated area (coloured)</source>
         <translation>Surface cartographiée (en gris) et estimée (en couleur)</translation>
+    </message>
+    <message>
+        <source>Accuracy by class</source>
+        <translation type="unfinished">Exactitude par classe</translation>
+    </message>
+    <message>
+        <source>Areas</source>
+        <translation>Surfaces</translation>
+    </message>
+    <message>
+        <source>Error matrix</source>
+        <translation type="unfinished">Matrice de confusion</translation>
+    </message>
+    <message>
+        <source>Method</source>
+        <translation>Méthode</translation>
     </message>
 </context>
 <context>

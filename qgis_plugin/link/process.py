@@ -23,6 +23,7 @@ SERVE = ("serve", "--port", "0", "--announce", "-", "--exit-with-stdin")
 START_TIMEOUT_S = 120  # the first import of torch from a cold disk is slow
 STOP_TIMEOUT_S = 3
 LOG_LINES = 20
+ROUTINE = " INFO "  # of log lines that do not say why it has ended
 KEEP_DAYS = 14  # that the server keeps a session which is not used, with the pixels and what was learnt
 
 
@@ -156,7 +157,8 @@ class ServerProcess(QObject):
             self._over(tr("The server could not be started: {reason}.").format(reason=self._process.errorString()))
 
     def _finished(self, code: int) -> None:
-        last = next((line for line in reversed(self._tail) if line.strip()), f"exit code {code}")
+        telling = (line for line in reversed(self._tail) if line.strip() and ROUTINE not in line)
+        last = next(telling, tr("exit code {code}").format(code=code))
         self._over(tr("The local server has ended: {last}").format(last=last))
 
     def _too_slow(self) -> None:

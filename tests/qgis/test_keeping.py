@@ -162,6 +162,7 @@ def test_a_killed_server_is_noticed_and_said(own):
     kill_server(own)
     assert "gone" in own.dock.server.state.text()
     assert any("The local server has ended" in message for message in own.window.messages())
+    assert not any(" INFO " in message for message in own.window.messages())  # its log's routine says nothing of why
     assert own.dock.server.start.isVisible()
 
 

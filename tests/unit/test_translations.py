@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 import string
@@ -47,6 +48,24 @@ def test_what_is_one_line_stays_one(name: str) -> None:
 def test_french_has_a_space_before_its_double_signs() -> None:
     bare = re.compile(r"\w[;!?»]|\w:(?=\s|$)|«\w")
     assert [words for _, words in messages("terrafine_fr.ts") if bare.search(words)] == []
+
+
+def test_french_signs_stay_with_their_words_at_a_line_s_end() -> None:
+    breaking = re.compile(r"« | »| [:;!?](\s|$|»)")
+    assert [words for _, words in messages("terrafine_fr.ts") if breaking.search(words)] == []
+
+
+def test_no_word_hides_from_the_translators_in_an_f_string() -> None:
+    """pylupdate does not look into them."""
+    hidden = [
+        ast.unparse(call)
+        for path in (ROOT / "qgis_plugin").rglob("*.py")
+        for text in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", "")) == "tr"
+    ]
+    assert hidden == []
 
 
 def test_gathered_words_are_tidied_without_a_change_of_meaning() -> None:
