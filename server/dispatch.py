@@ -241,19 +241,19 @@ class Dispatcher:
         learnt = learning.learn(kept.session, request.base, request.revision, request.options, caller.work)
         for reply in _unless(kept.session, learning.missing_pixels(kept.session), learnt):
             if isinstance(reply, m.Learnt):
-                kept.note_network()
+                self.sessions.note_network(kept)
             yield reply
 
     def _use_weights(self, request: m.UseWeights, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         changed = learning.use_weights(kept.session, request.base, request.revision, request.weights)
-        kept.note_network()
+        self.sessions.note_network(kept)
         yield m.MapChanged(kept.session.log.revision, changed)
 
     def _set_legend(self, request: m.SetLegend, caller: Caller) -> Steps:
         kept = self._kept(request, caller)
         changed = learning.set_legend(kept.session, request.base, request.revision, request.classes, request.becomes)
-        kept.note_network()
+        self.sessions.note_network(kept)
         yield m.MapChanged(kept.session.log.revision, changed)
 
     def _set_side(self, request: m.SetSideInformation, caller: Caller) -> Steps:

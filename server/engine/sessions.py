@@ -13,8 +13,9 @@ from typing import Optional
 from terrafine.models.infer import Predictor
 from terrafine.server.engine.learning import with_legend
 from terrafine.server.engine.session import Caches, Session
+from terrafine.server.engine.weights import rest_oldest
 from terrafine.server.journal.folder import MAX_KEPT, MAX_SESSIONS, StateFolder, expired
-from terrafine.server.journal.rebuild import note_network, note_side, rebuilt
+from terrafine.server.journal.rebuild import JournalArchive, note_network, note_side, rebuilt
 from terrafine.server.journal.records import File, Record
 from terrafine.server.journal.session import SessionJournal
 from terrafine.server.journal.state import SessionState
@@ -83,12 +84,8 @@ class Kept:
         if before is not self.store:
             before.close()
 
-    def note_network(self) -> None:
-        """Write down that the weights or the legend are others now."""
-        note_network(self.journal, self.session)
-
     def note_side(self) -> None:
-        """Likewise the side information."""
+        """Likewise of the side information."""
         note_side(self.journal, self.session)
 
 
@@ -128,6 +125,11 @@ class Sessions:
         if kept is None:
             raise NotFound("The server does not hold this session (any more).", "Open it again.")
         return kept
+
+    def note_network(self, kept: Kept) -> None:
+        """Write down that the weights or the legend of a session are others now, and have too many weights rest."""
+        note_network(kept.journal, kept.session)
+        self._rest_weights()
 
     def state(self, client: str, name: str) -> Optional[SessionState]:
         """What the journal of a session has that was asked for here; None for any other."""
@@ -217,16 +219,26 @@ class Sessions:
             return None
         self._kept.move_to_end(key)
         kept.journal.touch()
+        try:
+            self._wake(key, kept)
+        except TerrafineError as error:
+            log.warning("a session cannot be opened again: %s", error)
+            self.close(*key)
+            return None
+        return kept
+
+    def _wake(self, key: Key, kept: Kept) -> None:
+        """Have the session open, and its weights in memory."""
         if kept.opened is None:
             self._make_room(key[0])
-            try:
-                kept.opened = self._rebuilt(key, kept)
-                self._find_file(kept)
-            except TerrafineError as error:
-                log.warning("a session cannot be opened again: %s", error)
-                self.close(*key)
-                return None
-        return kept
+            kept.opened = self._rebuilt(key, kept)
+            self._find_file(kept)
+        _ = kept.opened.weights.current
+        self._rest_weights()
+
+    def _rest_weights(self) -> None:
+        """Those learnt of sessions that were not used for long, where all take too much; one is at work."""
+        rest_oldest([kept.opened.weights for kept in self._kept.values() if kept.opened is not None])
 
     def _rebuilt(self, key: Key, kept: Kept) -> Session:
         """Raises NotFound where its model is another by now: no map is made of both."""
@@ -258,7 +270,9 @@ class Sessions:
         self._make_room(client)
         store, key = BlockStore(request.raster, self.contents, client), (client, request.session)
         session = Session(request.raster, store, predictor, self.caches, key)
-        self._kept[key] = Kept(self._state.begin(client, request, self._zoo.digest(request.model)), store, session)
+        journal = self._state.begin(client, request, self._zoo.digest(request.model))
+        session.weights.archive = JournalArchive(journal, predictor)
+        self._kept[key] = Kept(journal, store, session)
         return self._kept[key]
 
     def _forget_oldest(self, client: str) -> None:

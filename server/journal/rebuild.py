@@ -24,11 +24,28 @@ from terrafine.shared.errors import NotFound
 from terrafine.shared.side import SideInformation
 
 
+class JournalArchive:
+    """The weights that a session's journal has; of the predictor that the session was opened with."""
+
+    def __init__(self, journal: SessionJournal, opened: Predictor) -> None:
+        self._journal, self._opened = journal, opened
+
+    def holds(self, learnt: weights.Weights) -> bool:
+        return _holds(self._journal, learnt)
+
+    def read(self, name: str) -> weights.Weights:
+        """Raises NotFound where they are lost."""
+        record = self._journal.state.weights.get(name)
+        if record is None:
+            raise NotFound("The server does not hold these weights any more.", "Learn again.")
+        return _loaded(self._journal, record, self._opened)
+
+
 def note_network(journal: SessionJournal, session: Session) -> None:
-    """Write down the weights and the legend that the session uses now; weights that are new with their file."""
+    """Write down the weights and the legend that the session uses now; new or grown weights with their file."""
     current = session.weights.current
     try:
-        if current.name != weights.AS_IT_CAME and current.name not in journal.state.weights:
+        if current.name != weights.AS_IT_CAME and not _holds(journal, current):
             journal.add(_kept(journal, current))
     except (OSError, SafetensorError) as error:
         journal.give_up(error)
@@ -57,8 +74,7 @@ def rebuilt(journal: SessionJournal, opened: Predictor, store: BlockStore, cache
     """
     state = journal.state
     session = Session(state.opened.raster, store, opened, caches, name)
-    for kept in state.weights.values():
-        session.weights.use(_loaded(journal, kept, opened))
+    session.weights.adopt(JournalArchive(journal, opened), state.weights)
     if state.network is not None:
         session.weights.use(session.weights.find(state.current))
         learning.set_legend(session, 0, 1, state.network.classes, state.network.becomes)
@@ -66,6 +82,13 @@ def rebuilt(journal: SessionJournal, opened: Predictor, store: BlockStore, cache
         session.side = _side(journal, state.side.digest)
     session.resume(state.log.marks, state.log.revision)
     return session
+
+
+def _holds(journal: SessionJournal, learnt: weights.Weights) -> bool:
+    """Are they there, as they are now? The legend may have grown since."""
+    record = journal.state.weights.get(learnt.name)
+    same = record is not None and len(record.classes) == len(learnt.predictor.spec.classes)
+    return record is not None and same and journal.arrays(record.digest).is_file()
 
 
 def _kept(journal: SessionJournal, learnt: weights.Weights) -> records.Weights:

@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Optional
 
@@ -27,7 +28,7 @@ TOUCH_S = 60.0  # how exactly a session's last use is known
 
 class SessionJournal:
     """What cannot be written down any more (no room, say) is not half known either: the journal is given up, and the
-    client, which has it all, brings the session back.
+    client, which has it all, brings the session back. Files of arrays, which may rest here alone, stay until it ends.
     """
 
     def __init__(self, folder: Path, state: SessionState, lines: int) -> None:
@@ -150,7 +151,10 @@ class SessionJournal:
         if not self._is_given_up:
             log.warning("a session cannot be written down any more: %s", error)
         self._is_given_up = True
-        self.remove()
+        self.close()
+        for name in (FILE, DRAFT):
+            with suppress(OSError):
+                (self.folder / name).unlink()
 
     def remove(self) -> None:
         self.close()

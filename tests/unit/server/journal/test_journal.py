@@ -145,9 +145,11 @@ def test_a_journal_that_cannot_be_kept_up_is_given_up(tmp_path: Path, monkeypatc
     monkeypatch.setattr(journal, "_append", lambda _line: (_ for _ in ()).throw(OSError("no room")))
     journal.add(Marks((), 99))
     assert journal.state.log.revision == 99
-    assert not (tmp_path / "s").exists()
+    assert list((tmp_path / "s").iterdir()) == []
     monkeypatch.undo()
     journal.add(Marks((), 100))
+    assert list((tmp_path / "s").iterdir()) == []
+    journal.remove()
     assert not (tmp_path / "s").exists()
 
 
