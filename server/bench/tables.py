@@ -12,6 +12,7 @@ from terrafine.server.bench.faults import FaultFigures
 from terrafine.server.bench.learning import CLASSES, IMAGE_PX, REFERENCE, TILE_PX, LearningFigures
 from terrafine.server.bench.raster import RasterFigures
 from terrafine.server.bench.throughput import ThroughputFigures
+from terrafine.server.bench.upload import UploadFigures
 
 
 def click_table(figures: ClickFigures) -> str:
@@ -63,6 +64,22 @@ def raster_table(figures: RasterFigures) -> str:
             f"| result | {layout}, {figures.output_mb:.1f} MB |",
         ]
     )
+
+
+def upload_table(figures: UploadFigures) -> str:
+    """At each rate, both at once beside one after the other, and beside the longer of the two."""
+    lines = [
+        f"| {figures.size_px}² pixels, read | sent, then made | both at once | of that | of the longer | first patch |",
+        "|---|---|---|---|---|---|",
+    ]
+    for rate, together in figures.together.items():
+        sent, made = figures.sent[rate], figures.made[rate]
+        lines.append(
+            f"| {f'at {rate} MB/s' if rate else 'from memory'} | {sent:.1f} + {made:.1f} s | {together:.1f} s "
+            f"| {100 * together / (sent + made):.0f} % | {100 * together / max(sent, made):.0f} % "
+            f"| {figures.first[rate]:.1f} s |"
+        )
+    return "\n".join([*lines, "", f"- pixels that differ: {figures.differs}"])
 
 
 def learning_table(figures: LearningFigures) -> str:

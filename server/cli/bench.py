@@ -12,7 +12,7 @@ from typing import Any
 
 from terrafine.models import registry
 from terrafine.server import machine
-from terrafine.server.bench import clicks, clients, faults, learning, raster, tables, throughput
+from terrafine.server.bench import clicks, clients, faults, learning, raster, tables, throughput, upload
 from terrafine.server.zoo import known_folders
 from terrafine.shared.spec import DETAILS, PLAIN
 
@@ -30,6 +30,7 @@ examples:
   terrafine bench raster --size 50000 --folder DIR     the same on 2.5 Gpx; the folder needs 3 GB
   terrafine bench raster --at-server        likewise, through a server that reads the file where it lies
   terrafine bench raster --detail fast      likewise, of a map of more detail
+  terrafine bench upload                    a cold map of a whole raster: its pixels sent before, and meanwhile
   terrafine bench learning                  clicks, learning and uncertainty beside a ResNet-34 LinkNet's plain pass
   terrafine bench cluster                   a Ray cluster on this machine: what a second worker adds, what Ray takes
   terrafine bench mixed                     clicks at such a cluster, alone and while it makes others' whole maps
@@ -42,6 +43,7 @@ DEFAULT_SIZE = {
     "faults": 1024,
     "throughput": 2048,
     "raster": 20000,
+    "upload": 3072,
     "cluster": 2048,
     "mixed": 1536,
 }
@@ -52,12 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="landcover-rgb", metavar="NAME")
     parser.add_argument("--models", type=Path, metavar="DIR", help="more model folders")
     parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
-    parser.add_argument("--size", type=int, metavar="PX", help="side of the raster (default: 2048, 1536 or 20000)")
+    parser.add_argument("--size", type=int, metavar="PX", help="side of the raster (default: 1024 to 20000, by target)")
     parser.add_argument("--clicks", type=int, default=60, metavar="N")
     parser.add_argument("--count", type=int, nargs="+", default=[1, 2, 4, 10], metavar="N", help="of clients at once")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="of each number of clients")
     parser.add_argument("--target-s", type=float, default=0.5, metavar="S", help="that p95 of a click should reach")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of learning and throughput")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of learning, throughput and upload")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--detail", choices=DETAILS, default=PLAIN, help="of raster: how finely the map is drawn")
     parser.add_argument("--at-server", action="store_true", help="of raster: by a server that sees the file")
@@ -115,6 +117,13 @@ def _raster(arguments: argparse.Namespace, folder: Path) -> tuple[Any, str]:
     return figures, tables.raster_table(figures)
 
 
+def _upload(arguments: argparse.Namespace, folder: Path) -> tuple[Any, str]:
+    figures = upload.measure_upload(
+        folder, arguments.model, arguments.models, arguments.size, arguments.device, arguments.rounds
+    )
+    return figures, tables.upload_table(figures)
+
+
 def _learning(arguments: argparse.Namespace, _folder: Path) -> tuple[Any, str]:
     figures = learning.measure(_model(arguments), arguments.rounds, arguments.device)
     return figures, tables.learning_table(figures)
@@ -143,5 +152,5 @@ def _model(arguments: argparse.Namespace) -> Path:
 
 MEASURED: dict[str, Callable[[argparse.Namespace, Path], tuple[Any, str]]] = {
     "click": _click, "clients": _clients, "faults": _faults, "throughput": _throughput, "raster": _raster,
-    "learning": _learning, "cluster": _cluster, "mixed": _mixed,
+    "upload": _upload, "learning": _learning, "cluster": _cluster, "mixed": _mixed,
 }  # fmt: skip

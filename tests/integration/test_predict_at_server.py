@@ -14,8 +14,8 @@ import rasterio
 from terrafine.server.cli import main, remote
 from terrafine.server.cli.output import Output
 from terrafine.server.gateway import keys
-from terrafine.shared.client import Client
 from terrafine.shared.transport import public_key
+from terrafine.shared.upload import Upload
 
 SIZE = (300, 620)
 
@@ -134,7 +134,7 @@ def test_from_shared_storage_and_with_keys_no_pixel_travels(
     words = ("--keys", str(tmp_path / "keys"), "--data-root", str(image.parent))
     process = start_server("--exit-with-stdin", "--threads", "1", *words)
     address = json.loads(process.stdout.readline())["address"]
-    monkeypatch.setattr(Client, "_upload", lambda *_: pytest.fail("pixels travel"))
+    monkeypatch.setattr(Upload, "add", lambda *_: pytest.fail("pixels travel"))
     own = ("--server-key", tmp_path / "keys" / "server.pub", "--key", tmp_path / "alice.key")
     assert predict(image, tmp_path / "map.tif", "--server", address, *own) == 0
     np.testing.assert_array_equal(pixels(tmp_path / "map.tif"), expected)
