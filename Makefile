@@ -4,11 +4,13 @@
 #                                                                5 GB of the CUDA build that PyPI has for Linux
 #   make demo RASTER=my.tif                                      the demo on a raster of your own
 #   make test PYTHON=python3.12                                  another Python (3.9 or newer) for the server
+#   make test WORKERS=8                                          on more processors; each takes about 2 GB of memory
 
 PYTHON      ?= python3
 QGIS_PYTHON ?= /usr/bin/python3
 TORCH_INDEX ?=
 RASTER      ?=
+WORKERS     ?= 2
 
 # A virtual environment knows its own path, and a copied checkout has another: the stamp carries the path's checksum.
 PLACE  := $(shell pwd -P | cksum | cut -d ' ' -f 1)
@@ -22,6 +24,10 @@ MOVED = test -e $@ || ! ls $(@D)/.ready-* >/dev/null 2>&1 || { echo "This checko
 
 # Threads of torch that spin while they wait starve each other as soon as anything else wants a core.
 export OMP_WAIT_POLICY := PASSIVE
+
+# The tests of a file stay together: its servers are started once. Long files come first, so that no worker waits for one.
+PYTEST := -m pytest -q --timeout 300 --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+unit qgis-tests: export OMP_NUM_THREADS := 1
 
 PIP  := -m pip install --quiet --disable-pip-version-check --no-warn-script-location
 LINK := build/import/terrafine
@@ -42,10 +48,10 @@ help:  ## list the targets
 test: $(SERVER) $(QGIS) check unit qgis-tests  ## all checks and tests, the real QGIS included
 
 unit: $(SERVER)
-	@$(PY) -m pytest tests/unit tests/integration -m "not gpu" -q --timeout 300
+	@$(PY) $(PYTEST) tests/integration tests/unit -m "not gpu"
 
 qgis-tests: $(SERVER) $(QGIS) $(WORDS)
-	@QT_QPA_PLATFORM=offscreen $(PY_QGIS) -m pytest tests/qgis tests/package -q --timeout 300
+	@QT_QPA_PLATFORM=offscreen $(PY_QGIS) $(PYTEST) tests/package tests/qgis
 
 check: $(SERVER) $(LINK)  ## ruff, mypy, the import contracts, bandit and the rules for QGIS plugins
 	@$(PY) -m ruff check --quiet $(CODE)
@@ -102,7 +108,7 @@ $(QGIS): pyproject.toml
 	@$(MOVED)
 	@test -x $(PY_QGIS) || $(QGIS_PYTHON) -m venv --system-site-packages .venv-qgis
 	@$(PY_QGIS) -c 'import numpy, qgis.core, zmq; print("numpy==" + numpy.__version__)' > .venv-qgis/constraints.txt
-	@$(PY_QGIS) $(PIP) --constraint .venv-qgis/constraints.txt pytest pytest-qgis pytest-qt pytest-timeout hypothesis
+	@$(PY_QGIS) $(PIP) --constraint .venv-qgis/constraints.txt pytest pytest-qgis pytest-qt pytest-timeout pytest-xdist hypothesis
 	@$(PY_QGIS) $(PIP) --no-deps --editable .
 	@rm -f .venv-qgis/.ready-* && touch $@
 
