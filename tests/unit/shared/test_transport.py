@@ -50,7 +50,7 @@ def test_without_a_message_receive_returns_in_time(router):
     transport = ZmqTransport(router[1])
     began = time.monotonic()
     assert transport.receive(0.05) is None
-    assert 0.04 < time.monotonic() - began < 2
+    assert 0.04 < time.monotonic() - began < 20
     transport.close()
 
 
