@@ -134,6 +134,19 @@ class Dispatcher:
             return
         yield from self._handler(message)(message, caller)
 
+    def warm_up(self, models: Sequence[str] = ()) -> None:
+        """Load models before anybody waits for them; by default, that of the session used last, if there is one.
+
+        Raises NotFound or UnusableModel for one of `models`.
+        """
+        for name in models:
+            self.zoo.predictor(name)
+        try:
+            if not models and self.sessions.last_model:
+                self.zoo.predictor(self.sessions.last_model)
+        except (TerrafineError, *FOREIGN_ERRORS) as error:
+            log.warning("the model used last cannot be loaded: %s", error)
+
     def close(self) -> None:
         """Let go of all sessions, and of what they kept on disk, but for what is to last."""
         self.sessions.close_all()

@@ -35,6 +35,7 @@ examples:
   terrafine serve --state-dir state                           (sessions outlive the server; terrafine status, sessions)
   terrafine serve --port 0 --announce - --exit-with-stdin     (as QGIS starts it)
   terrafine serve --models my_models/ --device cpu --threads 4
+  terrafine serve --keys keys --warm landcover-rgb            (the first click need not wait for the model)
   terrafine serve --ray auto --state-dir /mnt/shared/state    (all machines of a Ray cluster compute: docs/cluster.md)
   terrafine serve --keys keys --data-root /mnt/imagery        (analysts' rasters that lie there need not travel)
 """
@@ -64,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: as many as cores)")
+    parser.add_argument(
+        "--warm", nargs="+", default=[], metavar="NAME", help="models to load at the start (default: the one used last)"
+    )
     parser.add_argument("--state-dir", type=Path, metavar="DIR", help="where sessions outlive the server")
     parser.add_argument(
         "--keep-days", type=float, default=30.0, metavar="N", help="that a session lasts unused (default: 30)"
@@ -142,6 +146,7 @@ def _options(arguments: argparse.Namespace) -> EngineOptions:
         saved_models=arguments.save_models,
         threads=arguments.threads,
         keep_days=arguments.keep_days,
+        warm=tuple(arguments.warm),
         memory_bytes=int(arguments.engine_memory * 2**30),
         log=LogStyle(arguments.verbose, arguments.log_json),
     )

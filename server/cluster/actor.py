@@ -101,6 +101,7 @@ class EngineActor:
             raise ConfigError(f"There is no folder '{state}' on {socket.gethostname()}.", "All nodes must share it.")
         roots, own = DataRoots(options.data_roots), StateFolder(state, is_shared=True)
         self._dispatcher = Dispatcher(self._zoo, own, roots, SharedPredict(others))
+        self._dispatcher.warm_up(options.warm)
         self._turns = Turns(self._dispatcher)
         guests = Sessions(self._zoo, StateFolder(state, is_shared=True, is_guest=True), roots)
         guests.caches.features.budget = GUESTS_BYTES

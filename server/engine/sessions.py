@@ -106,6 +106,11 @@ class Sessions:
         """How many are open."""
         return sum(kept.opened is not None for kept in list(self._kept.values()))  # another thread may ask
 
+    @property
+    def last_model(self) -> str:
+        """The model of the session used last; "" without any."""
+        return next((kept.journal.state.opened.model for kept in reversed(self._kept.values())), "")
+
     def figures(self) -> dict[str, int]:
         """For the administrator: how many are open, what they hold of what they learnt, and what is in the caches."""
         caches = {f"{name}_cache_bytes": cache.nbytes for name, cache in self.caches.by_name().items()}

@@ -36,6 +36,7 @@ class EngineOptions:
     threads: int = 0  # as many as there are cores
     keep_days: float = 30.0  # that a session lasts unused
     memory_bytes: int = 0  # of address space that it may take, where the system can limit it; 0 for all there is
+    warm: tuple[str, ...] = ()  # models that the first request is not to wait for; by default the one used last
     log: LogStyle = LogStyle()
 
     @property
@@ -90,6 +91,7 @@ class _Workshop:
             torch.set_num_threads(options.threads)
         zoo = Zoo(options.models, options.device, options.saved_models or user_models())
         self._dispatcher = Dispatcher(zoo, StateFolder(state), DataRoots(options.data_roots))
+        self._dispatcher.warm_up(options.warm)
         self._turns = Turns(self._dispatcher)
         self._keep_days = options.keep_days
         self._pipe = pipe
