@@ -16,10 +16,6 @@
         <translation>Démarrez-le avec --models DOSSIER.</translation>
     </message>
     <message>
-        <source>It works: {device}, {count} models, {ms:.0f} ms.</source>
-        <translation>Il fonctionne : {device}, {count} modèles, {ms:.0f} ms.</translation>
-    </message>
-    <message>
         <source>There is no computer called '{host}'.</source>
         <translation>Aucun ordinateur ne s'appelle « {host} ».</translation>
     </message>
@@ -1114,6 +1110,10 @@
     <message>
         <source>exit code {code}</source>
         <translation>code de sortie {code}</translation>
+    </message>
+    <message>
+        <source>It works: {device}, answer in {ms:.0f} ms. Models: {count}.</source>
+        <translation>Il fonctionne : {device}, réponse en {ms:.0f} ms. Modèles : {count}.</translation>
     </message>
 </context>
 <context>

@@ -49,8 +49,8 @@ def diagnose(server: Server, keys: Optional[ClientKeys]) -> str:
         client.close()
     if not models:
         raise UnusableModel(tr("The server works, but has no models."), tr("Start it with --models FOLDER."))
-    words = tr("It works: {device}, {count} models, {ms:.0f} ms.")
-    return words.format(device=welcome.device, count=len(models), ms=1000 * (time.monotonic() - started))
+    words = tr("It works: {device}, answer in {ms:.0f} ms. Models: {count}.")
+    return words.format(device=welcome.device.upper(), count=len(models), ms=1000 * (time.monotonic() - started))
 
 
 def _knock(address: str) -> None:

@@ -88,7 +88,7 @@ class ServerPanel(QWidget):
             Link.OFFLINE: self.tr("No server"),
             Link.STARTING: self.tr("Starting the local server…"),
             Link.CONNECTING: self.tr("Connecting…"),
-            Link.ONLINE: f"{where} · {view.device}",
+            Link.ONLINE: f"{where} · {view.device.upper()}",
             Link.LOST: self.tr("The server has gone; trying again")
             if view.will_retry
             else self.tr("The server has gone"),

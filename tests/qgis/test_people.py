@@ -134,6 +134,7 @@ def test_a_long_name_of_a_server_is_cut_off_and_whole_in_the_tooltip(mapped):
     dock.server.show_view(view)
     assert dock.minimumSizeHint().width() == narrow
     assert view.server in state.text() == state.toolTip()
+    assert state.text().endswith(" · CPU")
 
 
 def test_the_window_of_saved_servers_says_what_to_do_while_there_are_none(analyst, no_saved_servers):

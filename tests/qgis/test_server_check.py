@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("no_saved_servers")]
 
 
 def test_a_server_that_works_says_with_what(box):
-    assert "It works: cpu" in diagnose(box, client_keys(box))
+    assert "It works: CPU" in diagnose(box, client_keys(box))
 
 
 def test_a_port_where_nothing_listens_is_refused():
