@@ -1,4 +1,8 @@
-"""`serve --ray` on three nodes: an analyst's session outlives the engine that holds it, with all that is in it."""
+"""Three nodes of Ray on this machine: maps by them are those of one machine, whatever dies meanwhile, and an analyst's
+session outlives the engine that holds it, with all that is in it.
+
+Both in one file, so that no other process of tests starts nodes beside these.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,20 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from terrafine.models import registry
+from terrafine.server.cli import main
 from terrafine.server.engine import engine
 from terrafine.server.engine.session import Session
 from terrafine.server.gateway.admin import ask
 from terrafine.server.rasters.raster_io import Raster, open_raster
+from terrafine.server.rasters.work_file import WorkFile
 from terrafine.shared.annotation import Annotation, AnnotationLog, Delta
 from terrafine.shared.client import Client
 from terrafine.shared.errors import EngineRestarted
@@ -28,6 +35,94 @@ from terrafine.shared.transport import ZmqTransport
 
 pytest.importorskip("ray", reason="needs terrafine[cluster]")
 QUICK = LearnOptions("decoder", steps=2, rate=0.3)
+SIZE = (900, 700)
+
+
+# ---- predict --ray -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def predict(models: Path) -> Callable[..., int]:
+    """predict(raster, map, *words): the exit code"""
+    fixed = ["--model", "tiny", "--models", str(models), "--device", "cpu", "--threads", "1"]
+    return lambda raster, out, *words: main(["predict", str(raster), str(out), *fixed, *words])
+
+
+@pytest.fixture
+def on_patch(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], None]:
+    """on_patch(n, act): once n patches have come, act."""
+    add, came = WorkFile.add, []
+
+    def set_up(number: int, act: Callable[[], None]) -> None:
+        def counted(work: WorkFile, *patch) -> None:
+            add(work, *patch)
+            came.append(patch)
+            if len(came) == number:
+                act()
+
+        monkeypatch.setattr(WorkFile, "add", counted)
+
+    return set_up
+
+
+@pytest.fixture
+def image(tmp_path: Path, write, scene) -> Path:
+    return write(tmp_path / "scene.tif", scene(*SIZE))
+
+
+@pytest.fixture
+def alone(predict, image: Path) -> np.ndarray:
+    """The map without Ray."""
+    assert predict(image, image.with_name("alone.tif")) == 0
+    return pixels(image.with_name("alone.tif"))
+
+
+def pixels(path: Path) -> np.ndarray:
+    with rasterio.open(path) as dataset:
+        return dataset.read()
+
+
+def test_the_map_is_that_of_one_machine_though_a_node_dies_in_the_middle(
+    cluster, predict, on_patch, image: Path, alone: np.ndarray
+) -> None:
+    on_patch(9, cluster.kill_a_node)
+    assert predict(image, image.with_name("map.tif"), "--ray", cluster.address) == 0
+    np.testing.assert_array_equal(pixels(image.with_name("map.tif")), alone)
+
+
+def test_what_a_cluster_has_finished_is_not_made_again_by_one_machine(
+    cluster, predict, on_patch, image: Path, alone: np.ndarray
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    out = image.with_name("map.tif")
+    on_patch(9, interrupt)
+    assert predict(image, out, "--ray", cluster.address) == 130
+    made: list[int] = []
+    on_patch(1, lambda: made.append(1))
+    assert predict(image, out) == 0
+    np.testing.assert_array_equal(pixels(out), alone)
+
+
+def test_of_a_folder_each_raster_has_its_map_and_is_not_made_twice(
+    cluster, predict, on_patch, write, scene, tmp_path: Path
+) -> None:
+    sheets, maps, alone = tmp_path / "sheets", tmp_path / "maps", tmp_path / "alone"
+    sheets.mkdir()
+    for number, size in enumerate([(300, 200), (150, 400), (90, 90)]):
+        write(sheets / f"sheet{number}.tif", scene(*size))
+    assert predict(sheets, maps, "--ray", cluster.address) == 0
+    made: list[int] = []
+    on_patch(1, lambda: made.append(1))
+    (maps / "sheet1.tif").unlink()
+    assert predict(sheets, maps) == 0
+    assert predict(sheets, alone) == 0
+    for number in range(3):
+        np.testing.assert_array_equal(pixels(maps / f"sheet{number}.tif"), pixels(alone / f"sheet{number}.tif"))
+
+
+# ---- serve --ray ---------------------------------------------------------------------------------------------------
 
 
 class Team:
@@ -48,12 +143,16 @@ class Team:
             assert time.monotonic() < deadline, "the engines do not come"
             time.sleep(0.5)
 
-    def holders(self, count: int) -> list[dict]:
-        """The engines that hold the sessions, each one."""
+    def wait_for_sessions(self, count: int) -> None:
+        """What the engines told last may be old."""
         deadline = time.monotonic() + 60
-        while sum(engine["figures"]["sessions"] for engine in self.engines) != count:  # what they told last may be old
+        while sum(engine["figures"]["sessions"] for engine in self.engines) != count:
             assert time.monotonic() < deadline, "the engines do not tell of their sessions"
             time.sleep(0.2)
+
+    def holders(self, count: int) -> list[dict]:
+        """The engines that hold the sessions, each one."""
+        self.wait_for_sessions(count)
         found = [engine for engine in self.engines if engine["figures"]["sessions"]]
         assert [engine["figures"]["sessions"] for engine in found] == [1] * count
         return found
@@ -142,8 +241,8 @@ def test_sixteen_sessions_of_a_client_are_open_in_all_engines_together(team: Tea
     before = mapped(team.client, names[0], raster)
     for name in names[1:]:
         team.client.open_session(name, "tiny", raster.info)
-    time.sleep(3.0)  # of what the engines told before nothing is left
-    assert sum(engine["figures"]["sessions"] for engine in team.engines) == 16
+    time.sleep(3.0)  # of what the engines told before hardly anything is left
+    team.wait_for_sessions(16)
     np.testing.assert_array_equal(mapped(team.client, names[0], Unread(raster)), before)
     for name in names:
         team.client.close_session(name)
