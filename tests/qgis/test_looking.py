@@ -272,7 +272,7 @@ def test_the_dock_says_how_much_of_the_area_was_reviewed(reviewing):
     reviewing.press(reviewing.dock.look.done)
     words = reviewing.dock.look.progress.text()
     assert words.startswith(f"{int(100 * window.pixels / 160**2)}%")
-    assert "8 patches" in words
+    assert "8 squares" in words
     assert "done" in reviewing.dock.look.patches.item(0).text()
 
 
