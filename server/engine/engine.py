@@ -27,7 +27,7 @@ from terrafine.server.engine.session import Session
 from terrafine.server.engine.tile_runner import Mask, TileRunner
 from terrafine.server.engine.work import Work
 from terrafine.server.rasters import tiling
-from terrafine.shared.geo import Window, intersection, slices
+from terrafine.shared.geo import Window, bounding, intersection, slices
 from terrafine.shared.messages import Done, MissingPixels, Progress
 from terrafine.shared.patch import Patch
 from terrafine.shared.spec import NODATA_CLASS, PLAIN
@@ -98,8 +98,10 @@ def missing_pixels(
     session: Session, window: Window, changed_since: Optional[int] = None, detail: str = PLAIN
 ) -> list[Window]:
     """The blocks that `predict` with the same arguments would lack, each once, as the tiles that need them come."""
-    dirty, runner = _dirty(session, changed_since), runner_of(session, Work(), detail)
-    if dirty is None and not missing_for(runner, tiling.tiles_of(session.tiling, _inside(session, window))):
+    dirty, runner, area = _dirty(session, changed_since), runner_of(session, Work(), detail), _inside(session, window)
+    if dirty is not None:
+        area = intersection(area, bounding(tiling.influence(session.tiling, tile) for tile in dirty))
+    if not missing_for(runner, tiling.tiles_of(session.tiling, area)):  # nothing around all of them
         return []
     return list(_lacked(runner, _pieces(runner, window, dirty)))
 

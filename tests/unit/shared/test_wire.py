@@ -249,3 +249,13 @@ def test_numpy_numbers_travel_as_plain_ones():
 def test_a_ping_is_one_small_frame():
     (frame,) = wire.pack(Ping(), "1")
     assert len(frame) < 80
+
+
+@pytest.mark.parametrize("side", [3, 40])
+@pytest.mark.parametrize("hole", [True, False])
+def test_masks_arrive_as_they_were(side: int, hole: bool):
+    valid = np.ones((side, side), bool)
+    valid[1, 2] = not hole
+    patch = Patch(Window(0, 0, side, side), np.zeros((1, side, side), np.uint8), valid)
+    for _ in range(2):  # what is remembered of one is not another's
+        assert np.array_equal(wire.unpack(wire.pack(PatchReady(patch), "1"))[1].patch.valid, valid)
