@@ -12,8 +12,8 @@ norm stays in evaluation mode, and the layers that read the marks stay as they a
 them to listen too much. Plain gradient descent; its rate is divided by 1 + λ, or a large λ would shake the map instead
 of holding it.
 
-The rows of DIAL's ablation are arguments: WTP is marks_as_input=False and λ = 0, WTP + reg the same with λ = 1,
-AC + WTP λ = 0, DISCA the default, FESTA is WTP with `relations=festa.relations`.
+The rows of DIAL's ablation: DISCA is the default, AC + WTP has λ = 0; WTP is that with a network that is shown no marks
+(`server/studies/deaf.py`), WTP + reg the same with λ = 1, FESTA is WTP with `relations=festa.relations`.
 
 The scope "head" is none of this: one linear layer is solved at once, that of the scene's colours (`scene.py`) or, where
 the network has none, the last one (`last_layer.py`).
@@ -22,7 +22,7 @@ the network has none, the last one (`last_layer.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
@@ -63,7 +63,6 @@ def learn(
     options: LearnOptions,
     *,
     becomes: Sequence[int] = (),
-    marks_as_input: bool = True,
     drop: float = DROP,
     relations: Optional[Relations] = None,
     stopped: Stopped = lambda: False,
@@ -83,9 +82,8 @@ def learn(
     if isinstance(predictor.network, PixelForest):
         return _regrown(predictor, predictor.network, useful, seed)
     if has_scene(predictor, options):
-        examples = useful if marks_as_input else [replace(e, channels=e.channels * 0, logits=None) for e in useful]
-        return _with_scene(predictor, examples, options.regularisation, becomes, seed)
-    lessons = [prepare(example, predictor.network, predictor.device, marks_as_input, becomes) for example in useful]
+        return _with_scene(predictor, useful, options.regularisation, becomes, seed)
+    lessons = [prepare(example, predictor.network, predictor.device, becomes) for example in useful]
     network = predictor.network.sharing_copy(learning_parameters(predictor.network, options.scope))
     if options.scope == "head":
         right = last_layer.learn(network, lessons, options.regularisation, seed)

@@ -46,7 +46,7 @@ class Lesson:
     """An example as tensors on one device, batches of one.
 
     features    of the image, by the network before learning
-    channels    the marks as input (1, classes, T, T), all 0 if they are none; then side information, if there is any
+    channels    the marks as input (1, classes, T, T), then side information, if there is any
     rows, cols  of the marked pixels, whose classes are `classes`; int64 (M,)
     shown_as    float32 (classes, classes): 1 where the class of the row is shown as that of the column; a removed class
                 has none
@@ -79,10 +79,8 @@ class Lesson:
 
 
 @torch.no_grad()
-def prepare(
-    example: Example, network: MarkedNetwork, device: torch.device, marks_as_input: bool, becomes: Sequence[int] = ()
-) -> Lesson:
-    """The lesson of an example; `before` is the map with the marks as input, or without them.
+def prepare(example: Example, network: MarkedNetwork, device: torch.device, becomes: Sequence[int] = ()) -> Lesson:
+    """The lesson of an example; `before` is the map with its marks as input.
 
     `becomes` has for each class the one that it is shown as, −1 for none; empty: every class is shown as itself.
     """
@@ -90,7 +88,7 @@ def prepare(
     cached = example.features.tensors if example.features is not None else network.features(image)
     # A copy, for what inference mode made cannot be learnt from; the cache may hold half precision.
     features = tuple(tensor.to(torch.float32, copy=True) for tensor in cached)
-    channels = torch.from_numpy(example.channels)[None].to(device) * float(marks_as_input)
+    channels = torch.from_numpy(example.channels)[None].to(device)
     with precision(device):
         x, beside = network.trunk(features, channels)
         logits = network.head(x) + beside

@@ -12,6 +12,7 @@ from terrafine.server.demo.canvas import Array, Colour, Points, Surface, along, 
 
 WATER, LAND, ROAD, BUILDING, VEGETATION = range(5)
 SUN = np.array([-0.82, -0.57])  # the way shadows fall, (x, y)
+STEP = 0.5  # between the points of a curve
 SHADOW = (0.36, 0.39, 0.47)
 ASPHALT, LEAVES, LAWN, PAINT = (84, 76, 75), (60, 72, 46), (96, 114, 66), (206, 203, 197)
 ROOFS = np.array(((232, 226, 214), (214, 204, 188), (190, 180, 170), (236, 234, 232), (150, 146, 150), (176, 122, 92)))
@@ -141,11 +142,11 @@ def carriageway(town: Surface, curve: Points, half_width: float, lane: float) ->
     part.paint(0.8 * inside(np.where(dashed, from_line - 0.6, np.inf)), PAINT)
 
 
-def spline(knots: Points, step: float = 0.5) -> Points:
-    """A smooth curve through `knots`, float (n, 2), as points about `step` pixels apart."""
+def spline(knots: Points) -> Points:
+    """A smooth curve through `knots`, float (n, 2), as points about STEP pixels apart."""
     place = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
     curve = make_interp_spline(place, knots, k=min(3, len(knots) - 1))
-    return np.asarray(curve(np.arange(0, place[-1], step)))
+    return np.asarray(curve(np.arange(0, place[-1], STEP)))
 
 
 def offset(curve: Points, by: float) -> Points:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,11 @@ def example(model, *marks, seed=0, cached=True):
     return Example(features, image, channels, marked, valid)
 
 
+def unheard(tile):
+    """The tile for a network that is shown no marks."""
+    return replace(tile, channels=np.zeros_like(tile.channels))
+
+
 MARKS = ((0, 5, 6), (1, 20, 25), (2, 28, 15))
 
 
@@ -71,7 +77,7 @@ def in_float32(monkeypatch):
 
 def test_the_loss_agrees_with_a_slow_loop(in_float32):
     model = predictor()
-    lesson = prepare(example(model, *MARKS), model.network, model.device, True)
+    lesson = prepare(example(model, *MARKS), model.network, model.device)
     logits = torch.randn(1, CLASSES, SIZE, SIZE)
     right, change = 0.0, 0.0
     for row in range(SIZE):
@@ -89,7 +95,7 @@ def test_the_loss_agrees_with_a_slow_loop(in_float32):
 def test_a_mark_in_a_merged_class_means_any_of_its_classes(in_float32):
     model = predictor()
     becomes = [0, 1, 1, *range(3, CLASSES)]
-    lesson = prepare(example(model, (1, 5, 6), (0, 9, 9)), model.network, model.device, True, becomes)
+    lesson = prepare(example(model, (1, 5, 6), (0, 9, 9)), model.network, model.device, becomes)
     logits = torch.randn(1, CLASSES, SIZE, SIZE)
     p = logits.softmax(1)[0]
     wanted = -math.log(p[1, 5, 6] + p[2, 5, 6]) - math.log(p[0, 9, 9])
@@ -198,12 +204,12 @@ def test_the_same_seed_learns_the_same(scope):
 
 def test_more_regularisation_changes_the_map_less():
     model = predictor()
-    tile = example(model, *MARKS)
+    tile = unheard(example(model, *MARKS))
     shift = []
     for weight in (0.0, 1.0, 30.0):
         options = LearnOptions("decoder", steps=5, rate=0.02, regularisation=weight)
-        learnt = learn.learn(model, [tile], options, marks_as_input=False).predictor
-        lesson = prepare(tile, model.network, model.device, False)
+        learnt = learn.learn(model, [tile], options).predictor
+        lesson = prepare(tile, model.network, model.device)
         shift.append(float(learn.moved(torch.from_numpy(bare(learnt, tile))[None], lesson)))
     assert shift[0] > shift[1] > shift[2]
 
@@ -284,7 +290,7 @@ def test_festa_can_stand_in_for_the_regularisation():
     model = predictor()
     options = LearnOptions("decoder", steps=2, rate=0.01, regularisation=0.0)
     wtp, with_festa = (
-        learn.learn(model, [example(model, *MARKS)], options, marks_as_input=False, relations=relations).predictor
+        learn.learn(model, [unheard(example(model, *MARKS))], options, relations=relations).predictor
         for relations in (None, festa.relations)
     )
     assert not torch.equal(wtp.network.head.weight, with_festa.network.head.weight)
