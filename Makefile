@@ -83,7 +83,7 @@ translations:  ## gather the plugin's words for the translators, into qgis_plugi
 
 docs-images: $(SERVER) $(QGIS) $(WORDS)  ## take the pictures of the README and the user guide again (on real imagery)
 	@.venv/bin/terrafine demo --out build/demo
-	@$(PY) docs/images/make_screenshots.py
+	@$(PY) tools/pictures/screenshots.py
 
 clean:  ## remove what was built; the virtual environments .venv and .venv-qgis stay
 	rm -rf build dist demo qgis_plugin/i18n/*.qm *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
 """Take the pictures of the user guide: its three jobs, done on real imagery in the real QGIS with the plugin's zip.
 
-    python docs/images/make_screenshots.py [JOB ...]
+    python tools/pictures/screenshots.py [JOB ...]
 
 Run with the server's Python; needs QGIS and xvfb-run, and the imagery: dubai/tile3.tif, dubai/tile3_labels.tif and
 banepa/banepa_west.tif under $TERRAFINE_DATA or ../shared/data. JOB is refine, deliver (which goes on where refine

@@ -1,6 +1,6 @@
 """Draws docs/images/detail.jpg: places in Dubai's tile 3 as the ways to draw a map show them.
 
-python docs/images/make_detail.py DATA, where DATA is the folder that models/zoo/landcover-rgb/train.toml speaks of.
+python tools/pictures/detail.py DATA, where DATA is the folder that models/zoo/landcover-rgb/train.toml speaks of.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(data: Path) -> None:
     for axis, title in zip(rows[0], COLUMNS):
         axis.set_title(title, fontsize=9)
     figure.tight_layout(pad=0.3)
-    figure.savefig(Path(__file__).with_name("detail.jpg"), dpi=90, pil_kwargs={"quality": 85})
+    figure.savefig(Path(__file__).resolve().parents[2] / "docs/images/detail.jpg", dpi=90, pil_kwargs={"quality": 85})
 
 
 def places(subject: Subject) -> list[Window]:

@@ -1,6 +1,6 @@
 """Draws docs/images/objects.jpg: single objects of Dubai's tile 3, as IOG and GrabCut find them.
 
-python docs/images/make_objects.py DATA, where DATA is the folder that models/zoo/objects-rgb/train.toml speaks of.
+python tools/pictures/objects.py DATA, where DATA is the folder that models/zoo/objects-rgb/train.toml speaks of.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(data: Path) -> None:
     for axis, title in zip(rows[0], COLUMNS):
         axis.set_title(title, fontsize=9)
     figure.tight_layout(pad=0.3)
-    figure.savefig(Path(__file__).with_name("objects.jpg"), dpi=90, pil_kwargs={"quality": 85})
+    figure.savefig(Path(__file__).resolve().parents[2] / "docs/images/objects.jpg", dpi=90, pil_kwargs={"quality": 85})
 
 
 def draw(axis, target: SceneObject, guide: ObjectGuide | None, found: Found | None, first: ObjectGuide) -> None:

@@ -1,6 +1,6 @@
 """Draws docs/images/sideinfnet.jpg: a chip of Dubai's tile 3, its map without and with strokes.
 
-python docs/images/make_sideinfnet.py MODEL DATA, where MODEL is a model folder that `terrafine study side-information`
+python tools/pictures/sideinfnet.py MODEL DATA, where MODEL is a model folder that `terrafine study side-information`
 trained, and DATA the folder that models/zoo/landcover-rgb/train.toml speaks of.
 """
 
@@ -44,7 +44,9 @@ def main(model: Path, data: Path) -> None:
     show(axes[2], colours[refinement.map], f"with: {right(refinement.map, refinement.truth):.0%} right")
     show(axes[3], colours[refinement.truth], "truth")
     figure.tight_layout(pad=0.4)
-    figure.savefig(Path(__file__).with_name("sideinfnet.jpg"), dpi=75, pil_kwargs={"quality": 85})
+    figure.savefig(
+        Path(__file__).resolve().parents[2] / "docs/images/sideinfnet.jpg", dpi=75, pil_kwargs={"quality": 85}
+    )
 
 
 def show(axis: pyplot.Axes, picture: NDArray[np.uint8], title: str) -> None:
