@@ -56,7 +56,7 @@ class Workbench(QObject):
         self.worker, self.server = Worker(CLIENT), ServerProcess()
         self.sessions = Sessions(QgsProject.instance(), settings.folder, iface)
         self.sessions.news.connect(self.tell)
-        self.sessions.made.connect(self._know_made)
+        self.sessions.made.connect(self._go_on)
         self._unheard: deque[Event] = deque()
         self.area = Area(iface.mapCanvas(), settings.area)
         self.toolbox = Toolbox(iface.mapCanvas(), self)
@@ -117,7 +117,8 @@ class Workbench(QObject):
         while self._unheard and not self.sessions.is_making:
             self.handle(self._unheard.popleft())
 
-    def _know_made(self, session: Session, why_not: Optional[TerrafineError]) -> None:
+    def _go_on(self, session: Session, why_not: Optional[TerrafineError]) -> None:
+        """A new session has its layers, or cannot have them."""
         self.handle(methodcaller("made", session, why_not))
         self._hear_on()
 
