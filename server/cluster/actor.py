@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 from terrafine.server.cluster.link import ray
 from terrafine.server.cluster.precedence import Precedence
 from terrafine.server.cluster.quotas import Use, use_of
-from terrafine.server.engine.memory import Returns, keep
+from terrafine.server.engine.memory import Returns, keep, settle
 from terrafine.server.logs import configure
 from terrafine.server.process.child import EngineOptions, resident_bytes
 from terrafine.server.process.pipe import Answer
@@ -87,6 +87,7 @@ class EngineActor:
         self._dispatcher: Any = None  # of a server, if it takes part in one
         guests = self._take_part(options, state) if state is not None else None
         self._maps = MapMaker(self._zoo.device, options.threads, self._precedence, guests)
+        settle()
 
     def _take_part(self, options: EngineOptions, state: Path) -> Sessions:
         """In a server's sessions; returns those of the other engines, for whoever helps with their maps."""

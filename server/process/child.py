@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Optional
 
-from terrafine.server.engine.memory import Returns, keep
+from terrafine.server.engine.memory import Returns, keep, settle
 from terrafine.server.logs import LogStyle, configure
 from terrafine.server.process.pipe import Parcel, Pipe, PipeClosed
 from terrafine.shared.errors import TerrafineError
@@ -58,6 +58,7 @@ def run(connection: Connection, options: EngineOptions, state: Path, state_lasts
     except TerrafineError as error:
         pipe.send({"is": "unusable", "code": error.code, "message": error.message, "hint": error.hint})
         return
+    settle()
     try:
         workshop.run()
     except PipeClosed:

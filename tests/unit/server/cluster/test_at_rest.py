@@ -27,6 +27,7 @@ def actor_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], En
     """Starts one."""
     context = SimpleNamespace(get_node_id=lambda: "node")
     monkeypatch.setattr(actor_module, "ray", SimpleNamespace(get_runtime_context=lambda: context))
+    monkeypatch.setattr(actor_module, "settle", lambda: None)  # of a process of its own
     monkeypatch.setattr(MapMaker, "block", lambda *_: Block([], 0.0))
     check_format(tmp_path / "state")
     options = EngineOptions(device="cpu", saved_models=tmp_path / "saved")

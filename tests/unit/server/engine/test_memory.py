@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -11,6 +13,10 @@ from hypothesis import strategies as st
 
 from terrafine.server.bench.memory import own_gb
 from terrafine.server.engine.memory import give_back, halved, is_out_of_memory
+
+
+class Ring(np.ndarray):
+    """What may hold itself."""
 
 
 class Machine:
@@ -82,6 +88,25 @@ def test_what_was_freed_between_arrays_in_use_goes_back_to_the_system() -> None:
     give_back()
     assert before - own_gb() > 0.15
     assert sum(block.sum() for block in kept) == 300 * 12_000
+
+
+def test_garbage_is_given_back_too() -> None:
+    gc.disable()
+    try:
+        ring = np.ones(9).view(Ring)
+        ring.next, gone = ring, weakref.ref(ring)
+        del ring
+        assert gone() is not None
+        give_back()
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_what_is_there_after_the_start_is_not_looked_at_for_garbage() -> None:
+    code = "import gc; from terrafine.server.engine.memory import settle; settle(); print(len(gc.get_objects()))"
+    told = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)
+    assert int(told.stdout) < 100
 
 
 FAULTS = """
