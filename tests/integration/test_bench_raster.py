@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from terrafine.server.bench import raster
 from terrafine.server.bench.raster import measure_raster
 from terrafine.server.bench.tables import raster_table
 
@@ -14,7 +15,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for 
 
 
 @pytest.mark.parametrize("at_server", [False, True])
-def test_a_map_is_made_and_the_memory_of_each_side_told(models: Path, tmp_path: Path, at_server: bool) -> None:
+def test_a_map_is_made_and_the_memory_of_each_side_told(
+    models: Path, tmp_path: Path, at_server: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raster, "SCENE_PX", 300)
     figures = measure_raster(tmp_path, "tiny", models, 300, "cpu", at_server=at_server)
     assert (figures.tiled, figures.compression) == (True, "DEFLATE")
     assert figures.peak_gb > 0.05
