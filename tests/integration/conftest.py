@@ -107,7 +107,7 @@ class Wire:
     def ask(self, request_id: str, message: m.Message) -> None:
         self.socket.send_multipart(wire.pack(message, request_id))
 
-    def reply(self, timeout_s: float = 30.0) -> tuple[str, m.Message]:
+    def reply(self, timeout_s: float = 120.0) -> tuple[str, m.Message]:
         assert self.socket.poll(int(timeout_s * 1000)), "the server does not answer"
         return wire.unpack(self.socket.recv_multipart())
 
@@ -146,7 +146,7 @@ class Vault:
         """Keys of a client that the server has seen on its list."""
         keys = ClientKeys(self.public, new_secret_key())
         self.clients.add(name, keys.public)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while f"added: client={name}" not in self.log.read_text():
             assert time.monotonic() < deadline, "the server does not read its list"
             time.sleep(0.05)

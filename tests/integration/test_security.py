@@ -30,7 +30,7 @@ MARK = Annotation("a", "point", ((60.5, 70.5),), 2)
 HEARD_S = 0.3  # without an answer for so long, there will be none
 
 
-def until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, "it does not come to pass"

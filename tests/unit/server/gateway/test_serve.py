@@ -107,7 +107,7 @@ def ask(client: zmq.Socket, request_id: str, message: m.Message) -> None:
 
 def reply(client: zmq.Socket) -> m.Message:
     """The next reply, but for its seconds, which every one has."""
-    assert client.poll(10_000), "the server does not answer"
+    assert client.poll(60_000), "the server does not answer"
     message = wire.unpack(client.recv_multipart())[1]
     assert message.seconds["total"] >= 0
     return replace(message, seconds={})
@@ -159,7 +159,7 @@ def busy(client: zmq.Socket) -> bool:
 
 def final(client: zmq.Socket) -> tuple[str, str]:
     """(request id, the error's code or "done")"""
-    assert client.poll(10_000), "the server does not answer"
+    assert client.poll(60_000), "the server does not answer"
     request_id, message = wire.unpack(client.recv_multipart())
     return request_id, message.code if isinstance(message, m.Failed) else "done"
 
