@@ -166,11 +166,10 @@ class TileRunner:
     def _logits_key(self, tile: Window) -> tuple[Hashable, ...]:
         return self.session.name, self.lattice.scale, self.session.network, tile, self.marks.of(tile)
 
-    def _decoded(self, tile: Window, features: TileFeatures) -> Tensor:
+    def _decoded(self, tile: Window, features: TileFeatures) -> Lasting:
         channels = self.channels(tile)
         with self.work.stage("decode"):
-            (logits,) = self.session.predictor.halves([features], channels[None])
-            return logits
+            return Lasting(self.session.predictor.halves([features], channels[None]))
 
     def _uncertainty(self, tile: Window, method: str) -> Tensor:
         """Like `tile_logits`, float16 (1, tile_px, tile_px)."""
@@ -188,31 +187,32 @@ class TileRunner:
             self.session.caches.uncertainty, key, tile, lambda _, features: self._measured(tile, features, method)
         )
 
-    def _measured(self, tile: Window, features: TileFeatures, method: str) -> Tensor:
+    def _measured(self, tile: Window, features: TileFeatures, method: str) -> Lasting:
         image, channels, session = self.image(tile)[0], self.channels(tile), self.session
         merged = partial(session.legend.merged, temperature=session.spec.temperature)
         shown = as_they_are if session.legend.is_whole else merged
         with self.work.stage("uncertainty"):
-            return session.predictor.uncertainty(method, [features], image[None], channels[None], shown).half()
+            values = session.predictor.uncertainty(method, [features], image[None], channels[None], shown)
+            return Lasting([values.half()])
 
     def _kept(
         self,
         cache: ByteLru[Lasting],
         key: tuple[Hashable, ...],
         tile: Window,
-        compute: Callable[[Window, TileFeatures], Tensor],
+        compute: Callable[[Window, TileFeatures], Lasting],
     ) -> Tensor:
         """From the cache, or computed and kept; EMPTY for a tile without data."""
-        values = kept(cache, key)
-        if values is None:
-            (values,) = crew.side_by_side([partial(self._made, tile, compute)], self.may_spread)
-            keep(cache, key, values)
-        return values
+        found = cache.get(key)
+        if found is None:
+            (found,) = crew.side_by_side([partial(self._made, tile, compute)], self.may_spread)
+            cache.put(key, found, found.nbytes)
+        return found.tensors[0]
 
-    def _made(self, tile: Window, compute: Callable[[Window, TileFeatures], Tensor]) -> Tensor:
+    def _made(self, tile: Window, compute: Callable[[Window, TileFeatures], Lasting]) -> Lasting:
         features = self.features(tile)
         self.work.check()
-        return EMPTY if features is None else compute(tile, features)
+        return Lasting([EMPTY]) if features is None else compute(tile, features)
 
     @property
     def may_spread(self) -> bool:
