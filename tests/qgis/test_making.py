@@ -48,7 +48,7 @@ def gate(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def beginning(gate: Gate, analyst, address: str, scene: Path):
+def beginning(analyst, address: str, scene: Path, gate: Gate):
     """The analyst has asked for a map whose files are not made yet."""
     analyst.connect(address)
     analyst.open(scene)
@@ -75,7 +75,7 @@ def test_files_are_made_in_another_thread(beginning, gate):
     assert {file.suffix for file in files(beginning)} >= {".gpkg", ".tif"}
 
 
-def test_a_map_that_comes_before_its_files_waits_for_them(gate, analyst, address, scene):
+def test_a_map_that_comes_before_its_files_waits_for_them(analyst, address, scene, gate):
     analyst.connect(address)
     analyst.open(scene)
     analyst.choose_model()
