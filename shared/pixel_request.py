@@ -14,13 +14,14 @@ from terrafine.shared.upload import OFFERED_BLOCKS, ReadPixels, Upload
 
 NeedsPixels = Union[m.Predict, m.MeasureUncertainty, m.RankPatches, m.Advise, m.FindObject, m.Learn]
 Item = Union[m.Message, Patch]
-PART_BLOCKS = OFFERED_BLOCKS  # a map that lacks more is begun, and goes on, when so many more are there
+LEAST_PART, PARTS = 4, 32  # a map goes on when so many more blocks are there, or so great a share of all
 
 
 class PixelRequest:
     """One request, which is asked until the server lacks no pixels; `last` is the kind of its final reply.
 
-    A Predict that lacks many blocks is asked again before all of them are there, for what can be made (`after`).
+    A Predict that lacks more blocks than are offered at once is asked again before all of them are there, for what can
+    be made (`after`).
     """
 
     def __init__(self, talk: Conversation, request: NeedsPixels, read_pixels: ReadPixels, last: type) -> None:
@@ -47,7 +48,8 @@ class PixelRequest:
     def _is_worth_asking(self) -> bool:
         if self._upload.is_over:
             return True
-        return self._made is not None and self._upload.done >= self._stored_before + PART_BLOCKS
+        part = max(LEAST_PART, self._upload.total // PARTS)
+        return self._made is not None and self._upload.done >= self._stored_before + part
 
     def _ask(self) -> None:
         self._stored_before = self._upload.done
@@ -98,7 +100,7 @@ class PixelRequest:
             )
         if self._made is not None:
             self._seconds.update(reply.seconds)
-        elif isinstance(self._request, m.Predict) and len(reply.windows) > PART_BLOCKS:
+        elif isinstance(self._request, m.Predict) and len(reply.windows) > OFFERED_BLOCKS:
             self._made = 0
 
     def _added_up(self, done: m.Done) -> m.Done:

@@ -11,8 +11,8 @@ from terrafine.shared.errors import BadRequest
 from terrafine.shared.geo import Window, contains
 from terrafine.shared.patch import Patch, digest
 
-OFFERED_BLOCKS = 16  # at once: so many wait in memory for what the server says, and so many are read meanwhile
-BLOCKS_ON_THE_WAY = 4  # sent, and not yet answered: little is lost where the work is cancelled
+OFFERED_BLOCKS = 16  # at once, and all there are: so many wait in memory for what the server says
+BLOCKS_ON_THE_WAY = 4  # sent, and not yet answered; of many blocks so many are offered, and so many read meanwhile
 ReadPixels = Callable[[Window], Patch]
 
 
@@ -53,7 +53,7 @@ class Upload:
         if self._to_send and self._on_the_way < BLOCKS_ON_THE_WAY:
             self._exchange.post(m.PutPixels(self._session, self._to_send.popleft()))
             self._on_the_way += 1
-        elif self._to_read and len(self._to_offer) < OFFERED_BLOCKS:
+        elif self._to_read and len(self._to_offer) < self._at_once:
             self._exchange.check()
             self._to_offer.append(self._read_pixels(self._to_read.popleft()))
         elif self._to_offer and not self._offered and not self._to_send:
@@ -76,6 +76,11 @@ class Upload:
         for _ in range(stored):
             self.done += 1
             yield m.Progress(self.done, self.total, "upload")
+
+    @property
+    def _at_once(self) -> int:
+        """Blocks in an offer: the first of many are to be there soon."""
+        return OFFERED_BLOCKS if self.total <= OFFERED_BLOCKS else BLOCKS_ON_THE_WAY
 
     def _offer(self) -> None:
         """Tell the server what the blocks hold."""

@@ -17,7 +17,7 @@ from terrafine.shared.raster import RasterInfo
 LEAST_PX = 256  # that the scene can be drawn on
 
 
-class Drawn:
+class _Drawn:
     """The drawn scene of the demo, of any size."""
 
     def __init__(self, size_px: int) -> None:
@@ -44,4 +44,4 @@ def session_of(predictor: Predictor, size_px: int) -> Session:
     """A new one, at the model's own pixel size; its pixels are at hand."""
     grid = Grid(size_px, size_px, gsd_m=predictor.spec.gsd_m)
     info = RasterInfo(grid, "uint8", (1, 2, 3), ((0.0, 255.0),) * 3)
-    return Session(info, Drawn(size_px), predictor)
+    return Session(info, _Drawn(size_px), predictor)

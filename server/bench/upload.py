@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from terrafine.server.bench.drawn import Drawn
 from terrafine.server.bench.place import place
+from terrafine.server.demo import scene
 from terrafine.server.demo.live import choose_model
 from terrafine.shared.client import Client
 from terrafine.shared.geo import Grid, Window, blocks, slices
@@ -22,6 +22,7 @@ from terrafine.shared.messages import UPLOAD_BLOCK_PX
 from terrafine.shared.patch import Patch
 from terrafine.shared.raster import RasterInfo
 
+SCENE_PX = 1000  # of the drawn scene, which is repeated: no two blocks are the same, for that is no multiple of theirs
 RATES_MB_S = (0, 10)  # at which pixels are read; 0: they are at hand
 
 
@@ -45,29 +46,31 @@ class UploadFigures:
 
 @dataclass(frozen=True)
 class _Line:
-    """Reads the drawn scene no faster than a disk, or a line, of so many MB/s."""
+    """Reads an image, uint8 (bands, rows, columns), no faster than a disk, or a line, of so many MB/s."""
 
-    drawn: Drawn
+    image: NDArray[np.uint8]
     rate_mb_s: int
 
     def read(self, window: Window) -> Patch:
-        patch = self.drawn.read(window)
+        array = self.image[:, window.row : window.row_end, window.col : window.col_end]
         if self.rate_mb_s:
-            time.sleep(patch.array.nbytes / (self.rate_mb_s * 1e6))
-        return patch
+            time.sleep(array.nbytes / (self.rate_mb_s * 1e6))
+        return Patch(window, array, np.ones(window.shape, bool))
 
 
 def measure_upload(
     folder: Path, model: str, models: Path | None, size_px: int, device: str, rounds: int
 ) -> UploadFigures:
     """Either way in each of the rounds, at each rate, so that a busy machine is busy for all."""
-    lines, differs = [_Line(Drawn(size_px), rate) for rate in RATES_MB_S], 0
+    repeats = -(-size_px // SCENE_PX)
+    image = np.tile(scene.draw(SCENE_PX).image, (1, repeats, repeats))[:, :size_px, :size_px]
+    lines, differs = [_Line(image, rate) for rate in RATES_MB_S], 0
     taken: dict[str, dict[int, list[float]]] = {
         name: {rate: [] for rate in RATES_MB_S} for name in ("sent", "made", "together", "first")
     }
     with place(folder, models, device) as server, closing(server.connect()) as client:
         asked = _Asked(client, choose_model(client, model).name, size_px)
-        asked.together(_Line(Drawn(size_px), 0))  # the first map of a server takes longer
+        asked.together(lines[0])  # the first map of a server takes longer
         for _ in tqdm(range(rounds), desc="rounds", disable=None):
             for line in lines:
                 after, *one_by_one = asked.one_after_the_other(line)

@@ -202,10 +202,11 @@ def test_only_the_blocks_that_changed_travel_again(client, server):
     assert [message.patch.window for message in server.heard if isinstance(message, PutPixels)] == [changed]
 
 
-def test_blocks_are_offered_by_sixteen(client, server):
+@pytest.mark.parametrize(("count", "offers"), [(16, [16]), (18, [4, 4, 4, 4, 2])])
+def test_few_blocks_are_offered_together_and_many_by_four(client, server, count: int, offers: list[int]):
     server.most_missing = 100
-    list(client.predict("s", Window(0, 0, 20 * 512, 1), read_pixels))
-    assert [len(message.windows) for message in server.heard if isinstance(message, OfferPixels)] == [16, 4]
+    list(client.predict("s", Window(0, 0, count * 512, 1), read_pixels))
+    assert [len(message.windows) for message in server.heard if isinstance(message, OfferPixels)] == offers
 
 
 def test_bytes_are_counted_in_both_directions(client):
