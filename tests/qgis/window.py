@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsMapLayer, QgsProject, QgsRectangle
-from qgis.gui import QgsLayerTreeMapCanvasBridge, QgsMapCanvas, QgsMapToolPan, QgsMessageBar
+from qgis.gui import QgsLayerTreeMapCanvasBridge, QgsMapCanvas, QgsMapToolPan, QgsMessageBar, QgsMessageBarItem
 from qgis.PyQt.QtCore import QEvent, QPoint, QPointF, Qt
 from qgis.PyQt.QtGui import QMouseEvent
 from qgis.PyQt.QtTest import QTest
@@ -22,6 +22,8 @@ class Window(QMainWindow):
         self.canvas.setObjectName("canvas")
         self.setCentralWidget(self.canvas)
         self.bar = QgsMessageBar(self.canvas)
+        self._said: dict[QgsMessageBarItem, str] = {}  # an item is added anew when one above it goes
+        self.bar.widgetAdded.connect(self._hear)
         self.toolbar = self.addToolBar("Plugins")
         self.raster_menu = self.menuBar().addMenu("Raster")
         self.menus: dict[str, QMenu] = {}
@@ -95,5 +97,10 @@ class Window(QMainWindow):
             QApplication.sendEvent(view, event)
         QTest.mouseRelease(view, LEFT, NONE, path[-1])
 
+    def _hear(self) -> None:
+        for item in self.bar.items():
+            self._said.setdefault(item, item.text())
+
     def messages(self) -> list[str]:
-        return [item.text() for item in self.bar.items()]
+        """All that the message bar has shown, the newest last: there it disappears after some seconds."""
+        return list(self._said.values())
