@@ -1,4 +1,4 @@
-"""What all tests share: how examples are drawn. In QGIS's Python also a server, with a Python of its own, and models."""
+"""What all tests share: how examples are drawn; in QGIS's Python also a server in a Python of its own, and models."""
 
 from __future__ import annotations
 
