@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -15,7 +15,7 @@ from terrafine.server.rasters.raster_io import Raster
 from terrafine.shared import messages as m
 from terrafine.shared.client import Client
 from terrafine.shared.errors import Cancelled, ConnectionFailed, error_from_code
-from terrafine.shared.transport import ZmqTransport
+from terrafine.shared.transport import Transport, ZmqTransport
 from terrafine.shared.wire import pack, unpack
 
 PATIENCE_S = 120.0
@@ -39,13 +39,28 @@ def cancelled(server: Place, number: int, model: str, raster: Raster, over: Even
     talk = _Talk(ZmqTransport(server.address, server.keys[number]))
     while not over.wait(REST_S):
         work = talk.tell(m.Predict(SESSION, raster.info.grid.window))
-        if not isinstance(talk.hear([work])[1], m.Progress):
-            continue
-        with _timed(seconds[ENDED]):
-            with _timed(seconds[CANCEL]):
-                _hear_out(talk, work, talk.tell(m.Cancel(work)))
-            _hear_out(talk, work, work)
+        if isinstance(talk.hear([work])[1], m.Progress):
+            _stop(talk, work, seconds)
     talk.close()
+
+
+def _stop(talk: _Talk, work: str, seconds: Seconds) -> None:
+    """Cancel what is at work; it may have ended before the answer comes."""
+    with _timed(seconds[ENDED]):
+        waiting = {work, answer := talk.tell(m.Cancel(work))}
+        with _timed(seconds[CANCEL]):
+            while answer in waiting:
+                _hear(talk, waiting)
+        while waiting:
+            _hear(talk, waiting)
+
+
+def _hear(talk: _Talk, waiting: set[str]) -> None:
+    number, reply = talk.hear(waiting)
+    if not isinstance(reply, m.STREAMED):
+        waiting.remove(number)
+    if isinstance(reply, m.Failed) and reply.code != Cancelled.code:
+        raise error_from_code(reply.code, reply.message, reply.hint)
 
 
 def _send_pixels(client: Client, model: str, raster: Raster) -> None:
@@ -56,29 +71,21 @@ def _send_pixels(client: Client, model: str, raster: Raster) -> None:
     client.close()
 
 
-def _hear_out(talk: _Talk, work: str, answer: str) -> None:
-    """Until there is the last reply to `answer`; the work may have replies on their way."""
-    while True:
-        number, reply = talk.hear([work, answer])
-        if number == answer and not isinstance(reply, m.STREAMED):
-            break
-    if isinstance(reply, m.Failed) and reply.code != Cancelled.code:
-        raise error_from_code(reply.code, reply.message, reply.hint)
-
-
 class _Talk:
     """Several requests at once, which a Client has not."""
 
-    def __init__(self, transport: ZmqTransport) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport, self._numbers = transport, count(1)
-        self.close = transport.close
+
+    def close(self) -> None:
+        self._transport.close()
 
     def tell(self, request: m.Message) -> str:
         number = str(next(self._numbers))
         self._transport.send(pack(request, number))
         return number
 
-    def hear(self, numbers: Sequence[str]) -> tuple[str, m.Message]:
+    def hear(self, numbers: Container[str]) -> tuple[str, m.Message]:
         """The next reply to one of these."""
         deadline = time.monotonic() + PATIENCE_S
         while (left := deadline - time.monotonic()) > 0:
