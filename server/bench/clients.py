@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -132,7 +131,7 @@ def _watched(crew: _Crew, seconds: float, pool: ThreadPoolExecutor) -> tuple[lis
     """The server's memory, once a second for so long; and what it takes to answer one who works on nothing."""
     rests = max(MOMENTS, round(seconds))
     memory: list[float] = []
-    answers: control.Seconds = defaultdict(list)
+    answers: control.Seconds = {what: [] for what in control.ASKED}
     with closing(crew.server.connect(-1)) as client, open_raster(crew.raster, crew.spec) as raster:
         place = crew.server, -1, crew.spec.name, raster
         cancelling = pool.submit(control.cancelled, *place, crew.over, answers)
@@ -167,7 +166,7 @@ def _summary(
     learnt, whole = sum(client.learnt for client in done), sum(client.whole for client in done)
     return CrowdFigures(
         len(done), seconds, len(clicks) / seconds, p50, p95, p99, unfairness, learnt, whole, _errors(done),
-        {what: _percentiles(times) for what, times in answers.items()}, in_parts(memory), rise(memory),
+        {what: _percentiles(times) for what, times in answers.items() if times}, in_parts(memory), rise(memory),
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ PATIENCE_S = 120.0
 REST_S = 0.5  # of the one who cancels, between two maps
 SESSION = "begun and cancelled"
 Seconds = dict[str, list[float]]
-PING, STATUS, CANCEL, ENDED = "ping", "status", "cancel", "what was cancelled ends"
+ASKED = PING, STATUS, CANCEL, ENDED = "ping", "status", "cancel", "what was cancelled ends"
 
 
 def asked(client: Client, state: Path, seconds: Seconds) -> None:
