@@ -94,7 +94,7 @@ def test_points_stay_on_their_pixels_whatever_a_crop_does(seed):
     rows, cols = np.mgrid[2:50:5, 2:60:5].reshape(2, -1)
     points = SideInformation((np.stack([cols, rows], 1) + 0.5).astype("f4"), blocks[rows, cols][:, None].astype("f4"))
     scene = Scene("a", np.stack([blocks] * 3), truth, points)
-    crop, _, side = CropSampler([scene], 1, 32, Augmentation(1.3, 0.0, 0.0, 0.0, 0.0)).draw_told(rng)
+    crop, _, side = CropSampler([scene], 1, 32, Augmentation(1.3, 0.0, 0.0, 0.0, 0.0)).draw_with_side(rng)
     inside = (np.abs(side.points - 16) < 15).all(axis=1)
     places = side.points[inside].astype(int)
     assert len(places) > 9
