@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections import deque
 from pathlib import Path
 from typing import Optional
@@ -24,6 +25,7 @@ START_TIMEOUT_S = 120  # the first import of torch from a cold disk is slow
 STOP_TIMEOUT_S = 3
 LOG_LINES = 20
 ROUTINE = " INFO "  # of log lines that do not say why it has ended
+GIVES_WAY = 5  # how nice it is to other programs, in Unix's terms
 KEEP_DAYS = 14  # that the server keeps a session which is not used, with the pixels and what was learnt
 
 
@@ -49,6 +51,15 @@ def clean_environment() -> QProcessEnvironment:
         if name.upper().startswith(FOREIGN):
             environment.remove(name)
     return environment
+
+
+def give_way(pid: int) -> None:
+    """Let a server that has just been started leave a busy core to QGIS, which has to answer the hand at once.
+
+    The threads and processes that it starts do likewise. Windows prefers the window in front by itself.
+    """
+    if sys.platform != "win32":
+        os.setpriority(os.PRIO_PROCESS, pid, GIVES_WAY)
 
 
 class ServerProcess(QObject):
@@ -133,6 +144,7 @@ class ServerProcess(QObject):
         process = QProcess(self)
         process.setProcessEnvironment(clean_environment())
         process.setWorkingDirectory(str(Path.home()))
+        process.started.connect(lambda: give_way(process.processId()))
         process.readyReadStandardOutput.connect(self._read_announcement)
         process.readyReadStandardError.connect(self._read_log)
         process.errorOccurred.connect(self._failed)

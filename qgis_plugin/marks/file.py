@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from pathlib import Path
-from typing import Mapping, Optional
+from typing import Iterator, Mapping, Optional
 
 from osgeo import gdal, ogr, osr
 from qgis.core import QgsCoordinateReferenceSystem, QgsFeatureRenderer, QgsVectorDataProvider, QgsVectorLayer
@@ -15,6 +15,7 @@ from terrafine.shared.errors import TerrafineError
 
 MARKS, LOCKS = "marks", "locked"  # tables
 SYNCHRONOUS = "OGR_SQLITE_SYNCHRONOUS"  # GDAL's option, read when a file is opened
+UNWAITED, BY_SYSTEM = "OFF", "NORMAL"
 COLUMNS = {
     "mark_id": ogr.OFTString,
     "class_id": ogr.OFTInteger,
@@ -27,13 +28,11 @@ COLUMNS = {
 
 def create_marks_file(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
     """Make a GeoPackage with an empty table of marks; raises TerrafineError if that fails."""
-    gdal.SetThreadLocalConfigOption(SYNCHRONOUS, "OFF")  # an empty file is worth no waiting for the disk
     try:
-        file = gdal.GetDriverByName("GPKG").Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
+        with opened_for(UNWAITED):  # an empty file is worth no waiting for the disk
+            file = gdal.GetDriverByName("GPKG").Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
     except RuntimeError:  # where another plugin has switched GDAL's exceptions on
         file = None
-    finally:
-        gdal.SetThreadLocalConfigOption(SYNCHRONOUS, None)
     _create_table(file, MARKS, crs, COLUMNS)
 
 
@@ -47,9 +46,24 @@ def add_table(path: Path, name: str, crs: QgsCoordinateReferenceSystem, columns:
         _create_table(file, name, crs, columns)
 
 
+@contextlib.contextmanager
+def opened_for(synchronous: str = BY_SYSTEM) -> Iterator[None]:
+    """How GeoPackages wait for the disk that this thread opens meanwhile, as QGIS does before the first change of one.
+
+    With BY_SYSTEM a change is in the file whatever becomes of QGIS, and on the disk within seconds, when the system
+    writes it there: no click stands still for a disk's confirmations. SQLite's journal keeps the file whole in any case.
+    """
+    gdal.SetThreadLocalConfigOption(SYNCHRONOUS, synchronous)
+    try:
+        yield
+    finally:
+        gdal.SetThreadLocalConfigOption(SYNCHRONOUS, None)
+
+
 def open_table(path: Path, table: str, name: str, renderer: QgsFeatureRenderer) -> QgsVectorLayer:
     """The styled layer of one of the tables."""
-    layer = QgsVectorLayer(f"{path}|layername={table}", name, "ogr")
+    with opened_for():
+        layer = QgsVectorLayer(f"{path}|layername={table}", name, "ogr")
     layer.setRenderer(renderer)
     return layer
 

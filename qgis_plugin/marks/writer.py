@@ -13,7 +13,7 @@ from qgis.core import QgsFeature, QgsRectangle, QgsVectorLayer
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from terrafine.qgis_plugin.maps.repaint import Repainter
-from terrafine.qgis_plugin.marks.file import unwritten
+from terrafine.qgis_plugin.marks.file import opened_for, unwritten
 from terrafine.shared.annotation import Annotation, Delta
 from terrafine.shared.errors import TerrafineError
 
@@ -122,11 +122,12 @@ class MarksWriter(QObject):
         if self._was_refused:
             self._layer.setDataSource(self._layer.source(), self._layer.name(), "ogr")  # open for reading only, perhaps
         self._was_refused = True
-        gone = dict(islice(self._undeleted.items(), PIECE))
-        if gone:
-            self._delete(gone)
-        added = self._add(list(islice(self._unwritten.values(), PIECE - len(gone))))
-        self._rename(dict(islice(self._misnamed.items(), PIECE - len(gone) - added)))
+        with opened_for():
+            gone = dict(islice(self._undeleted.items(), PIECE))
+            if gone:
+                self._delete(gone)
+            added = self._add(list(islice(self._unwritten.values(), PIECE - len(gone))))
+            self._rename(dict(islice(self._misnamed.items(), PIECE - len(gone) - added)))
         self._was_refused = False
         self._repaint_at_times()
 

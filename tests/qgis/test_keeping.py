@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from osgeo import gdal
 from qgis.core import QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QSignalBlocker, Qt
 
+from terrafine.qgis_plugin.link.process import GIVES_WAY
 from terrafine.qgis_plugin.state import Link
 from terrafine.tests.qgis.analyst import until
 
@@ -193,6 +195,12 @@ def test_a_server_killed_in_the_middle_of_its_work_loses_nothing(own):
     own.start_server()
     own.settle()
     assert own.map()[40, 50] == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows prefers the window in front by itself")
+def test_the_local_server_leaves_a_busy_core_to_qgis(own):
+    assert os.getpriority(os.PRIO_PROCESS, own.plugin.bench.server.pid) == GIVES_WAY
+    assert os.getpriority(os.PRIO_PROCESS, os.getpid()) < GIVES_WAY
 
 
 def test_the_local_server_ends_when_the_plugin_is_unloaded(own):

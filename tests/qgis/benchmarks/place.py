@@ -14,6 +14,7 @@ import numpy as np
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QCoreApplication, QSettings
 
+from terrafine.qgis_plugin.link.process import give_way
 from terrafine.qgis_plugin.settings import Settings
 from terrafine.tests.qgis import scenes
 from terrafine.tests.qgis.analyst import Analyst, until
@@ -68,6 +69,7 @@ def _server() -> Iterator[str]:
     command = [python, "-m", "terrafine.server.cli", "serve", "--port", "0", "--announce", "-", "--exit-with-stdin"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        give_way(process.pid)
         yield json.loads(process.stdout.readline())["address"]
         process.stdin.close()
         process.wait(30)

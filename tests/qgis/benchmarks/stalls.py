@@ -55,7 +55,7 @@ def report(watch: StallWatch, size: int) -> None:
     out = [f"{size} × {size} pixels", ""]
     out += ["| while | longest stall | most computing in one | computing over 100 ms |", "|---|---|---|---|"]
     out += [row(step, [stall for stall in watch.stalls if stall.doing == step]) for step in STEPS]
-    for stall in sorted(watch.stalls, key=lambda stall: -stall.busy_s)[:WORST]:
+    for stall in sorted(watch.stalls, key=lambda stall: -stall.seconds)[:WORST]:
         out.append(
             f"{1000 * stall.seconds:.0f} ms, computing {1000 * stall.busy_s:.0f} ms, {stall.doing}: {stall.place}"
         )
