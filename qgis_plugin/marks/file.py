@@ -51,7 +51,7 @@ def opened_for(synchronous: str = BY_SYSTEM) -> Iterator[None]:
     """How GeoPackages wait for the disk that this thread opens meanwhile, as QGIS does before the first change of one.
 
     With BY_SYSTEM a change is in the file whatever becomes of QGIS, and on the disk within seconds, when the system
-    writes it there: no click stands still for a disk's confirmations. SQLite's journal keeps the file whole in any case.
+    writes it there: no click stands still for a disk's confirmations. SQLite's journal keeps the file whole anyhow.
     """
     gdal.SetThreadLocalConfigOption(SYNCHRONOUS, synchronous)
     try:
