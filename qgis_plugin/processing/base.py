@@ -18,19 +18,19 @@ from qgis.core import (
     QgsProcessingUtils,
     QgsRasterLayer,
 )
-from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtCore import QCoreApplication, QUrl
 from qgis.PyQt.QtGui import QIcon
 
 from terrafine.qgis_plugin.finish.class_raster import ClassRaster, ClassSource, class_source
 from terrafine.qgis_plugin.finish.filters import Report
 from terrafine.qgis_plugin.maps.layer import export_map
 from terrafine.qgis_plugin.styles import show_named_classes
+from terrafine.qgis_plugin.welcome.guide import GUIDE
 from terrafine.qgis_plugin.widgets import icon
 from terrafine.qgis_plugin.words import in_users_words
 from terrafine.shared.errors import Cancelled, TerrafineError
 from terrafine.shared.geo import Window
 
-HELP = "https://example.org/terrafine"
 DECIMALS = 2  # of sizes in pixels and metres; QGIS would write 6
 INPUT, EXTENT, OUTPUT = "INPUT", "EXTENT", "OUTPUT"
 Parameters = dict[str, Any]
@@ -64,7 +64,8 @@ class Algorithm(QgsProcessingAlgorithm):
         return icon("terrafine")
 
     def helpUrl(self) -> str:
-        return HELP
+        """The guide that came with the plugin: it needs no network."""
+        return QUrl.fromLocalFile(str(GUIDE)).toString()
 
     def tr(self, text: str) -> str:
         """The text in the user's language, from the context of the class that holds it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from osgeo import gdal
@@ -18,6 +20,7 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 from qgis.gui import QgsGui, QgsProcessingGui
+from qgis.PyQt.QtCore import QUrl
 
 from terrafine.qgis_plugin.processing.base import INPUT
 from terrafine.tests.qgis.processing_runs import blobs, class_map, run
@@ -38,6 +41,7 @@ def test_an_algorithm_explains_itself_and_each_of_its_parameters(provider, name)
     assert len(algorithm.shortHelpString()) > 80
     assert algorithm.group()
     assert all(definition.help() for definition in algorithm.parameterDefinitions())
+    assert Path(QUrl(algorithm.helpUrl()).toLocalFile()).is_file()
 
 
 def test_numbers_are_written_with_two_decimals(provider):
