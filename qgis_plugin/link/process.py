@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -58,8 +59,9 @@ def give_way(pid: int) -> None:
 
     The threads and processes that it starts do likewise. Windows prefers the window in front by itself.
     """
-    if sys.platform != "win32":
-        os.setpriority(os.PRIO_PROCESS, pid, GIVES_WAY)
+    if sys.platform != "win32" and pid:  # 0 would be QGIS
+        with contextlib.suppress(ProcessLookupError):  # it has ended already, which is told elsewhere
+            os.setpriority(os.PRIO_PROCESS, pid, GIVES_WAY)
 
 
 class ServerProcess(QObject):
